@@ -1,0 +1,98 @@
+package population
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/rng"
+)
+
+func nation(t testing.TB) *Population {
+	t.Helper()
+	n, err := scenarios.LoadNation()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(n)
+}
+
+func drawer(p *Population) *Drawer {
+	return NewDrawer(rng.New(1), p.Nation, &scenarios.Phones{NFC: 0.95, Owned: scenarios.ByAge{{From: 17, Value: 0.99}, {From: 70, Value: 0.73}}})
+}
+
+func TestTheNationHas44765276ResidentsOf17AndOver(t *testing.T) {
+	if got := nation(t).Len(); got != 44_765_276 {
+		t.Errorf("%d citizens", got)
+	}
+}
+
+func TestEveryNumberHasOneHome(t *testing.T) {
+	p := nation(t)
+	for c := range p.Nation.Centres {
+		first, end := p.Range(c)
+		for _, id := range []uint32{first, end - 1} {
+			if first == end {
+				continue
+			}
+			centre, age := p.Home(id)
+			a, b := p.AgeRange(centre, age)
+			if centre != c || id < a || id >= b {
+				t.Fatalf("citizen %d of centre %d is at home in %d at %d", id, c, centre, age)
+			}
+		}
+	}
+}
+
+func TestPhonesComeInTheSharesOfTheSurvey(t *testing.T) {
+	p := nation(t)
+	d := drawer(p)
+	const n = 100_000
+	owned := 0
+	for id := range uint32(n) {
+		if d.Traits(id, 0, 75).Phone != NoPhone {
+			owned++
+		}
+	}
+	if se := math.Sqrt(0.73 * 0.27 / n); math.Abs(float64(owned)/n-0.73) > 3*se {
+		t.Errorf("%d of %d have a phone, want 73 %%", owned, n)
+	}
+}
+
+func TestASyntheticNumberIsNobodysAndAPersonFitsTheirCell(t *testing.T) {
+	p := nation(t)
+	d := drawer(p)
+	on := time.Date(2024, 12, 27, 0, 0, 0, 0, scenarios.KST)
+	for id := uint32(0); id < p.Len(); id += 400_009 {
+		q := p.Person(d, id, on)
+		if q != p.Person(d, id, on) {
+			t.Fatal("the same citizen is made up differently")
+		}
+		digits := strings.Replace(q.RRN, "-", "", 1)
+		if len(q.RRN) != 14 || int(digits[12]-'0') == RRNCheckDigit(digits[:12]) {
+			t.Errorf("%s could be somebody's", q.RRN)
+		}
+		if !strings.HasPrefix(q.RRN, q.Birth.Format("060102")) || !strings.HasSuffix(q.MaskedRRN(), "-"+digits[6:7]+"******") {
+			t.Errorf("%s of %s shown as %s", q.RRN, q.Birth, q.MaskedRRN())
+		}
+		had := on.Year() - q.Birth.Year()
+		if q.Birth.AddDate(had, 0, 0).After(on) {
+			had--
+		}
+		if had != q.Age {
+			t.Errorf("citizen %d is %d years old, born %s", id, q.Age, q.Birth)
+		}
+		if q.FamilyName == "" || q.GivenName == "" || !strings.Contains(q.Address, p.Nation.Centres[q.Centre].NameKo) {
+			t.Errorf("incomplete person %+v", q)
+		}
+	}
+}
+
+// Worked example of the weights: 2·9+3·0+4·0+5·1+6·0+7·2+8·1+9·0+2·0+3·0+4·0+5·1 = 50; (11 − 50 mod 11) mod 10.
+func TestCheckDigit(t *testing.T) {
+	if got := RRNCheckDigit("900102100001"); got != (11-50%11)%10 {
+		t.Errorf("%d", got)
+	}
+}
