@@ -1,0 +1,241 @@
+package mdoc
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"rollcall.example/rollcall/reference/mdoc/cose"
+)
+
+// MaxResponse is the largest response that is read: a portrait of 200 KB and the
+// rest.
+const MaxResponse = 256 << 10
+
+// item is one IssuerSignedItemBytes (§8.3.2.1.2.2).
+type item struct {
+	raw      []byte // with the tag: the digest is over these bytes
+	digestID uint64
+	name     []byte
+	value    []byte // encoded
+}
+
+// issuerSigned is a card, or what is shown of it.
+type issuerSigned struct {
+	namespace  string // empty if no element is shown
+	items      []item
+	issuerAuth []byte
+}
+
+// document is one document of a DeviceResponse.
+type document struct {
+	docType          string
+	issuer           issuerSigned
+	deviceNameSpaces []byte // with the tag
+	deviceAuth       []byte
+	mac              bool
+}
+
+func (s *issuerSigned) read(r *cose.Reader) {
+	r.Fields(func(key []byte) {
+		switch string(key) {
+		case "nameSpaces":
+			if r.Map() != 1 {
+				r.Fail("elements of one namespace are expected")
+				return
+			}
+			s.namespace = string(r.Text())
+			n := r.Array()
+			if n == 0 || n > maxElements {
+				r.Fail("%d elements; 1 to %d are expected", n, maxElements)
+				return
+			}
+			s.items = make([]item, 0, n)
+			for i := 0; i < n && r.Err() == nil; i++ {
+				s.items = append(s.items, readItem(r))
+			}
+		case "issuerAuth":
+			s.issuerAuth = r.Skip()
+		default:
+			r.Skip()
+		}
+	})
+	if s.issuerAuth == nil {
+		r.Fail("no issuerAuth")
+	}
+}
+
+func readItem(r *cose.Reader) (it item) {
+	it.raw = r.Skip()
+	if r.Err() != nil {
+		return it
+	}
+	inner, err := cose.Untag24(it.raw)
+	if err != nil {
+		r.Fail("an element is not wrapped: %v", err)
+		return it
+	}
+	var salt []byte
+	digest := false
+	in := cose.NewReader(inner)
+	in.Fields(func(key []byte) {
+		switch string(key) {
+		case "digestID":
+			it.digestID, digest = in.Uint(), true
+		case "random":
+			salt = in.Bytes()
+		case "elementIdentifier":
+			it.name = in.Text()
+		case "elementValue":
+			it.value = in.Skip()
+		default:
+			in.Skip()
+		}
+	})
+	switch err := in.End(); {
+	case err != nil:
+		r.Fail("an element: %v", err)
+	case !digest || it.value == nil || len(it.name) == 0:
+		r.Fail("an element lacks its name, value or digest number")
+	case len(salt) < saltSize:
+		r.Fail("the salt of %s has %d bytes; %d are the least", it.name, len(salt), saltSize)
+	}
+	return it
+}
+
+func parseIssuerSigned(data []byte) (*issuerSigned, error) {
+	if len(data) > MaxResponse {
+		return nil, fmt.Errorf("%d bytes; a card has at most %d", len(data), MaxResponse)
+	}
+	s := &issuerSigned{}
+	r := cose.NewReader(data)
+	s.read(r)
+	return s, r.End()
+}
+
+// parseResponse reads a DeviceResponse (§8.3.2.1.2.2) of exactly one document.
+func parseResponse(data []byte) (*document, error) {
+	if len(data) > MaxResponse {
+		return nil, fmt.Errorf("%d bytes; a response has at most %d", len(data), MaxResponse)
+	}
+	var d *document
+	var ver string
+	status, refused := uint64(1), false
+	r := cose.NewReader(data)
+	r.Fields(func(key []byte) {
+		switch string(key) {
+		case "version":
+			ver = string(r.Text())
+		case "documents":
+			if n := r.Array(); n != 1 {
+				r.Fail("%d documents; one is expected", n)
+				return
+			}
+			d = readDocument(r)
+		case "documentErrors":
+			r.Skip()
+			refused = true
+		case "status":
+			status = r.Uint()
+		default:
+			r.Skip()
+		}
+	})
+	switch err := r.End(); {
+	case err != nil:
+		return nil, err
+	case ver != version:
+		return nil, fmt.Errorf("version %q, not 1.0", ver)
+	case status != 0:
+		return nil, fmt.Errorf("the phone answers with status %d", status)
+	case d == nil && refused:
+		return nil, errors.New("the phone returned no document")
+	case d == nil:
+		return nil, errors.New("no document")
+	}
+	return d, nil
+}
+
+func readDocument(r *cose.Reader) *document {
+	d := &document{}
+	r.Fields(func(key []byte) {
+		switch string(key) {
+		case "docType":
+			d.docType = string(r.Text())
+		case "issuerSigned":
+			d.issuer.read(r)
+		case "deviceSigned":
+			d.readDeviceSigned(r)
+		default:
+			r.Skip()
+		}
+	})
+	if d.docType == "" || d.issuer.issuerAuth == nil || d.deviceAuth == nil {
+		r.Fail("a document lacks docType, issuerSigned or deviceSigned")
+	}
+	return d
+}
+
+var noNameSpaces = cose.Tag24([]byte{0xa0})
+
+func (d *document) readDeviceSigned(r *cose.Reader) {
+	r.Fields(func(key []byte) {
+		switch string(key) {
+		case "nameSpaces":
+			d.deviceNameSpaces = r.Skip()
+			if r.Err() == nil && !bytes.Equal(d.deviceNameSpaces, noNameSpaces) {
+				r.Fail("elements signed by the device: no card of ours allows them")
+			}
+		case "deviceAuth":
+			if r.Map() != 1 {
+				r.Fail("deviceAuth is a signature or a MAC")
+				return
+			}
+			switch kind := r.Text(); string(kind) {
+			case "deviceSignature":
+			case "deviceMac":
+				d.mac = true
+			default:
+				r.Fail("deviceAuth is a signature or a MAC, not %q", kind)
+			}
+			d.deviceAuth = r.Skip()
+		default:
+			r.Skip()
+		}
+	})
+	if d.deviceNameSpaces == nil {
+		r.Fail("deviceSigned lacks nameSpaces")
+	}
+}
+
+// checkDigests compares every element shown with its digest.
+func (s *issuerSigned) checkDigests(m *mso) error {
+	if s.items == nil {
+		return nil
+	}
+	digests := m.digests[s.namespace]
+	for i := range s.items {
+		it := &s.items[i]
+		want, ok := digests[it.digestID]
+		if !ok || sha256.Sum256(it.raw) != want {
+			return refuse(ErrDigest, "%s", it.name)
+		}
+		for j := range s.items[:i] {
+			if bytes.Equal(s.items[j].name, it.name) {
+				return refuse(ErrMalformed, "%s is shown twice", it.name)
+			}
+		}
+	}
+	return nil
+}
+
+// deviceAuthentication is DeviceAuthenticationBytes (§9.1.3.4), over which the
+// phone signs.
+func deviceAuthentication(transcript []byte, docType string, nameSpaces []byte) []byte {
+	b := cose.AppendArray(make([]byte, 0, len(transcript)+len(docType)+len(nameSpaces)+32), 4)
+	b = cose.AppendText(b, "DeviceAuthentication")
+	b = append(b, transcript...)
+	b = cose.AppendText(b, docType)
+	return cose.Tag24(append(b, nameSpaces...))
+}

@@ -1,0 +1,231 @@
+package mdoc
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"rollcall.example/rollcall/reference/mdoc/cose"
+)
+
+// StatusRef says where the card's status is published: the Token Status List and
+// the index in it (status of the MSO, draft of the second edition;
+// draft-ietf-oauth-status-list §6.3).
+type StatusRef struct {
+	URI   string
+	Index uint64
+}
+
+// Validity is when the card was signed and from when until when it may be used
+// (ValidityInfo, §9.1.2.4). Whole seconds.
+type Validity struct {
+	Signed, From, Until time.Time
+}
+
+// mso is the mobile security object.
+type mso struct {
+	docType   string
+	validity  Validity
+	status    *StatusRef
+	deviceKey *ecdsa.PublicKey
+	digests   map[string]map[uint64][sha256.Size]byte
+}
+
+func encodeMSO(docType, namespace string, digests [][sha256.Size]byte, key *ecdsa.PublicKey, v Validity, status *StatusRef) ([]byte, error) {
+	point, err := key.Bytes()
+	if err != nil || key.Curve != elliptic.P256() {
+		return nil, fmt.Errorf("the phone's key is not a P-256 key")
+	}
+	b := make([]byte, 0, 512+40*len(digests))
+	if status == nil {
+		b = cose.AppendMap(b, 6)
+	} else {
+		b = cose.AppendMap(b, 7)
+		b = cose.AppendMap(cose.AppendText(b, "status"), 1)
+		b = cose.AppendMap(cose.AppendText(b, "status_list"), 2)
+		b = cose.AppendUint(cose.AppendText(b, "idx"), status.Index)
+		b = cose.AppendText(cose.AppendText(b, "uri"), status.URI)
+	}
+	b = cose.AppendText(cose.AppendText(b, "docType"), docType)
+	b = cose.AppendText(cose.AppendText(b, "version"), version)
+	b = cose.AppendMap(cose.AppendText(b, "validityInfo"), 3)
+	b = appendTime(cose.AppendText(b, "signed"), v.Signed)
+	b = appendTime(cose.AppendText(b, "validFrom"), v.From)
+	b = appendTime(cose.AppendText(b, "validUntil"), v.Until)
+	b = cose.AppendMap(cose.AppendText(b, "valueDigests"), 1)
+	b = cose.AppendMap(cose.AppendText(b, namespace), len(digests))
+	for id := range digests {
+		b = cose.AppendBytes(cose.AppendUint(b, uint64(id)), digests[id][:])
+	}
+	b = cose.AppendMap(cose.AppendText(b, "deviceKeyInfo"), 1)
+	b = cose.AppendText(b, "deviceKey")
+	b = append(b, 0xa4, 0x01, 0x02, 0x20, 0x01, 0x21) // kty EC2, crv P-256, x (RFC 9053 §7.1.1)
+	b = append(cose.AppendBytes(b, point[1:33]), 0x22)
+	b = cose.AppendBytes(b, point[33:])
+	return cose.AppendText(cose.AppendText(b, "digestAlgorithm"), digestAlgorithm), nil
+}
+
+const (
+	version         = "1.0"
+	digestAlgorithm = "SHA-256"
+)
+
+// decodeMSO reads MobileSecurityObjectBytes, #6.24(bstr .cbor MobileSecurityObject).
+func decodeMSO(payload []byte) (*mso, error) {
+	inner, err := cose.Untag24(payload)
+	if err != nil {
+		return nil, err
+	}
+	m := &mso{digests: make(map[string]map[uint64][sha256.Size]byte, 1)}
+	var ver, alg string
+	r := cose.NewReader(inner)
+	r.Fields(func(key []byte) {
+		switch string(key) {
+		case "version":
+			ver = string(r.Text())
+		case "digestAlgorithm":
+			alg = string(r.Text())
+		case "docType":
+			m.docType = string(r.Text())
+		case "validityInfo":
+			m.readValidity(r)
+		case "valueDigests":
+			m.readDigests(r)
+		case "deviceKeyInfo":
+			r.Fields(func(key []byte) {
+				if string(key) == "deviceKey" {
+					m.deviceKey = readKey(r)
+				} else {
+					r.Skip() // keyAuthorizations: elements signed by the device are refused anyway
+				}
+			})
+		case "status":
+			m.readStatus(r)
+		default:
+			r.Skip()
+		}
+	})
+	if err := r.End(); err != nil {
+		return nil, err
+	}
+	switch {
+	case ver != version:
+		return nil, fmt.Errorf("version %q, not 1.0", ver)
+	case alg != digestAlgorithm:
+		return nil, fmt.Errorf("digest algorithm %q, not SHA-256", alg)
+	case m.docType == "":
+		return nil, fmt.Errorf("no docType")
+	case m.deviceKey == nil:
+		return nil, fmt.Errorf("no device key")
+	case m.validity.Signed.IsZero() || m.validity.From.IsZero() || m.validity.Until.IsZero():
+		return nil, fmt.Errorf("validityInfo lacks a time")
+	}
+	return m, nil
+}
+
+func (m *mso) readValidity(r *cose.Reader) {
+	r.Fields(func(key []byte) {
+		switch string(key) {
+		case "signed":
+			m.validity.Signed = readTime(r)
+		case "validFrom":
+			m.validity.From = readTime(r)
+		case "validUntil":
+			m.validity.Until = readTime(r)
+		default:
+			r.Skip()
+		}
+	})
+}
+
+func readTime(r *cose.Reader) time.Time {
+	r.Tag(0)
+	text := r.Text()
+	if r.Err() != nil {
+		return time.Time{}
+	}
+	t, err := time.Parse(tdate, string(text))
+	if err != nil {
+		r.Fail("%q is not a time in UTC without a fraction of a second", text)
+	}
+	return t
+}
+
+func (m *mso) readDigests(r *cose.Reader) {
+	r.Fields(func(key []byte) {
+		n := r.Map()
+		digests := make(map[uint64][sha256.Size]byte, n)
+		for i := 0; i < n && r.Err() == nil; i++ {
+			id, d := r.Uint(), r.Bytes()
+			if len(d) != sha256.Size {
+				r.Fail("a digest of %d bytes is not SHA-256", len(d))
+			}
+			if _, twice := digests[id]; twice {
+				r.Fail("digest %d comes twice", id)
+			}
+			if r.Err() == nil {
+				digests[id] = [sha256.Size]byte(d)
+			}
+		}
+		m.digests[string(key)] = digests
+	})
+}
+
+func (m *mso) readStatus(r *cose.Reader) {
+	r.Fields(func(key []byte) {
+		if string(key) != "status_list" {
+			r.Skip()
+			return
+		}
+		ref, idx := &StatusRef{}, false
+		r.Fields(func(key []byte) {
+			switch string(key) {
+			case "idx":
+				ref.Index, idx = r.Uint(), true
+			case "uri":
+				ref.URI = string(r.Text())
+			default:
+				r.Skip()
+			}
+		})
+		if !idx || ref.URI == "" {
+			r.Fail("status_list lacks idx or uri")
+		}
+		m.status = ref
+	})
+}
+
+// readKey reads a COSE_Key of a P-256 point (RFC 9053 §7.1.1).
+func readKey(r *cose.Reader) *ecdsa.PublicKey {
+	var kty, crv int64
+	var x, y []byte
+	r.Labels(func(label int64) {
+		switch label {
+		case 1:
+			kty = r.Int()
+		case -1:
+			crv = r.Int()
+		case -2:
+			x = r.Bytes()
+		case -3:
+			y = r.Bytes()
+		default:
+			r.Skip()
+		}
+	})
+	if r.Err() != nil {
+		return nil
+	}
+	if kty != 2 || crv != 1 || len(x) != 32 || len(y) != 32 {
+		r.Fail("the device key is not an uncompressed P-256 key")
+		return nil
+	}
+	point := append(append(append(make([]byte, 0, 65), 4), x...), y...)
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		r.Fail("the device key is not a point of P-256")
+	}
+	return key
+}

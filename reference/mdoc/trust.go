@@ -1,0 +1,161 @@
+package mdoc
+
+import (
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"slices"
+	"sync"
+	"time"
+)
+
+// TrustAnchors are the roots a verifier trusts. They remember which chains and
+// which issuer's signatures they have found good, never one that was bad, so that
+// a busy verifier pays for the phone's signature only. They may be used by many
+// goroutines at once; to change the roots, make new TrustAnchors.
+type TrustAnchors struct {
+	roots   []*x509.Certificate
+	signers memory[signerKey, *signer]
+	objects memory[objectKey, *mso]
+}
+
+// How many chains and signed objects are remembered, twice at most.
+const (
+	rememberedSigners = 64
+	rememberedObjects = 4096
+)
+
+// NewTrustAnchors reads root certificates, DER, which must be IACA roots.
+func NewTrustAnchors(roots ...[]byte) (*TrustAnchors, error) {
+	a := &TrustAnchors{}
+	a.signers.limit, a.objects.limit = rememberedSigners, rememberedObjects
+	for _, der := range roots {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, malformed("root certificate", err)
+		}
+		if err := checkRoot(c); err != nil {
+			return nil, err
+		}
+		a.roots = append(a.roots, c)
+	}
+	return a, nil
+}
+
+// signer is a certificate whose chain is good while it and its root are valid.
+type signer struct {
+	name        string
+	key         *ecdsa.PublicKey
+	from, until time.Time // of the certificate
+	root        *x509.Certificate
+}
+
+type signerKey struct {
+	certificate [sha256.Size]byte
+	profile     *profile
+}
+
+// objectKey is an issuer's signature: who signed, what, and the signature itself.
+type objectKey struct {
+	signer    *signer
+	digest    [sha256.Size]byte
+	signature [64]byte
+}
+
+// StatusSigner returns the key of a signer of status lists, whose certificate
+// (the chain carries it alone: the root must be known) is good at this time.
+func (a *TrustAnchors) StatusSigner(chain [][]byte, at time.Time) (*ecdsa.PublicKey, error) {
+	s, err := a.signer(chain, &statusSignerProfile)
+	if err != nil {
+		return nil, err
+	}
+	return s.key, s.checkTime(at)
+}
+
+// signer validates a chain (§9.3.3; RFC 5280 §6.1) but for the time.
+func (a *TrustAnchors) signer(chain [][]byte, p *profile) (*signer, error) {
+	if len(chain) != 1 {
+		return nil, refuse(ErrUntrusted, "x5chain has %d certificates; the signer's alone is expected, without the root", len(chain))
+	}
+	key := signerKey{sha256.Sum256(chain[0]), p}
+	if s, ok := a.signers.get(key); ok {
+		return s, nil
+	}
+	c, err := x509.ParseCertificate(chain[0])
+	if err != nil {
+		return nil, malformed("the signer's certificate", err)
+	}
+	if err := p.check(c); err != nil {
+		return nil, err
+	}
+	for _, root := range a.roots {
+		if !slices.Equal(c.AuthorityKeyId, root.SubjectKeyId) || !slices.Equal(c.Subject.Country, root.Subject.Country) {
+			continue
+		}
+		pool := x509.NewCertPool()
+		pool.AddCert(root)
+		// The time is checked at each use; here one at which both are valid.
+		moment := c.NotBefore
+		if root.NotBefore.After(moment) {
+			moment = root.NotBefore
+		}
+		// Go knows no name for the purpose of a document signer: the profile has
+		// checked it already.
+		_, err = c.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: moment, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		if err == nil {
+			s := &signer{c.Subject.CommonName, c.PublicKey.(*ecdsa.PublicKey), c.NotBefore, c.NotAfter, root}
+			a.signers.put(key, s)
+			return s, nil
+		}
+	}
+	if err != nil {
+		return nil, refuse(ErrUntrusted, "the certificate of %q: %v", c.Subject.CommonName, err)
+	}
+	return nil, refuse(ErrUntrusted, "the certificate of %q comes from no authority that is trusted here", c.Subject.CommonName)
+}
+
+func (s *signer) checkTime(at time.Time) error {
+	for _, c := range []struct {
+		name        string
+		from, until time.Time
+	}{{s.name, s.from, s.until}, {s.root.Subject.CommonName, s.root.NotBefore, s.root.NotAfter}} {
+		if at.Before(c.from) || at.After(c.until) {
+			return refuse(ErrSignerExpired, "the certificate of %q is valid from %s to %s, now it is %s",
+				c.name, c.from.Format(tdate), c.until.Format(tdate), at.UTC().Format(tdate))
+		}
+	}
+	return nil
+}
+
+// memory keeps the newest entries, at least limit of them and at most twice that:
+// when young is full it becomes old, and what was old is forgotten.
+type memory[K comparable, V any] struct {
+	mu         sync.Mutex
+	limit      int
+	young, old map[K]V
+}
+
+func (m *memory[K, V]) get(k K) (V, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v, ok := m.young[k]
+	if !ok {
+		if v, ok = m.old[k]; ok {
+			m.keep(k, v)
+		}
+	}
+	return v, ok
+}
+
+func (m *memory[K, V]) put(k K, v V) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keep(k, v)
+}
+
+func (m *memory[K, V]) keep(k K, v V) {
+	if len(m.young) >= m.limit || m.young == nil {
+		m.old, m.young = m.young, make(map[K]V)
+	}
+	m.young[k] = v
+}

@@ -1,0 +1,175 @@
+package mdoc
+
+import (
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"time"
+
+	"rollcall.example/rollcall/reference/mdoc/cose"
+)
+
+// Presented is what a verifier may believe of a presentation. Whether the card is
+// suspended stands at Status.
+type Presented struct {
+	DocType   string
+	Elements  []Element // those disclosed, in the card's order
+	Status    *StatusRef
+	Validity  Validity
+	DeviceKey *ecdsa.PublicKey
+}
+
+// Element returns the value of a disclosed element.
+func (p *Presented) Element(name string) (any, bool) {
+	for _, e := range p.Elements {
+		if e.Name == name {
+			return e.Value, true
+		}
+	}
+	return nil, false
+}
+
+// Verify checks a DeviceResponse against the SessionTranscript (encoded, not
+// wrapped) of the session in which it was asked for, in the order of §9.3.1: form,
+// chain, issuer's signature, digests, document type, times, the phone's signature.
+func Verify(response, transcript []byte, anchors *TrustAnchors, at time.Time) (*Presented, error) {
+	return VerifyProximity(response, transcript, anchors, at, nil)
+}
+
+// VerifyProximity is Verify for a reader that met the phone (§9.1.3.5): the phone
+// may authenticate by a MAC for the reader's ephemeral key instead of a signature.
+func VerifyProximity(response, transcript []byte, anchors *TrustAnchors, at time.Time, reader *ecdh.PrivateKey) (*Presented, error) {
+	d, err := parseResponse(response)
+	if err != nil {
+		return nil, malformed("the response", err)
+	}
+	object, err := anchors.issuerAuth(d.issuer.issuerAuth, at)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.issuer.checkDigests(object); err != nil {
+		return nil, err
+	}
+	if d.docType != object.docType {
+		return nil, refuse(ErrDocType, "the response says %q, the issuer signed %q", d.docType, object.docType)
+	}
+	if d.docType != DocType || d.issuer.items != nil && d.issuer.namespace != Namespace {
+		return nil, refuse(ErrDocType, "document type %q, namespace %q", d.docType, d.issuer.namespace)
+	}
+	if err := object.validity.check(at); err != nil {
+		return nil, err
+	}
+	if err := d.checkDevice(object.deviceKey, transcript, reader); err != nil {
+		return nil, err
+	}
+	elements, err := d.issuer.elements()
+	if err != nil {
+		return nil, err
+	}
+	status := object.status
+	if status != nil {
+		status = new(StatusRef)
+		*status = *object.status
+	}
+	return &Presented{d.docType, elements, status, object.validity, object.deviceKey}, nil
+}
+
+// issuerAuth checks the issuer's signature and its certificate at this time.
+func (a *TrustAnchors) issuerAuth(raw []byte, at time.Time) (*mso, error) {
+	m, err := cose.Parse(raw)
+	if err != nil {
+		return nil, malformed("issuerAuth", err)
+	}
+	s, err := a.signer(m.Chain, &documentSignerProfile)
+	if err != nil {
+		return nil, err
+	}
+	if m.Algorithm != cose.ES256 || len(m.Signature) != 64 {
+		return nil, refuse(ErrIssuerSignature, "it is not an ES256 signature")
+	}
+	key := objectKey{s, m.Digest(), [64]byte(m.Signature)}
+	object, ok := a.objects.get(key)
+	if !ok {
+		if !cose.VerifyDigest(s.key, key.digest[:], m.Signature) {
+			return nil, refuse(ErrIssuerSignature, "it is not by %q", s.name)
+		}
+		if object, err = decodeMSO(m.Payload); err != nil {
+			return nil, malformed("the mobile security object", err)
+		}
+		if signed := object.validity.Signed; signed.Before(s.from) || signed.After(s.until) {
+			return nil, refuse(ErrUntrusted, "signed at %s, outside the validity of the certificate of %q", signed.Format(tdate), s.name)
+		}
+		a.objects.put(key, object)
+	}
+	return object, s.checkTime(at)
+}
+
+// check says whether the card may be used at this time; both ends are within.
+func (v Validity) check(at time.Time) error {
+	if at.Before(v.From) {
+		return refuse(ErrNotYetValid, "it is valid from %s, now it is %s", v.From.Format(tdate), at.UTC().Format(tdate))
+	}
+	if at.After(v.Until) {
+		return refuse(ErrExpired, "it was valid until %s, now it is %s", v.Until.Format(tdate), at.UTC().Format(tdate))
+	}
+	return nil
+}
+
+// checkDevice checks the phone's authentication over this session.
+func (d *document) checkDevice(key *ecdsa.PublicKey, transcript []byte, reader *ecdh.PrivateKey) error {
+	if err := checkTranscript(transcript); err != nil {
+		return err
+	}
+	m, err := cose.Parse(d.deviceAuth)
+	if err != nil {
+		return malformed("deviceAuth", err)
+	}
+	if m.Payload != nil {
+		return refuse(ErrMalformed, "deviceAuth carries a payload; it must be detached")
+	}
+	signed := deviceAuthentication(transcript, d.docType, d.deviceNameSpaces)
+	if !d.mac {
+		if !m.VerifySignature(key, signed) {
+			return ErrDeviceAuth
+		}
+		return nil
+	}
+	if reader == nil {
+		return refuse(ErrDeviceAuth, "a MAC, which only a reader nearby can check; a signature is expected")
+	}
+	mac, err := deviceMACKey(key, reader, transcript)
+	if err != nil {
+		return malformed("the device key", err)
+	}
+	if !m.VerifyMAC(mac, signed) {
+		return ErrDeviceAuth
+	}
+	return nil
+}
+
+// deviceMACKey derives EMacKey (§9.1.3.5).
+func deviceMACKey(key *ecdsa.PublicKey, reader *ecdh.PrivateKey, transcript []byte) ([]byte, error) {
+	public, err := key.ECDH()
+	if err != nil {
+		return nil, err
+	}
+	shared, err := reader.ECDH(public)
+	if err != nil {
+		return nil, err
+	}
+	salt := sha256.Sum256(cose.Tag24(transcript))
+	return hkdf.Key(sha256.New, shared, salt[:], "EMacKey", 32)
+}
+
+func (s *issuerSigned) elements() ([]Element, error) {
+	out := make([]Element, 0, len(s.items))
+	for _, it := range s.items {
+		v, err := decodeValue(it.value)
+		if err != nil {
+			return nil, malformed(string(it.name), err)
+		}
+		out = append(out, Element{string(it.name), v})
+	}
+	return out, nil
+}
