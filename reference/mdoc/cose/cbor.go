@@ -64,6 +64,14 @@ func AppendTag24(b, item []byte) []byte { return AppendBytes(AppendTag(b, 24), i
 // AppendUint appends an unsigned integer.
 func AppendUint(b []byte, v uint64) []byte { return appendHead(b, uintType, v) }
 
+// AppendInt appends an integer.
+func AppendInt(b []byte, v int64) []byte {
+	if v < 0 {
+		return appendHead(b, negType, uint64(-1-v))
+	}
+	return appendHead(b, uintType, uint64(v))
+}
+
 // AppendBytes appends a byte string.
 func AppendBytes(b, s []byte) []byte {
 	return append(appendHead(b, bytesType, uint64(len(s))), s...)

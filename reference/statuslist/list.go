@@ -1,0 +1,156 @@
+package statuslist
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/zlib"
+)
+
+// Status is the state of one card (§7.1).
+type Status uint8
+
+// The registered values; two bits hold all four.
+const (
+	Valid           Status = 0
+	Invalid         Status = 1 // ended for good
+	Suspended       Status = 2 // ended for now
+	RenewalRequired Status = 3 // to be issued again; the data have changed
+)
+
+func (s Status) String() string {
+	switch s {
+	case Valid:
+		return "valid"
+	case Invalid:
+		return "invalid"
+	case Suspended:
+		return "suspended"
+	case RenewalRequired:
+		return "renewal-required"
+	}
+	return fmt.Sprintf("status-%d", uint8(s))
+}
+
+// MaxBytes is the largest list, unpacked: 16 million entries of 2 bits.
+const MaxBytes = 4 << 20
+
+// ErrIndex: the list has no such index.
+var ErrIndex = errors.New("the status list has no such index")
+
+// List is an array of statuses, packed from the least significant bit of each
+// byte (§4.1). It may be read by many goroutines, or written by one.
+type List struct {
+	bits uint8
+	data []byte
+}
+
+// New makes a list of n entries, all Valid; bits is 1, 2, 4 or 8. A list ends at
+// a whole byte, so that it may hold a few more.
+func New(bits int, n uint64) (*List, error) {
+	if err := checkBits(bits); err != nil {
+		return nil, err
+	}
+	if n == 0 || n > MaxBytes*8/uint64(bits) {
+		return nil, fmt.Errorf("a status list of %d bits has 1 to %d entries, not %d", bits, MaxBytes*8/bits, n)
+	}
+	return &List{uint8(bits), make([]byte, (n*uint64(bits)+7)/8)}, nil
+}
+
+func checkBits(bits int) error {
+	switch bits {
+	case 1, 2, 4, 8:
+		return nil
+	}
+	return fmt.Errorf("a status has 1, 2, 4 or 8 bits, not %d", bits)
+}
+
+// Bits is the size of one entry.
+func (l *List) Bits() int { return int(l.bits) }
+
+// Len is the number of entries.
+func (l *List) Len() uint64 { return uint64(len(l.data)) * 8 / uint64(l.bits) }
+
+// Get returns the status at an index.
+func (l *List) Get(index uint64) (Status, error) {
+	if index >= l.Len() {
+		return 0, fmt.Errorf("%w: %d of %d", ErrIndex, index, l.Len())
+	}
+	bit := index * uint64(l.bits)
+	return Status(l.data[bit/8] >> (bit % 8) & l.mask()), nil
+}
+
+// Set changes the status at an index.
+func (l *List) Set(index uint64, s Status) error {
+	if index >= l.Len() {
+		return fmt.Errorf("%w: %d of %d", ErrIndex, index, l.Len())
+	}
+	if uint8(s) > l.mask() {
+		return fmt.Errorf("%s does not fit in %d bits", s, l.bits)
+	}
+	bit := index * uint64(l.bits)
+	b := &l.data[bit/8]
+	*b = *b&^(l.mask()<<(bit%8)) | uint8(s)<<(bit%8)
+	return nil
+}
+
+func (l *List) mask() uint8 { return 0xff >> (8 - l.bits) }
+
+// Clone returns a copy, for a publisher to work on while the list changes.
+func (l *List) Clone() *List { return &List{l.bits, bytes.Clone(l.data)} }
+
+// Equal says whether two lists hold the same.
+func (l *List) Equal(o *List) bool { return l.bits == o.bits && bytes.Equal(l.data, o.data) }
+
+// compressionLevel: at 6 a list of 2^20 entries packs in about a millisecond; the
+// standard library at 9 takes a hundred times as long to save a sixth.
+const compressionLevel = 6
+
+var packers = sync.Pool{New: func() any {
+	w, err := zlib.NewWriterLevel(io.Discard, compressionLevel)
+	if err != nil {
+		panic(err)
+	}
+	return w
+}}
+
+// Pack compresses the list (§4.1: DEFLATE in the ZLIB format).
+func (l *List) Pack() []byte {
+	var b bytes.Buffer
+	b.Grow(len(l.data)/8 + 64)
+	w := packers.Get().(*zlib.Writer)
+	defer packers.Put(w)
+	w.Reset(&b)
+	// A bytes.Buffer does not fail.
+	_, _ = w.Write(l.data)
+	_ = w.Close()
+	return b.Bytes()
+}
+
+// Unpack reads what Pack or another issuer wrote.
+func Unpack(bits int, packed []byte) (*List, error) {
+	if err := checkBits(bits); err != nil {
+		return nil, err
+	}
+	in := bytes.NewReader(packed)
+	r, err := zlib.NewReader(in)
+	if err != nil {
+		return nil, fmt.Errorf("the list is not ZLIB: %w", err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the list does not unpack: %w", err)
+	case len(data) > MaxBytes:
+		return nil, fmt.Errorf("the list unpacks to more than %d bytes", MaxBytes)
+	case len(data) == 0:
+		return nil, errors.New("the list is empty")
+	case in.Len() > 0:
+		return nil, fmt.Errorf("%d bytes follow the list", in.Len())
+	}
+	return &List{uint8(bits), data}, nil
+}
