@@ -14,6 +14,9 @@ const SchemaID = "rollcall-result/1"
 
 // Result is one run. Fill it, then call [Write].
 //
+// Figures whose definition ends in "derived" are arithmetic on the others and
+// are filled by Write, like Meta.Schema and Definitions.
+//
 // Wall-clock figures stand in Meta.Started and Meta.Host and nowhere else: all
 // the rest is the same, byte for byte, whatever the number of workers.
 type Result struct {
@@ -24,6 +27,7 @@ type Result struct {
 	Recovery     []Recovery            `json:"recovery" way:"nation"`
 	Agreement    []Agreement           `json:"agreement"`
 	Expectations []Expectation         `json:"expectations" way:"nation"`
+	Verdict      Verdict               `json:"verdict" way:"nation"`
 	Trust        Trust                 `json:"trust" way:"input"`
 	Definitions  map[string]Definition `json:"definitions"` // by JSON pointer, * for any index or key; filled by Write
 }
@@ -110,10 +114,12 @@ type IntentKind struct {
 
 // Issued counts committed issuances. Total = Tap + Centre.
 type Issued struct {
-	Total  int64 `json:"total" unit:"cards" def:"committed issuances of a mobile card, renewals on a new phone included"`
-	Tap    int64 `json:"tap" unit:"cards" def:"issued by tapping an IC card on the phone"`
-	Centre int64 `json:"centre" unit:"cards" def:"issued at a centre by QR code"`
-	First  int64 `json:"first" unit:"cards" def:"of the total, somebody's first one"`
+	Total       int64 `json:"total" unit:"cards" def:"committed issuances of a mobile card, renewals on a new phone included"`
+	Tap         int64 `json:"tap" unit:"cards" def:"issued by tapping an IC card on the phone"`
+	Centre      int64 `json:"centre" unit:"cards" def:"issued at a centre by QR code"`
+	First       int64 `json:"first" unit:"cards" def:"of the total, somebody's first one"`
+	TapShare    Num   `json:"tap_share" unit:"share" def:"tap by total; derived"`
+	CentreShare Num   `json:"centre_share" unit:"share" def:"centre by total; derived"`
 }
 
 // Visits are arrivals of those who come for a mobile card, a plastic card, or a
@@ -154,6 +160,7 @@ type Verifications struct {
 	LatencyP50        Num   `json:"latency_p50_ms" unit:"ms" def:"request to answer of online checks, median"`
 	LatencyP95        Num   `json:"latency_p95_ms" unit:"ms" def:"request to answer of online checks, 95th percentile"`
 	LatencyP99        Num   `json:"latency_p99_ms" unit:"ms" def:"request to answer of online checks, 99th percentile"`
+	RefusedShare      Num   `json:"refused_share" unit:"share" def:"refused for any reason, by count; derived"`
 	Plastic           int64 `json:"plastic" unit:"presentations" def:"shown a plastic card instead, by holders of a mobile one"`
 }
 
@@ -197,6 +204,7 @@ type RegionRow struct {
 	Tap          int64  `json:"tap" unit:"cards" def:"issued by tapping an IC card on the phone"`
 	Centre       int64  `json:"centre" unit:"cards" def:"issued at a centre by QR code"`
 	Holders      int64  `json:"holders" unit:"citizens" def:"people with a live mobile credential at the end"`
+	PerThousand  Num    `json:"holders_per_thousand" unit:"per 1,000 citizens" def:"holders by citizens of the region; derived"`
 	Centres      int64  `json:"centres" unit:"centres" def:"community centres"`
 	Counters     int64  `json:"counters" unit:"counters" def:"counters that serve this business"`
 	Visits       int64  `json:"visits" unit:"visits" def:"arrivals at the region's centres"`
@@ -306,6 +314,7 @@ type DayRow struct {
 	ReportsMobile     int64  `json:"reports_mobile" unit:"reports" def:"phones reported lost, acknowledged"`
 	Releases          int64  `json:"releases" unit:"releases" def:"reports withdrawn"`
 	CardOrders        int64  `json:"card_orders" unit:"cards" def:"plastic cards applied for"`
+	PerThousand       Num    `json:"holders_per_thousand" unit:"per 1,000 citizens" def:"holders by citizens of the region; derived"`
 }
 
 // Panel is what the sample did to the real service.
@@ -345,9 +354,11 @@ type Restart struct {
 
 // Suspension is whether a card reported lost could still be used.
 type Suspension struct {
-	Reports    Reports    `json:"reports"`
-	Violations int64      `json:"violations" way:"panel" unit:"violations" def:"violations of all properties together, found by the oracle"`
-	ByProperty Properties `json:"by_property" way:"panel"` // nil when the panel was off
+	Reports       Reports    `json:"reports"`
+	Opportunities int64      `json:"opportunities" way:"panel" unit:"checks" def:"times a property could have been violated and was checked, all together; derived"`
+	Properties    int64      `json:"properties" way:"panel" unit:"properties" def:"properties that had an opportunity; derived"`
+	Violations    int64      `json:"violations" way:"panel" unit:"violations" def:"violations of all properties together, found by the oracle"`
+	ByProperty    Properties `json:"by_property" way:"panel"` // nil when the panel was off
 	// From loss, submission and acknowledgement of a report to the last time
 	// the card was accepted after it.
 	FromLoss            LastAcceptance  `json:"from_loss"`
@@ -420,6 +431,9 @@ type Recovery struct {
 	GoodputDuring      Num             `json:"goodput_during" unit:"operations/h" def:"operations done an hour, while the fault lasted"`
 	GoodputAfter       Num             `json:"goodput_after" unit:"operations/h" def:"operations done an hour, in as many hours after the fault"`
 	TurnedAway         int64           `json:"turned_away" unit:"presentations" def:"presentations not answered because of the fault"`
+	PeakBacklog        int64           `json:"peak_backlog" unit:"intents" def:"most intents waiting at the end of an hour; derived"`
+	PeakBacklogTwin    int64           `json:"peak_backlog_twin" unit:"intents" def:"the same without the fault; derived"`
+	EndBacklog         int64           `json:"end_backlog" unit:"intents" def:"intents waiting at the end of the last hour of the time line; derived"`
 	TurnedAwayByPlace  []TurnedAway    `json:"turned_away_by_place"`
 	Functions          Functions       `json:"functions"`
 	Timeline           []RecoveryPoint `json:"timeline"` // hour by hour, some hours before to the end of the drain
@@ -444,6 +458,7 @@ type Function struct {
 	Works     bool  `json:"works"` // most attempts succeeded
 	Attempts  int64 `json:"attempts" unit:"attempts" def:"attempts while the fault lasted"`
 	Succeeded int64 `json:"succeeded" unit:"attempts" def:"of those, successful"`
+	Share     Num   `json:"share" unit:"share" def:"succeeded by attempts; derived"`
 }
 
 // RecoveryPoint is one hour, with and without the fault.
@@ -473,6 +488,13 @@ type Expectation struct {
 	Value    Num    `json:"value" unit:"of the expression" def:"what the left side came to; a truth value is 1 or 0; null: there is no such figure"`
 	Holds    bool   `json:"holds"`
 	Standing bool   `json:"standing"` // holds for every run without being written
+}
+
+// Verdict counts the expectations; filled by Write.
+type Verdict struct {
+	Expectations int64 `json:"expectations" unit:"expectations" def:"expectations that were judged; derived"`
+	Failed       int64 `json:"failed" unit:"expectations" def:"of those, that do not hold; derived"`
+	Holds        bool  `json:"holds"`
 }
 
 // Trust is how far the answer can be believed.
