@@ -1,0 +1,122 @@
+package sqlite
+
+// applicationID marks a database file as a Rollcall register ("Roll").
+const applicationID = 0x526f6c6c
+
+// migrations lead from one schema version to the next; the version of a file
+// (PRAGMA user_version) is the number of those it has seen. Append only.
+//
+// Moments are milliseconds since 1970 UTC; a moment, sequence or number that is
+// not there is 0, as in package store.
+var migrations = []string{
+	`
+CREATE TABLE person (
+	id           INTEGER PRIMARY KEY,
+	rrn          TEXT NOT NULL,
+	family_name  TEXT NOT NULL,
+	given_name   TEXT NOT NULL,
+	birth_date   TEXT NOT NULL,
+	sex          INTEGER NOT NULL,
+	address      TEXT NOT NULL,
+	municipality TEXT NOT NULL,
+	centre       TEXT NOT NULL,
+	state        INTEGER NOT NULL, -- lifecycle.State
+	card         TEXT NOT NULL,
+	credential   INTEGER NOT NULL,
+	changed      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX person_with_cause ON person(id) WHERE state & 7 <> 0;
+
+CREATE TABLE card (
+	number   TEXT PRIMARY KEY,
+	person   INTEGER NOT NULL,
+	chip     INTEGER NOT NULL,
+	template BLOB,
+	portrait BLOB,
+	issued   INTEGER NOT NULL,
+	ended    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE wallet (
+	id     TEXT NOT NULL,
+	person INTEGER NOT NULL,
+	lost   INTEGER NOT NULL,
+	PRIMARY KEY (person, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE credential (
+	id     INTEGER PRIMARY KEY,
+	person INTEGER NOT NULL,
+	card   TEXT NOT NULL,
+	wallet TEXT NOT NULL,
+	issued INTEGER NOT NULL,
+	until  INTEGER NOT NULL,
+	ended  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX credential_due ON credential(until) WHERE ended = 0;
+CREATE INDEX credential_ended ON credential(id) WHERE ended <> 0;
+
+CREATE TABLE list (
+	number   INTEGER PRIMARY KEY,
+	size     INTEGER NOT NULL,
+	allotted INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE entry (
+	list       INTEGER NOT NULL,
+	idx        INTEGER NOT NULL,
+	credential INTEGER NOT NULL,
+	PRIMARY KEY (list, idx)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_of ON entry(credential);
+
+CREATE TABLE offer (
+	hash   BLOB PRIMARY KEY,
+	person INTEGER NOT NULL,
+	centre TEXT NOT NULL,
+	clerk  TEXT NOT NULL,
+	made   INTEGER NOT NULL,
+	used   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE challenge (
+	value BLOB PRIMARY KEY,
+	made  INTEGER NOT NULL,
+	used  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX challenge_made ON challenge(made);
+CREATE INDEX offer_made ON offer(made);
+
+CREATE TABLE nonce (
+	hash    BLOB PRIMARY KEY,
+	expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nonce_expires ON nonce(expires);
+
+CREATE TABLE answer (
+	scope   TEXT NOT NULL,
+	key     TEXT NOT NULL,
+	request BLOB NOT NULL,
+	body    BLOB NOT NULL,
+	at      INTEGER NOT NULL,
+	UNIQUE (scope, key)
+) STRICT;
+CREATE INDEX answer_at ON answer(at);
+
+CREATE TABLE report (
+	sequence INTEGER PRIMARY KEY,
+	person   INTEGER NOT NULL,
+	cause    INTEGER NOT NULL,
+	subject  TEXT NOT NULL,
+	actor    TEXT NOT NULL,
+	at       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX report_on ON report(person, cause, subject, sequence);
+
+CREATE TABLE audit (
+	sequence INTEGER PRIMARY KEY,
+	body     BLOB NOT NULL,
+	hash     BLOB NOT NULL
+) STRICT;
+`,
+}

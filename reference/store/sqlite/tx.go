@@ -1,0 +1,425 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/store"
+)
+
+// conn is one connection with its prepared statements.
+type conn struct {
+	c          *sql.Conn
+	statements map[string]*sql.Stmt
+}
+
+func newConn(c *sql.Conn) *conn { return &conn{c, map[string]*sql.Stmt{}} }
+
+func (c *conn) close() {
+	for _, s := range c.statements {
+		_ = s.Close()
+	}
+	_ = c.c.Close()
+}
+
+func (c *conn) prepare(query string) (*sql.Stmt, error) {
+	if s := c.statements[query]; s != nil {
+		return s, nil
+	}
+	s, err := c.c.PrepareContext(context.Background(), query)
+	if err == nil {
+		c.statements[query] = s
+	}
+	return s, err
+}
+
+// exec runs a statement without arguments.
+func (c *conn) exec(query string) error {
+	_, err := c.c.ExecContext(context.Background(), query)
+	return err
+}
+
+func (c *conn) row(query string, args ...any) *sql.Row {
+	s, err := c.prepare(query)
+	if err != nil {
+		// A Row can't be made by hand: let the query fail again for its error.
+		return c.c.QueryRowContext(context.Background(), query, args...)
+	}
+	return s.QueryRowContext(context.Background(), args...)
+}
+
+// tx implements store.Tx on a connection on which a transaction has begun.
+type tx struct {
+	*conn
+	broken error // the first failure of the database itself
+}
+
+var _ store.Tx = (*tx)(nil)
+
+func (t *tx) fail(err error) error {
+	if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrTaken) {
+		return err
+	}
+	if t.broken == nil {
+		t.broken = err
+	}
+	return plain(err)
+}
+
+// get scans one row.
+func (t *tx) get(query string, args []any, to ...any) error {
+	err := t.row(query, args...).Scan(to...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	return t.fail(err)
+}
+
+// each calls f for every row; f scans.
+func (t *tx) each(query string, args []any, f func(scan func(...any) error) error) error {
+	s, err := t.prepare(query)
+	if err != nil {
+		return t.fail(err)
+	}
+	rows, err := s.QueryContext(context.Background(), args...)
+	if err != nil {
+		return t.fail(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return t.fail(rows.Err())
+}
+
+// put runs a statement that must change a row.
+func (t *tx) put(otherwise error, query string, args ...any) error {
+	s, err := t.prepare(query)
+	if err != nil {
+		return t.fail(err)
+	}
+	r, err := s.ExecContext(context.Background(), args...)
+	if err != nil {
+		return t.fail(err)
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return t.fail(errors.Join(otherwise, err))
+	}
+	return nil
+}
+
+func millis(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.UnixMilli()
+}
+
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+const personColumns = `id, rrn, family_name, given_name, birth_date, sex, address, municipality, centre, state, card, credential, changed`
+
+func (t *tx) Person(id store.PersonID) (p store.Person, err error) {
+	if id > math.MaxInt64 {
+		return p, store.ErrNotFound
+	}
+	var birth string
+	if err := t.get(`SELECT `+personColumns+` FROM person WHERE id = ?`, []any{int64(id)},
+		&p.ID, &p.RRN, &p.FamilyName, &p.GivenName, &birth, &p.Sex, &p.Address, &p.Municipality, &p.Centre, &p.State, &p.Card, &p.Credential, &p.Changed); err != nil {
+		return store.Person{}, err
+	}
+	p.BirthDate, err = time.Parse(time.DateOnly, birth)
+	return p, t.fail(err)
+}
+
+func (t *tx) PutPerson(p store.Person) error {
+	if p.ID > math.MaxInt64 {
+		return fmt.Errorf("a person's number must be below 2^63, this is %d", p.ID)
+	}
+	return t.put(nil, `INSERT INTO person (`+personColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+		ON CONFLICT (id) DO UPDATE SET rrn=excluded.rrn, family_name=excluded.family_name, given_name=excluded.given_name,
+		birth_date=excluded.birth_date, sex=excluded.sex, address=excluded.address, municipality=excluded.municipality,
+		centre=excluded.centre, state=excluded.state, card=excluded.card, credential=excluded.credential, changed=excluded.changed`,
+		int64(p.ID), p.RRN, p.FamilyName, p.GivenName, p.BirthDate.Format(time.DateOnly), p.Sex, p.Address, p.Municipality, p.Centre,
+		uint8(p.State), p.Card, int64(p.Credential), int64(p.Changed))
+}
+
+func (t *tx) Card(number string) (c store.Card, err error) {
+	var issued int64
+	err = t.get(`SELECT number, person, chip, template, portrait, issued, ended FROM card WHERE number = ?`, []any{number},
+		&c.Number, &c.Person, &c.Chip, &c.Template, &c.Portrait, &issued, &c.Ended)
+	c.Issued = moment(issued)
+	return c, err
+}
+
+func (t *tx) AddCard(c store.Card) error {
+	return t.put(store.ErrTaken, `INSERT INTO card (number, person, chip, template, portrait, issued, ended) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		c.Number, int64(c.Person), c.Chip, c.Template, c.Portrait, millis(c.Issued), int64(c.Ended))
+}
+
+func (t *tx) PutCard(c store.Card) error {
+	return t.put(store.ErrNotFound, `UPDATE card SET chip=?, template=?, portrait=?, issued=?, ended=? WHERE number=? AND person=?`,
+		c.Chip, c.Template, c.Portrait, millis(c.Issued), int64(c.Ended), c.Number, int64(c.Person))
+}
+
+func (t *tx) Wallet(person store.PersonID, id string) (store.Wallet, error) {
+	w := store.Wallet{ID: id, Person: person}
+	err := t.get(`SELECT lost FROM wallet WHERE person = ? AND id = ?`, []any{int64(person), id}, &w.Lost)
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return w, err
+}
+
+func (t *tx) PutWallet(w store.Wallet) error {
+	return t.put(nil, `INSERT INTO wallet (id, person, lost) VALUES (?,?,?) ON CONFLICT DO UPDATE SET lost=excluded.lost`,
+		w.ID, int64(w.Person), int64(w.Lost))
+}
+
+func (t *tx) Credential(id store.CredentialID) (c store.Credential, err error) {
+	var issued, until int64
+	err = t.get(`SELECT id, person, card, wallet, issued, until, ended FROM credential WHERE id = ?`, []any{int64(id)},
+		&c.ID, &c.Person, &c.Card, &c.Wallet, &issued, &until, &c.Ended)
+	c.Issued, c.Until = moment(issued), moment(until)
+	return c, err
+}
+
+func (t *tx) AddCredential(c store.Credential) (id store.CredentialID, err error) {
+	err = t.get(`INSERT INTO credential (person, card, wallet, issued, until, ended) VALUES (?,?,?,?,?,?) RETURNING id`,
+		[]any{int64(c.Person), c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended)}, &id)
+	return id, err
+}
+
+func (t *tx) PutCredential(c store.Credential) error {
+	return t.put(store.ErrNotFound, `UPDATE credential SET card=?, wallet=?, issued=?, until=?, ended=? WHERE id=? AND person=?`,
+		c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended), int64(c.ID), int64(c.Person))
+}
+
+func (t *tx) Due(at time.Time, limit int) (out []store.CredentialID, err error) {
+	err = t.each(`SELECT id FROM credential WHERE ended = 0 AND until <= ? ORDER BY until, id LIMIT ?`, []any{millis(at), limit},
+		func(scan func(...any) error) error {
+			var id store.CredentialID
+			err := scan(&id)
+			out = append(out, id)
+			return err
+		})
+	return out, err
+}
+
+func (t *tx) Lists() (out []store.List, err error) {
+	err = t.each(`SELECT number, size, allotted FROM list ORDER BY number`, nil, func(scan func(...any) error) error {
+		var l store.List
+		err := scan(&l.Number, &l.Size, &l.Allotted)
+		out = append(out, l)
+		return err
+	})
+	return out, err
+}
+
+func (t *tx) PutList(l store.List) error {
+	return t.put(nil, `INSERT INTO list (number, size, allotted) VALUES (?,?,?) ON CONFLICT (number) DO UPDATE SET size=excluded.size, allotted=excluded.allotted`,
+		l.Number, int64(l.Size), int64(l.Allotted))
+}
+
+// entrySelect joins an entry with what its status depends on, so that status
+// is kept nowhere twice.
+const entrySelect = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.until
+	FROM entry e CROSS JOIN credential c ON c.id = e.credential CROSS JOIN person p ON p.id = c.person `
+
+func scanEntry(scan func(...any) error) (e store.Entry, err error) {
+	var until int64
+	err = scan(&e.List, &e.Index, &e.Credential, &e.Person, &e.State, &e.Ended, &until)
+	e.Until = moment(until)
+	return e, err
+}
+
+func (t *tx) Entry(list uint32, index uint64) (store.Entry, error) {
+	if index > math.MaxInt64 {
+		return store.Entry{}, store.ErrNotFound
+	}
+	return scanEntry(func(to ...any) error {
+		return t.get(entrySelect+`WHERE e.list = ? AND e.idx = ?`, []any{list, int64(index)}, to...)
+	})
+}
+
+func (t *tx) EntriesOf(id store.CredentialID) (out []store.Entry, err error) {
+	err = t.each(entrySelect+`WHERE e.credential = ? ORDER BY e.list, e.idx`, []any{int64(id)}, func(scan func(...any) error) error {
+		e, err := scanEntry(scan)
+		out = append(out, e)
+		return err
+	})
+	return out, err
+}
+
+func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
+	const columns = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.until `
+	for _, query := range []string{
+		columns + `FROM credential c CROSS JOIN entry e ON e.credential = c.id CROSS JOIN person p ON p.id = c.person
+			WHERE c.ended <> 0 AND e.list = ?`,
+		columns + `FROM person p CROSS JOIN credential c ON c.id = p.credential CROSS JOIN entry e ON e.credential = c.id
+			WHERE p.state & 7 <> 0 AND c.ended = 0 AND e.list = ?`,
+	} {
+		if err := t.each(query, []any{list}, func(scan func(...any) error) error {
+			e, err := scanEntry(scan)
+			if err != nil {
+				return err
+			}
+			return f(e)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) AddEntry(list uint32, index uint64, id store.CredentialID) error {
+	return t.put(store.ErrTaken, `INSERT INTO entry (list, idx, credential) VALUES (?,?,?) ON CONFLICT DO NOTHING`, list, int64(index), int64(id))
+}
+
+func (t *tx) Offer(hash []byte) (o store.Offer, err error) {
+	var made int64
+	err = t.get(`SELECT hash, person, centre, clerk, made, used FROM offer WHERE hash = ?`, []any{hash},
+		&o.Hash, &o.Person, &o.Centre, &o.Clerk, &made, &o.Used)
+	o.Made = moment(made)
+	return o, err
+}
+
+func (t *tx) PutOffer(o store.Offer) error {
+	return t.put(nil, `INSERT INTO offer (hash, person, centre, clerk, made, used) VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET used=excluded.used`,
+		o.Hash, int64(o.Person), o.Centre, o.Clerk, millis(o.Made), int64(o.Used))
+}
+
+func (t *tx) Challenge(value []byte) (c store.Challenge, err error) {
+	var made int64
+	err = t.get(`SELECT value, made, used FROM challenge WHERE value = ?`, []any{value}, &c.Value, &made, &c.Used)
+	c.Made = moment(made)
+	return c, err
+}
+
+func (t *tx) AddChallenge(c store.Challenge) error {
+	return t.put(store.ErrTaken, `INSERT INTO challenge (value, made, used) VALUES (?,?,?) ON CONFLICT DO NOTHING`, c.Value, millis(c.Made), int64(c.Used))
+}
+
+func (t *tx) PutChallenge(c store.Challenge) error {
+	return t.put(store.ErrNotFound, `UPDATE challenge SET made=?, used=? WHERE value=?`, millis(c.Made), int64(c.Used), c.Value)
+}
+
+func (t *tx) UseNonce(hash []byte, expires time.Time) error {
+	return t.put(store.ErrTaken, `INSERT INTO nonce (hash, expires) VALUES (?,?) ON CONFLICT DO NOTHING`, hash, millis(expires))
+}
+
+func (t *tx) Answer(scope, key string) (a store.Answer, err error) {
+	var at int64
+	err = t.get(`SELECT request, body, at FROM answer WHERE scope = ? AND key = ?`, []any{scope, key}, &a.Request, &a.Body, &at)
+	a.At = moment(at)
+	return a, err
+}
+
+func (t *tx) PutAnswer(scope, key string, a store.Answer) error {
+	return t.put(store.ErrTaken, `INSERT INTO answer (scope, key, request, body, at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		scope, key, a.Request, a.Body, millis(a.At))
+}
+
+const reportSelect = `SELECT sequence, person, cause, subject, actor, at FROM report WHERE person = ?`
+
+func scanReport(scan func(...any) error) (r store.Report, err error) {
+	var at int64
+	err = scan(&r.Sequence, &r.Person, &r.Cause, &r.Subject, &r.Actor, &at)
+	r.At = moment(at)
+	return r, err
+}
+
+func (t *tx) NewestReport(person store.PersonID, cause lifecycle.Causes, subject string) (store.Report, error) {
+	return scanReport(func(to ...any) error {
+		return t.get(reportSelect+` AND cause = ? AND subject = ? ORDER BY sequence DESC LIMIT 1`, []any{int64(person), uint8(cause), subject}, to...)
+	})
+}
+
+func (t *tx) Reports(person store.PersonID) (out []store.Report, err error) {
+	err = t.each(reportSelect+` ORDER BY sequence`, []any{int64(person)}, func(scan func(...any) error) error {
+		r, err := scanReport(scan)
+		out = append(out, r)
+		return err
+	})
+	return out, err
+}
+
+func (t *tx) AddReport(r store.Report) error {
+	return t.put(store.ErrTaken, `INSERT INTO report (sequence, person, cause, subject, actor, at) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		int64(r.Sequence), int64(r.Person), uint8(r.Cause), r.Subject, r.Actor, millis(r.At))
+}
+
+func (t *tx) Sequence() (n uint64, err error) {
+	err = t.get(`SELECT coalesce(max(sequence), 0) FROM audit`, nil, &n)
+	return n, err
+}
+
+const auditSelect = `SELECT sequence, body, hash FROM audit `
+
+func (t *tx) AuditHead() (r store.AuditRecord, err error) {
+	err = t.get(auditSelect+`ORDER BY sequence DESC LIMIT 1`, nil, &r.Sequence, &r.Body, &r.Hash)
+	return r, err
+}
+
+func (t *tx) Audit(from, to uint64, f func(store.AuditRecord) error) error {
+	to = min(to, math.MaxInt64)
+	if from > to {
+		return nil
+	}
+	return t.each(auditSelect+`WHERE sequence BETWEEN ? AND ? ORDER BY sequence`, []any{int64(from), int64(to)}, func(scan func(...any) error) error {
+		var r store.AuditRecord
+		var body, hash sql.RawBytes
+		if err := scan(&r.Sequence, &body, &hash); err != nil {
+			return err
+		}
+		r.Body, r.Hash = body, hash
+		return f(r)
+	})
+}
+
+func (t *tx) AppendAudit(r store.AuditRecord) error {
+	last, err := t.Sequence()
+	if err != nil {
+		return err
+	}
+	if r.Sequence != last+1 {
+		return fmt.Errorf("the audit entry after %d must be %d, not %d", last, last+1, r.Sequence)
+	}
+	return t.put(store.ErrTaken, `INSERT INTO audit (sequence, body, hash) VALUES (?,?,?) ON CONFLICT DO NOTHING`, int64(r.Sequence), r.Body, r.Hash)
+}
+
+func (t *tx) Forget(before time.Time, limit int) (n int, err error) {
+	for _, query := range []string{
+		`DELETE FROM nonce WHERE hash IN (SELECT hash FROM nonce WHERE expires < ? LIMIT ?)`,
+		`DELETE FROM challenge WHERE value IN (SELECT value FROM challenge WHERE made < ? LIMIT ?)`,
+		`DELETE FROM offer WHERE hash IN (SELECT hash FROM offer WHERE made < ? LIMIT ?)`,
+		`DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer WHERE at < ? LIMIT ?)`,
+	} {
+		s, err := t.prepare(query)
+		if err != nil {
+			return n, t.fail(err)
+		}
+		r, err := s.ExecContext(context.Background(), millis(before), limit)
+		if err != nil {
+			return n, t.fail(err)
+		}
+		d, err := r.RowsAffected()
+		if err != nil {
+			return n, t.fail(err)
+		}
+		n += int(d)
+	}
+	return n, nil
+}

@@ -1,0 +1,272 @@
+// Package store says what the ID service keeps, as an interface, and what it
+// promises about it. It holds no rule of the country: those are in lifecycle,
+// and package register applies them inside an Update.
+//
+// The only implementation that ships is store/sqlite; store/storetest holds the
+// conformance suite that every implementation passes.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"rollcall.example/rollcall/reference/lifecycle"
+)
+
+var (
+	// ErrNotFound: there is no such record.
+	ErrNotFound = errors.New("there is no such record in the register")
+	// ErrTaken: a record with that key exists. Status indices, card numbers and
+	// nonces are never given twice, so an Add finds out here.
+	ErrTaken = errors.New("that key is taken in the register")
+	// ErrFenced: the handle was fenced; what was asked was not acknowledged.
+	// Whether it was committed is known only to whoever opens the database next:
+	// ask again there with the same idempotency key.
+	ErrFenced = errors.New("this register has been taken out of service: ask its successor, with the same idempotency key")
+	// ErrClosed: the handle was closed.
+	ErrClosed = errors.New("this register is closed")
+	// ErrFull: there is no room for the transaction; nothing of it was written.
+	ErrFull = errors.New("the register has no room left and wrote nothing: free space, then ask again with the same idempotency key")
+)
+
+// Store is a register database.
+type Store interface {
+	// View runs f on one snapshot of the committed register. The snapshot holds
+	// everything that any Update had acknowledged before View was called
+	// (linearizable within one database), and nothing of an Update that is not
+	// durable. f must not call the Store and must not keep the Reader.
+	View(ctx context.Context, f func(Reader) error) error
+
+	// Update runs f in a serializable transaction and returns nil only after
+	// the transaction is committed and synced to stable storage: an Update that
+	// has returned nil survives a crash of process or machine. If f returns an
+	// error, nothing of f is written and Update returns that error. Any other
+	// error means that f is not acknowledged; it is then not written, with the
+	// exception of ErrFenced (see there).
+	//
+	// Updates of several callers may share one commit and one sync. Each runs
+	// on the outcome of those before it, and the failure of one undoes that one
+	// alone. f runs at most once, on another goroutine; it must not call the
+	// Store and must not keep the Tx.
+	Update(ctx context.Context, f func(Tx) error) error
+
+	// Fence takes the handle out of service at once: when it has returned, no
+	// Update can commit or be acknowledged on it any more, and no View answers.
+	// Updates in flight return ErrFenced. It does not touch the files.
+	Fence()
+
+	// Stats returns counters since the handle was opened.
+	Stats() Stats
+
+	// Close waits for Updates in flight and releases the files.
+	Close() error
+}
+
+// Stats counts what a handle did. They depend on the wall clock and on the
+// number of callers, so they never belong into a reproducible result, Commits
+// excepted.
+type Stats struct {
+	Commits uint64 // Updates acknowledged
+	Batches uint64 // commits of the database, each with one sync of its log
+	Views   uint64
+}
+
+// Reader reads one snapshot of the register.
+type Reader interface {
+	Person(id PersonID) (Person, error)
+	Card(number string) (Card, error)
+	// Wallet returns what is known of a wallet as this person's. A wallet that
+	// was never heard of is not an error: it is clean.
+	Wallet(person PersonID, wallet string) (Wallet, error)
+	Credential(id CredentialID) (Credential, error)
+	// Due lists live credentials whose validity ends at or before the moment,
+	// the earliest first, at most limit.
+	Due(moment time.Time, limit int) ([]CredentialID, error)
+
+	// Lists returns the status lists in order of their number.
+	Lists() ([]List, error)
+	// Entry returns what stands at an index of a status list.
+	Entry(list uint32, index uint64) (Entry, error)
+	// EntriesOf returns the entries of one credential.
+	EntriesOf(id CredentialID) ([]Entry, error)
+	// NotPlainlyValid calls f for every entry of the list whose credential has
+	// ended or whose person has a cause in force, in no particular order.
+	NotPlainlyValid(list uint32, f func(Entry) error) error
+
+	Offer(hash []byte) (Offer, error)
+	Challenge(value []byte) (Challenge, error)
+	// Answer returns the stored answer to a request.
+	Answer(scope, key string) (Answer, error)
+	// NewestReport returns the latest report of a cause on a subject (a card
+	// number, a wallet, or empty for administrative).
+	NewestReport(person PersonID, cause lifecycle.Causes, subject string) (Report, error)
+	// Reports returns all reports on a person, the oldest first.
+	Reports(person PersonID) ([]Report, error)
+
+	// Sequence is the number of the latest change of the register; 0 before the
+	// first.
+	Sequence() (uint64, error)
+	// AuditHead returns the latest audit record; ErrNotFound before the first.
+	AuditHead() (AuditRecord, error)
+	// Audit calls f for the records with from <= sequence <= to, in order. The
+	// byte slices are valid during the call only.
+	Audit(from, to uint64, f func(AuditRecord) error) error
+}
+
+// Tx reads and writes. A read sees the writes before it.
+type Tx interface {
+	Reader
+	PutPerson(Person) error
+	AddCard(Card) error // ErrTaken: a number is never given twice
+	PutCard(Card) error
+	PutWallet(Wallet) error
+	AddCredential(Credential) (CredentialID, error) // the ID field is ignored; ids ascend
+	PutCredential(Credential) error
+	PutList(List) error
+	AddEntry(list uint32, index uint64, id CredentialID) error // ErrTaken: an index is never reused
+	PutOffer(Offer) error
+	AddChallenge(Challenge) error
+	PutChallenge(Challenge) error
+	// UseNonce records that a verifier's transaction took place; ErrTaken if it
+	// did before.
+	UseNonce(hash []byte, expires time.Time) error
+	PutAnswer(scope, key string, a Answer) error
+	AddReport(Report) error
+	// AppendAudit adds the next record; its Sequence must be Sequence()+1.
+	AppendAudit(AuditRecord) error
+	// Forget deletes nonces that expired, unused challenges and offers that
+	// expired, and answers older than the moment; at most limit of each kind.
+	Forget(before time.Time, limit int) (int, error)
+}
+
+// PersonID is the resident's number, chosen by the registrar.
+type PersonID uint64
+
+// CredentialID numbers the mobile credentials in order of issue. It never
+// leaves the service.
+type CredentialID uint64
+
+// Person is a resident.
+type Person struct {
+	ID           PersonID
+	RRN          string // resident registration number, 13 digits
+	FamilyName   string
+	GivenName    string
+	BirthDate    time.Time // midnight UTC of the civil date
+	Sex          byte      // 'M', 'F'; 0 unknown
+	Address      string
+	Municipality string // five-digit code
+	Centre       string // of the place of residence
+	// State is the legal state by package lifecycle. It is the only place in
+	// which causes in force are kept: plastic card and mobile credential cannot
+	// disagree, and a cascade is one write.
+	State lifecycle.State
+	// Card is the number of the plastic card in force; set iff State has HasCard.
+	Card string
+	// Credential is the live mobile credential; set iff State has HasCredential.
+	Credential CredentialID
+	// Changed is the sequence number of the person's latest change.
+	Changed uint64
+}
+
+// Card is a plastic card, by document number. It is in force as long as its
+// person's Card names it.
+type Card struct {
+	Number   string
+	Person   PersonID
+	Chip     bool
+	Template []byte // face template of the photo on record
+	Portrait []byte // the photo, as it goes into a mobile credential
+	Issued   time.Time
+	Ended    uint64 // sequence number of the change that ended it; 0 in force
+}
+
+// Wallet is a phone's wallet as one person's.
+type Wallet struct {
+	ID     string
+	Person PersonID
+	// Lost is the sequence number of the report in force; 0: not reported. It
+	// outlives the credential: who finds a phone again must release it before
+	// it can hold a card (S6).
+	Lost uint64
+}
+
+// Credential is one mobile credential: n copies in one wallet.
+type Credential struct {
+	ID     CredentialID
+	Person PersonID
+	Card   string // the number it hangs on
+	Wallet string
+	Issued time.Time
+	Until  time.Time
+	Ended  uint64 // sequence number of the change that ended it; 0 live
+}
+
+// List is a status list.
+type List struct {
+	Number   uint32
+	Size     uint64
+	Allotted uint64
+}
+
+// Entry is one copy of a credential with what its status depends on.
+type Entry struct {
+	List       uint32
+	Index      uint64
+	Credential CredentialID
+	Person     PersonID
+	State      lifecycle.State // of the person
+	Ended      bool            // the credential has ended
+	Until      time.Time       // end of the credential's validity
+}
+
+// Verdict is what a verifier may learn of the entry's credential.
+func (e Entry) Verdict() lifecycle.Verdict {
+	if e.Ended {
+		return lifecycle.NotValid
+	}
+	return lifecycle.Judge(e.State)
+}
+
+// Offer is a one-time code made by a clerk. The code itself is not kept.
+type Offer struct {
+	Hash   []byte
+	Person PersonID
+	Centre string
+	Clerk  string
+	Made   time.Time
+	Used   uint64 // sequence number of the issuance; 0 unused
+}
+
+// Challenge is a random value a card must sign.
+type Challenge struct {
+	Value []byte
+	Made  time.Time
+	Used  uint64 // sequence number of the issuance; 0 unused
+}
+
+// Answer is a stored answer to a request with an idempotency key.
+type Answer struct {
+	Request []byte // fingerprint of the request
+	Body    []byte
+	At      time.Time
+}
+
+// Report is a report of loss or an administrative suspension. Sequence is the
+// number of the register's change.
+type Report struct {
+	Sequence uint64
+	Person   PersonID
+	Cause    lifecycle.Causes
+	Subject  string
+	Actor    string
+	At       time.Time
+}
+
+// AuditRecord is one link of the audit chain (package audit).
+type AuditRecord struct {
+	Sequence uint64
+	Body     []byte // the entry in its external form
+	Hash     []byte // of the previous hash and the body
+}
