@@ -103,7 +103,9 @@ func (r *Recorder) Stamp(t time.Time) Stamp {
 // Resident is somebody the registrar knew before the history begins.
 type Resident struct {
 	Citizen      string `json:"citizen"`
-	Municipality string `json:"municipality"`
+	Municipality string `json:"municipality,omitempty"`
+	// Subject is how the audit export names the citizen; empty: as Citizen.
+	Subject string `json:"subject,omitempty"`
 	// Document is the number of the plastic card in force at the start; empty:
 	// none. No registration need be recorded for it.
 	Document string `json:"document,omitempty"`
