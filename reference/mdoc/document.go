@@ -52,8 +52,9 @@ func (s *issuerSigned) read(r *cose.Reader) {
 				return
 			}
 			s.items = make([]item, 0, n)
+			var items itemReader
 			for i := 0; i < n && r.Err() == nil; i++ {
-				s.items = append(s.items, readItem(r))
+				s.items = append(s.items, items.read(r))
 			}
 		case "issuerAuth":
 			s.issuerAuth = r.Skip()
@@ -66,42 +67,50 @@ func (s *issuerSigned) read(r *cose.Reader) {
 	}
 }
 
-func readItem(r *cose.Reader) (it item) {
-	it.raw = r.Skip()
+// itemReader reads the items of a card one after the other.
+type itemReader struct {
+	in     cose.Reader
+	it     item
+	salt   []byte
+	digest bool
+}
+
+func (ir *itemReader) read(r *cose.Reader) item {
+	ir.it, ir.salt, ir.digest = item{raw: r.Skip()}, nil, false
 	if r.Err() != nil {
-		return it
+		return item{}
 	}
-	inner, err := cose.Untag24(it.raw)
+	inner, err := cose.Untag24(ir.it.raw)
 	if err != nil {
 		r.Fail("an element is not wrapped: %v", err)
-		return it
+		return item{}
 	}
-	var salt []byte
-	digest := false
-	in := cose.NewReader(inner)
-	in.Fields(func(key []byte) {
-		switch string(key) {
-		case "digestID":
-			it.digestID, digest = in.Uint(), true
-		case "random":
-			salt = in.Bytes()
-		case "elementIdentifier":
-			it.name = in.Text()
-		case "elementValue":
-			it.value = in.Skip()
-		default:
-			in.Skip()
-		}
-	})
-	switch err := in.End(); {
+	ir.in.Reset(inner)
+	ir.in.Fields(ir.field)
+	switch err := ir.in.End(); {
 	case err != nil:
 		r.Fail("an element: %v", err)
-	case !digest || it.value == nil || len(it.name) == 0:
+	case !ir.digest || ir.it.value == nil || len(ir.it.name) == 0:
 		r.Fail("an element lacks its name, value or digest number")
-	case len(salt) < saltSize:
-		r.Fail("the salt of %s has %d bytes; %d are the least", it.name, len(salt), saltSize)
+	case len(ir.salt) < saltSize:
+		r.Fail("the salt of %s has %d bytes; %d are the least", ir.it.name, len(ir.salt), saltSize)
 	}
-	return it
+	return ir.it
+}
+
+func (ir *itemReader) field(key []byte) {
+	switch string(key) {
+	case "digestID":
+		ir.it.digestID, ir.digest = ir.in.Uint(), true
+	case "random":
+		ir.salt = ir.in.Bytes()
+	case "elementIdentifier":
+		ir.it.name = ir.in.Text()
+	case "elementValue":
+		ir.it.value = ir.in.Skip()
+	default:
+		ir.in.Skip()
+	}
 }
 
 func parseIssuerSigned(data []byte) (*issuerSigned, error) {
@@ -214,10 +223,9 @@ func (s *issuerSigned) checkDigests(m *mso) error {
 	if s.items == nil {
 		return nil
 	}
-	digests := m.digests[s.namespace]
 	for i := range s.items {
 		it := &s.items[i]
-		want, ok := digests[it.digestID]
+		want, ok := m.digest(s.namespace, it.digestID)
 		if !ok || sha256.Sum256(it.raw) != want {
 			return refuse(ErrDigest, "%s", it.name)
 		}

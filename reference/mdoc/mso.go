@@ -30,7 +30,22 @@ type mso struct {
 	validity  Validity
 	status    *StatusRef
 	deviceKey *ecdsa.PublicKey
-	digests   map[string]map[uint64][sha256.Size]byte
+	digests   map[string][]valueDigest // by namespace
+}
+
+type valueDigest struct {
+	id     uint64
+	digest [sha256.Size]byte
+}
+
+// digest returns the digest with this number; there are few.
+func (m *mso) digest(namespace string, id uint64) ([sha256.Size]byte, bool) {
+	for i := range m.digests[namespace] {
+		if d := &m.digests[namespace][i]; d.id == id {
+			return d.digest, true
+		}
+	}
+	return [sha256.Size]byte{}, false
 }
 
 func encodeMSO(docType, namespace string, digests [][sha256.Size]byte, key *ecdsa.PublicKey, v Validity, status *StatusRef) ([]byte, error) {
@@ -78,7 +93,7 @@ func decodeMSO(payload []byte) (*mso, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mso{digests: make(map[string]map[uint64][sha256.Size]byte, 1)}
+	m := &mso{digests: make(map[string][]valueDigest, 1)}
 	var ver, alg string
 	r := cose.NewReader(inner)
 	r.Fields(func(key []byte) {
@@ -156,18 +171,19 @@ func readTime(r *cose.Reader) time.Time {
 func (m *mso) readDigests(r *cose.Reader) {
 	r.Fields(func(key []byte) {
 		n := r.Map()
-		digests := make(map[uint64][sha256.Size]byte, n)
+		digests := make([]valueDigest, 0, n)
 		for i := 0; i < n && r.Err() == nil; i++ {
 			id, d := r.Uint(), r.Bytes()
 			if len(d) != sha256.Size {
 				r.Fail("a digest of %d bytes is not SHA-256", len(d))
+				return
 			}
-			if _, twice := digests[id]; twice {
-				r.Fail("digest %d comes twice", id)
+			for j := range digests {
+				if digests[j].id == id {
+					r.Fail("digest %d comes twice", id)
+				}
 			}
-			if r.Err() == nil {
-				digests[id] = [sha256.Size]byte(d)
-			}
+			digests = append(digests, valueDigest{id, [sha256.Size]byte(d)})
 		}
 		m.digests[string(key)] = digests
 	})

@@ -14,9 +14,10 @@ import (
 // a busy verifier pays for the phone's signature only. They may be used by many
 // goroutines at once; to change the roots, make new TrustAnchors.
 type TrustAnchors struct {
-	roots   []*x509.Certificate
-	signers memory[signerKey, *signer]
-	objects memory[objectKey, *mso]
+	roots           []*x509.Certificate
+	documentSigners memory[string, *signer] // by certificate, DER
+	statusSigners   memory[string, *signer]
+	objects         memory[objectKey, *mso]
 }
 
 // How many chains and signed objects are remembered, twice at most.
@@ -28,7 +29,8 @@ const (
 // NewTrustAnchors reads root certificates, DER, which must be IACA roots.
 func NewTrustAnchors(roots ...[]byte) (*TrustAnchors, error) {
 	a := &TrustAnchors{}
-	a.signers.limit, a.objects.limit = rememberedSigners, rememberedObjects
+	a.documentSigners.limit, a.statusSigners.limit = rememberedSigners, rememberedSigners
+	a.objects.limit = rememberedObjects
 	for _, der := range roots {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
@@ -50,11 +52,6 @@ type signer struct {
 	root        *x509.Certificate
 }
 
-type signerKey struct {
-	certificate [sha256.Size]byte
-	profile     *profile
-}
-
 // objectKey is an issuer's signature: who signed, what, and the signature itself.
 type objectKey struct {
 	signer    *signer
@@ -65,7 +62,7 @@ type objectKey struct {
 // StatusSigner returns the key of a signer of status lists, whose certificate
 // (the chain carries it alone: the root must be known) is good at this time.
 func (a *TrustAnchors) StatusSigner(chain [][]byte, at time.Time) (*ecdsa.PublicKey, error) {
-	s, err := a.signer(chain, &statusSignerProfile)
+	s, err := a.signer(chain, &a.statusSigners, &statusSignerProfile)
 	if err != nil {
 		return nil, err
 	}
@@ -73,12 +70,12 @@ func (a *TrustAnchors) StatusSigner(chain [][]byte, at time.Time) (*ecdsa.Public
 }
 
 // signer validates a chain (§9.3.3; RFC 5280 §6.1) but for the time.
-func (a *TrustAnchors) signer(chain [][]byte, p *profile) (*signer, error) {
+func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p *profile) (*signer, error) {
 	if len(chain) != 1 {
 		return nil, refuse(ErrUntrusted, "x5chain has %d certificates; the signer's alone is expected, without the root", len(chain))
 	}
-	key := signerKey{sha256.Sum256(chain[0]), p}
-	if s, ok := a.signers.get(key); ok {
+	key := string(chain[0])
+	if s, ok := known.get(key); ok {
 		return s, nil
 	}
 	c, err := x509.ParseCertificate(chain[0])
@@ -104,7 +101,7 @@ func (a *TrustAnchors) signer(chain [][]byte, p *profile) (*signer, error) {
 		_, err = c.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: moment, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 		if err == nil {
 			s := &signer{c.Subject.CommonName, c.PublicKey.(*ecdsa.PublicKey), c.NotBefore, c.NotAfter, root}
-			a.signers.put(key, s)
+			known.put(key, s)
 			return s, nil
 		}
 	}

@@ -81,7 +81,7 @@ func (a *TrustAnchors) issuerAuth(raw []byte, at time.Time) (*mso, error) {
 	if err != nil {
 		return nil, malformed("issuerAuth", err)
 	}
-	s, err := a.signer(m.Chain, &documentSignerProfile)
+	s, err := a.signer(m.Chain, &a.documentSigners, &documentSignerProfile)
 	if err != nil {
 		return nil, err
 	}

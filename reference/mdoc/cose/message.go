@@ -126,9 +126,9 @@ func Parse(data []byte) (*Message, error) {
 	if err := r.End(); err != nil {
 		return nil, err
 	}
-	p := NewReader(m.protected)
-	m.protectedHeader(p)
-	if err := p.End(); err != nil {
+	r.Reset(m.protected)
+	m.protectedHeader(r)
+	if err := r.End(); err != nil {
 		return nil, fmt.Errorf("protected header: %w", err)
 	}
 	return m, nil
@@ -245,8 +245,26 @@ func VerifyDigest(key *ecdsa.PublicKey, digest, rs []byte) bool {
 	if len(rs) != signatureLn {
 		return false
 	}
-	r, s := new(big.Int).SetBytes(rs[:32]), new(big.Int).SetBytes(rs[32:])
-	return ecdsa.Verify(key, digest, r, s)
+	var der [72]byte
+	return ecdsa.VerifyASN1(key, digest, appendASN1(der[:0], rs))
+}
+
+// appendASN1 writes r and s as the SEQUENCE of two INTEGERs that crypto/ecdsa reads.
+func appendASN1(b, rs []byte) []byte {
+	b = append(b, 0x30, 0)
+	for _, n := range [2][]byte{rs[:32], rs[32:]} {
+		for len(n) > 1 && n[0] == 0 {
+			n = n[1:]
+		}
+		if n[0] >= 0x80 {
+			b = append(b, 2, byte(len(n)+1), 0)
+		} else {
+			b = append(b, 2, byte(len(n)))
+		}
+		b = append(b, n...)
+	}
+	b[1] = byte(len(b) - 2)
+	return b
 }
 
 // SignDigest signs a SHA-256 digest with a P-256 key and returns r and s, 64

@@ -28,10 +28,22 @@ type Reader struct {
 	data []byte
 	pos  int
 	err  error
+	// keys of the maps that are open, the innermost last: a key must not come twice
+	// in its map. Maps are small.
+	keys []span
+	room [8]span
 }
 
-// NewReader reads data.
+// span is a part of data.
+type span struct{ from, to uint32 }
+
+// NewReader reads data, which must be shorter than 4 GiB.
 func NewReader(data []byte) *Reader { return &Reader{data: data} }
+
+// Reset begins anew with other data.
+func (r *Reader) Reset(data []byte) {
+	r.data, r.pos, r.err, r.keys = data, 0, nil, r.keys[:0]
+}
 
 // Err is the first error.
 func (r *Reader) Err() error { return r.err }
@@ -201,61 +213,66 @@ func (r *Reader) skip(depth int) {
 			r.Fail("a map of more than %d", maxItems)
 			return
 		}
-		var few [16][]byte
-		keys := keySet(few[:0])
+		base := r.openMap()
 		for i := uint64(0); i < arg && r.err == nil; i++ {
 			start := r.pos
 			r.skip(depth - 1)
-			keys.add(r, r.data[start:r.pos])
+			r.addKey(base, start)
 			r.skip(depth - 1)
 		}
+		r.keys = r.keys[:base]
 	case tagType:
 		r.skip(depth - 1)
 	}
 }
 
-// keySet holds the keys of one map, encoded; maps are small.
-type keySet [][]byte
+func (r *Reader) openMap() (base int) {
+	if r.keys == nil {
+		r.keys = r.room[:0]
+	}
+	return len(r.keys)
+}
 
-func (s *keySet) add(r *Reader, key []byte) {
-	for _, k := range *s {
-		if bytes.Equal(k, key) {
+// addKey notes the key from start to here, in the map whose keys begin at base.
+func (r *Reader) addKey(base, start int) {
+	key := r.data[start:r.pos]
+	for _, k := range r.keys[base:] {
+		if bytes.Equal(r.data[k.from:k.to], key) {
 			r.Fail("a key comes twice in a map")
 			return
 		}
 	}
-	*s = append(*s, key)
+	r.keys = append(r.keys, span{uint32(start), uint32(r.pos)})
 }
 
 // Fields reads a map with text keys: it calls field for every key, which must
 // read exactly one item (Skip for a key it does not know). A key that comes
 // twice is an error.
 func (r *Reader) Fields(field func(key []byte)) {
-	n := r.Map()
-	var few [16][]byte
-	keys := keySet(few[:0])
+	n, base := r.Map(), r.openMap()
 	for i := 0; i < n && r.err == nil; i++ {
+		start := r.pos
 		key := r.Text()
-		keys.add(r, key)
+		r.addKey(base, start)
 		if r.err == nil {
 			field(key)
 		}
 	}
+	r.keys = r.keys[:base]
 }
 
 // Labels reads a map with integer keys, as Fields does.
 func (r *Reader) Labels(field func(label int64)) {
-	n := r.Map()
-	var few [16][]byte
-	keys := keySet(few[:0])
+	n, base := r.Map(), r.openMap()
 	for i := 0; i < n && r.err == nil; i++ {
 		start := r.pos
 		label := r.Int()
-		keys.add(r, r.data[start:r.pos])
+		r.addKey(base, start)
 		if r.err == nil {
 			field(label)
 		}
 	}
+	r.keys = r.keys[:base]
 }
 
 // Rest is what has not been read.
