@@ -217,7 +217,11 @@ type Panel struct {
 	Citizens int // 0: off
 	// Rare lives are oversampled: relative weight of citizens with such an event.
 	Oversample struct {
-		Loss, PhoneLost, Refused, Reissue, NewPhone float64
+		Loss      float64
+		PhoneLost float64 `yaml:"phone_lost"`
+		Refused   float64
+		Reissue   float64
+		NewPhone  float64 `yaml:"new_phone"`
 	}
 }
 

@@ -1,0 +1,421 @@
+package scenarios
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// elementForm is how an element of the mobile card is spelled.
+var elementForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// checkForm checks text that names something.
+func (f *field) checkForm(s string) *mistake {
+	if s == "" && f.path != "description" {
+		return &mistake{"is empty", f.example()}
+	}
+	switch f.form {
+	case "region", "municipality":
+		n, err := LoadNation()
+		if err != nil {
+			return &mistake{"the built-in population cannot be read: " + err.Error(), "this is a fault of the program"}
+		}
+		if f.form == "region" {
+			return n.checkRegion(s)
+		}
+		return n.checkMunicipality(s)
+	case "element":
+		if !elementForm.MatchString(s) {
+			return &mistake{quote(s) + " is not a data element", "write family_name, age_over_19, ..."}
+		}
+	case "expectation":
+		if _, err := ParseExpectation(s); err != nil {
+			return &mistake{err.Error(), "write a comparison such as suspension.violations == 0"}
+		}
+	}
+	return nil
+}
+
+func (n *Nation) checkRegion(s string) *mistake {
+	if _, ok := n.RegionIndex(s); ok {
+		return nil
+	}
+	var codes []string
+	for _, r := range n.Regions {
+		if strings.EqualFold(s, r.NameEn) || s == r.NameKo {
+			return &mistake{quote(s) + " is a name; regions are written by code", "write " + r.ISO}
+		}
+		codes = append(codes, r.ISO)
+	}
+	hint := didYouMean(s, n.regionNames())
+	if name, ok := strings.CutPrefix(strings.TrimSuffix(hint, "?"), "did you mean "); ok {
+		for _, r := range n.Regions {
+			if r.NameEn == name {
+				hint = "did you mean " + r.ISO + ", " + name + "?"
+			}
+		}
+	} else {
+		hint = "known are " + strings.Join(codes, ", ")
+	}
+	return &mistake{quote(s) + " is not a region", hint}
+}
+
+func (n *Nation) regionNames() []string {
+	var names []string
+	for _, r := range n.Regions {
+		names = append(names, r.NameEn)
+	}
+	return names
+}
+
+func (n *Nation) checkMunicipality(s string) *mistake {
+	if _, ok := n.MunicipalityIndex(s); ok {
+		return nil
+	}
+	var names []string
+	for _, m := range n.Municipalities {
+		short := strings.TrimRight(m.NameEn, "abcdefghijklmnopqrstuvwxyz")
+		if strings.EqualFold(s, m.NameEn) || strings.EqualFold(s, strings.TrimSuffix(short, "-")) || s == m.NameKo {
+			return &mistake{quote(s) + " is a name; municipalities are written by code", "write " + m.Code}
+		}
+		names = append(names, m.NameEn)
+	}
+	if len(s) == 5 && s[4] != '0' {
+		if i, ok := n.MunicipalityIndex(s[:4] + "0"); ok {
+			m := n.Municipalities[i]
+			return &mistake{quote(s) + " is a gu of " + m.NameEn, "a city is one municipality: write " + m.Code}
+		}
+	}
+	hint := "data/municipalities.csv lists the 229 codes"
+	if name, ok := strings.CutPrefix(strings.TrimSuffix(didYouMean(s, names), "?"), "did you mean "); ok && !numberForm.MatchString(s) {
+		for _, m := range n.Municipalities {
+			if m.NameEn == name {
+				hint = "did you mean " + m.Code + ", " + name + "?"
+				break
+			}
+		}
+	}
+	return &mistake{quote(s) + " is not a municipality", hint}
+}
+
+// validator checks what goes beyond one value: order of dates, sums, references.
+type validator struct {
+	*loader
+	tree *tree
+}
+
+func (v *validator) fail(path, what, instead string) {
+	v.problems = append(v.problems, v.placeOf(path).problem(path, &mistake{what, instead}))
+}
+
+// placeOf finds where a parameter, or what is nearest above it, is written.
+func (v *validator) placeOf(path string) place {
+	t := v.tree
+	segments, m := splitPath(path)
+	if m != nil {
+		return t.place
+	}
+	for _, s := range segments {
+		var next *tree
+		if s.index {
+			if i := number64(s.key); i < len(t.items) {
+				next = t.items[i]
+			}
+		} else {
+			next = t.get(s.key)
+		}
+		if next == nil {
+			break
+		}
+		t = next
+	}
+	return t.place
+}
+
+// maxWindow is the longest run.
+const maxWindow = 5 * 366 * 24 * time.Hour
+
+func (v *validator) scenario(s *Scenario) error {
+	n, err := LoadNation()
+	if err != nil {
+		return err
+	}
+	v.window(s)
+	v.phases(s, n)
+	v.calendar(s)
+	v.positives(scenarioFields(), v.tree, "")
+	v.profiles(s)
+	v.centres(s, n)
+	v.places(s)
+	v.losses(s)
+	v.service(s)
+	v.faults(s)
+	v.unique("population.regions", s.Population.Regions)
+	return nil
+}
+
+func (v *validator) window(s *Scenario) {
+	switch length := s.End.Sub(s.Start.Time); {
+	case length <= 0:
+		v.fail("end", formatMoment(s.End)+" is not after the start, "+formatMoment(s.Start), "write a later date")
+	case length > maxWindow:
+		v.fail("end", fmt.Sprintf("the run is %.0f days long", length.Hours()/24), "write an end within five years of the start")
+	}
+}
+
+func (v *validator) phases(s *Scenario, n *Nation) {
+	if len(s.Phases) == 0 {
+		v.fail("phases", "nothing ever opens", "write at least one phase")
+	}
+	var names []string
+	opened := map[string]string{} // code -> phase
+	for i, p := range s.Phases {
+		path := fmt.Sprintf("phases[%d]", i)
+		names = append(names, p.Name)
+		if i > 0 && p.From.Before(s.Phases[i-1].From.Time) {
+			v.fail(path+".from", formatMoment(p.From)+" is before "+s.Phases[i-1].Name+", "+formatMoment(s.Phases[i-1].From), "write the phases in the order of their dates")
+		}
+		if len(p.Regions)+len(p.Municipalities) == 0 {
+			v.fail(path, "opens no region and no municipality", "write regions: [KR-50] or municipalities: [41280]")
+		}
+		for j, code := range append(slices.Clone(p.Regions), p.Municipalities...) {
+			at := fmt.Sprintf("%s.regions[%d]", path, j)
+			by := opened[code]
+			if j >= len(p.Regions) {
+				at = fmt.Sprintf("%s.municipalities[%d]", path, j-len(p.Regions))
+				if m, ok := n.MunicipalityIndex(code); ok && by == "" {
+					by = opened[n.Regions[n.Municipalities[m].Region].ISO]
+				}
+			}
+			if by != "" {
+				v.fail(at, code+" is open already, by phase "+by, "leave it out of one of them")
+				continue
+			}
+			opened[code] = p.Name
+		}
+	}
+	v.uniqueNames("phases", names)
+}
+
+func (v *validator) calendar(s *Scenario) {
+	c := s.Calendar
+	if c.Opens >= c.Closes {
+		v.fail("calendar.closes", "centres close before they open", "write a later time")
+	}
+	if c.LunchFrom > c.LunchTo || c.LunchFrom < c.Opens || c.LunchTo > c.Closes {
+		v.fail("calendar.lunch_from", "lunch does not lie between opening and closing", "write times between "+formatDuration(c.Opens)+" and "+formatDuration(c.Closes)+"; equal ones for no lunch")
+	}
+	for i, d := range c.Holidays {
+		if formatMoment(d) != d.Format("2006-01-02") {
+			v.fail(fmt.Sprintf("calendar.holidays[%d]", i), formatMoment(d)+" is not a whole day", "write YYYY-MM-DD")
+		}
+		if i > 0 && !d.After(c.Holidays[i-1].Time) {
+			v.fail(fmt.Sprintf("calendar.holidays[%d]", i), formatMoment(d)+" is not after the holiday before it", "write each day once, in order")
+		}
+	}
+}
+
+// positives checks durations that must not be 0.
+func (v *validator) positives(f *field, t *tree, path string) {
+	switch {
+	case t == nil:
+	case f.kind == section:
+		for _, c := range f.fields {
+			v.positives(c, t.get(c.key), join(path, c.key))
+		}
+	case f.kind == list:
+		for i, x := range t.items {
+			v.positives(f.elem, x, fmt.Sprintf("%s[%d]", path, i))
+		}
+	case f.kind == mapping:
+		for _, e := range t.entries {
+			v.positives(f.elem, e.value, join(path, e.key))
+		}
+	case f.kind == duration && f.positive:
+		if d, m := parseDuration(t.text); m == nil && d == 0 {
+			v.fail(path, "is 0; "+f.doc, "write more than 0")
+		}
+	}
+}
+
+func (v *validator) profiles(s *Scenario) {
+	for path, h := range map[string]Hours{"channels.tap_hours": s.Channels.TapHours, "centres.hours": s.Centres.Hours} {
+		if h.sum() == 0 {
+			v.fail(path, "is 0 at every hour", "give some hour a weight")
+		}
+	}
+	open := 0.0
+	for i, w := range s.Centres.Hours {
+		if from := time.Duration(i) * time.Hour; from >= s.Calendar.Opens.Truncate(time.Hour) && from < s.Calendar.Closes {
+			open += w
+		}
+	}
+	if s.Centres.Hours.sum() > 0 && open == 0 {
+		v.fail("centres.hours", "nobody comes while centres are open", "give an opening hour a weight")
+	}
+	for path, b := range map[string]ByAge{
+		"adoption.by_age": s.Adoption.ByAge, "channels.chip_upgrade": s.Channels.ChipUpgrade, "phones.owned": s.Phones.Owned,
+		"face.photo": s.Face.Photo, "face.old_share": s.Face.OldShare,
+	} {
+		if len(b) == 0 {
+			v.fail(path, "has no band", "write {17: 0.5, 40: 0.6}")
+		} else if b[0].From > FirstAge {
+			v.fail(path, fmt.Sprintf("begins at %d; there are residents of %d", b[0].From, FirstAge), fmt.Sprintf("begin at %d", FirstAge))
+		}
+	}
+	if !slices.ContainsFunc(s.Adoption.ByAge, func(a AgeValue) bool { return a.Value > 0 }) && len(s.Adoption.ByAge) > 0 {
+		v.fail("adoption.by_age", "is 0 at every age", "give some age a propensity; for nobody at all, write level: 0%")
+	}
+}
+
+func (h Hours) sum() float64 {
+	sum := 0.0
+	for _, w := range h {
+		sum += w
+	}
+	return sum
+}
+
+func (v *validator) centres(s *Scenario, n *Nation) {
+	for code := range s.Centres.Counters {
+		path := "centres.counters." + code
+		if strings.HasPrefix(code, "KR-") {
+			if m := n.checkRegion(code); m != nil {
+				v.fail(path, m.what, m.instead)
+			}
+		} else if _, ok := n.CentreIndex(code); !ok {
+			v.fail(path, code+" is not a centre", "data/centres.csv lists the 3,553 codes")
+		}
+	}
+	c := s.Centres
+	for path, t := range map[string]ServiceTime{
+		"other": c.OtherService, "issue": c.IssueService, "card": c.CardService, "pickup": c.PickupService, "loss": c.LossService,
+	} {
+		if t.Law == "lognormal" && t.CV == 0 {
+			v.fail("centres."+path+"_service.cv", "a lognormal without spread", "write cv: 0.6, or law: fixed")
+		}
+	}
+}
+
+func (v *validator) places(s *Scenario) {
+	var names []string
+	for i, p := range s.Demand.Places {
+		path := fmt.Sprintf("demand.places[%d]", i)
+		names = append(names, p.Name)
+		if p.Rate > 0 && p.Weekday.sum()+p.Weekend.sum() == 0 {
+			v.fail(path+".weekday", "is 0 at every hour, and so is the weekend", "give some hour a weight, or write rate: 0/day")
+		}
+		if p.Check == "cached" {
+			if p.TTL == 0 {
+				v.fail(path+".ttl", "a cached list needs a time for which it may be used", "write ttl: 12h")
+			}
+			if p.Refresh == 0 {
+				v.fail(path+".refresh", "a cached list needs an interval at which it is fetched", "write refresh: 6h")
+			}
+		}
+		if len(p.Disclosure) == 0 {
+			v.fail(path+".disclosure", "asks for nothing", "write disclosure: [family_name, birth_date]")
+		}
+		v.unique(path+".disclosure", p.Disclosure)
+	}
+	if len(names) == 0 {
+		v.fail("demand.places", "there is no place", "write at least one; for no demand, rate: 0/day")
+	}
+	v.uniqueNames("demand.places", names)
+}
+
+func (v *validator) losses(s *Scenario) {
+	for path, c := range map[string]ReportChannels{"losses.plastic.channels": s.Losses.Plastic.Channels, "losses.phone.channels": s.Losses.Phone.Channels} {
+		if c.Call+c.Portal+c.App+c.Centre == 0 {
+			v.fail(path, "no way to report has a weight", "give one of call, portal, app, centre a weight")
+		}
+	}
+	for i, w := range s.Losses.Waves {
+		if !w.From.Before(s.End.Time) || !w.From.Add(w.For).After(s.Start.Time) {
+			v.fail(fmt.Sprintf("losses.waves[%d].from", i), formatMoment(w.From)+" lies outside the run", "it runs from "+formatMoment(s.Start)+" to "+formatMoment(s.End))
+		}
+	}
+	if m := s.Losses.Misuse; m.Phone > 0 && m.Attempts == 0 {
+		v.fail("losses.misuse.attempts", "finders try, but 0 times", "write attempts: 3, or phone: 0%")
+	}
+}
+
+func (v *validator) service(s *Scenario) {
+	for _, name := range Nodes {
+		if _, ok := s.Service.Nodes[name]; !ok {
+			v.fail("service.nodes", "there is no "+name, "write "+name+": {replicas: 2, workers: 16}")
+		}
+	}
+	for _, op := range Operations {
+		if len(s.Service.Demands[op]) == 0 {
+			v.fail("service.demands", "nothing is said of "+op, "write "+op+": {register: 1ms}")
+		}
+	}
+	if size := s.StatusLists.Size; size&(size-1) != 0 {
+		v.fail("status_lists.size", strconv.Itoa(size)+" is not a power of two", "write 1048576")
+	}
+}
+
+func (v *validator) faults(s *Scenario) {
+	var names []string
+	for i, f := range s.Faults {
+		path := fmt.Sprintf("faults[%d]", i)
+		names = append(names, f.Name)
+		if f.At.Before(s.Start.Time) || !f.At.Before(s.End.Time) {
+			v.fail(path+".at", formatMoment(f.At)+" lies outside the run", "it runs from "+formatMoment(s.Start)+" to "+formatMoment(s.End))
+		} else if f.At.Add(f.For).After(s.End.Time) {
+			v.fail(path+".for", "the fault outlasts the run, which ends on "+formatMoment(s.End), "shorten the fault or write a later end")
+		}
+		if len(f.Nodes) == 0 {
+			v.fail(path+".nodes", "hits nothing", "write one of "+strings.Join(Nodes, ", "))
+		}
+		v.unique(path+".nodes", f.Nodes)
+		if v.written(path+".severity") && f.Severity == 0 {
+			v.fail(path+".severity", "a fault of 0% breaks nothing", "write more, or leave the fault out")
+		}
+		if !v.written(path + ".severity") {
+			s.Faults[i].Severity = 1
+		}
+	}
+	v.uniqueNames("faults", names)
+}
+
+// written tells that the path itself is in the document.
+func (v *validator) written(path string) bool {
+	parent, key := path[:strings.LastIndexByte(path, '.')], path[strings.LastIndexByte(path, '.')+1:]
+	t := v.tree
+	segments, _ := splitPath(parent)
+	for _, s := range segments {
+		if t == nil {
+			return false
+		}
+		if s.index {
+			t = t.items[number64(s.key)]
+		} else {
+			t = t.get(s.key)
+		}
+	}
+	return t != nil && t.get(key) != nil
+}
+
+func (v *validator) unique(path string, values []string) {
+	for i, x := range values {
+		if slices.Index(values, x) < i {
+			v.fail(fmt.Sprintf("%s[%d]", path, i), quote(x)+" stands twice", "write it once")
+		}
+	}
+}
+
+func (v *validator) uniqueNames(path string, names []string) {
+	for i, x := range names {
+		if slices.Index(names, x) < i {
+			v.fail(fmt.Sprintf("%s[%d].name", path, i), quote(x)+" is the name of two", "name each differently")
+		}
+		if strings.ContainsAny(x, ".[]=") {
+			v.fail(fmt.Sprintf("%s[%d].name", path, i), quote(x)+" cannot be used in a path", "write it without . [ ] =")
+		}
+	}
+}
