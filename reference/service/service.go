@@ -1,0 +1,79 @@
+// Package service puts the ID service together: one register, the use cases on
+// it, and what they need from outside. There is no HTTP here; routes call the
+// same use cases.
+package service
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/suspension"
+	"rollcall.example/rollcall/reference/verification"
+)
+
+// Config is everything the service needs from outside.
+type Config struct {
+	Store  store.Store
+	Now    func() time.Time
+	Random io.Reader // used by one caller at a time
+
+	Policy *lifecycle.Policy
+	Civil  *time.Location // the country's civil time
+	Cards  issuance.CardVerifier
+	Faces  issuance.FaceMatcher
+	Phones *issuance.Makers
+
+	DocumentSigner mdoc.Signer
+	StatusSigner   mdoc.Signer
+	Anchors        *mdoc.TrustAnchors // the authority's root
+	Authority      string             // its name on the cards
+
+	Copies            int           // of a mobile card, at most
+	ChallengeLifetime time.Duration // of a card's challenge
+	Transaction       time.Duration // of an online verification
+	NonceKey          [32]byte      // the same in every replica
+
+	Lists    register.Lists
+	TTL      time.Duration // how long a verifier may keep a status list
+	Validity time.Duration // of a signed status list
+}
+
+// Service is the ID service.
+type Service struct {
+	Register     *register.Register
+	Issuance     *issuance.Service
+	Suspension   *suspension.Service
+	Verification *verification.Service
+	Publisher    *suspension.Publisher
+}
+
+// New puts a service together on a register, and opens the first status list.
+func New(ctx context.Context, c Config) (*Service, error) {
+	if c.Store == nil || c.Now == nil || c.Random == nil {
+		return nil, errors.New("the service needs a store, a clock and randomness")
+	}
+	r := &register.Register{Store: c.Store, Now: c.Now, Random: c.Random, Lists: c.Lists}
+	i, err := issuance.New(r, issuance.Options{
+		Policy: c.Policy, Cards: c.Cards, Faces: c.Faces, Phones: c.Phones, Signer: c.DocumentSigner,
+		ChallengeLifetime: c.ChallengeLifetime, MaxCopies: c.Copies, Authority: c.Authority, Civil: c.Civil,
+	})
+	if err != nil {
+		return nil, err
+	}
+	v, err := verification.New(r, verification.Options{NonceKey: c.NonceKey, Lifetime: c.Transaction, Anchors: c.Anchors})
+	if err != nil {
+		return nil, err
+	}
+	p, err := suspension.NewPublisher(r, c.StatusSigner, suspension.PublisherOptions{TTL: c.TTL, Validity: c.Validity})
+	if err != nil {
+		return nil, err
+	}
+	return &Service{r, i, suspension.New(r), v, p}, i.Prepare(ctx)
+}

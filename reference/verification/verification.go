@@ -1,0 +1,206 @@
+// Package verification answers verifiers: may this presentation be accepted?
+//
+// Online, the service answers from the committed register: a verification that
+// begins after a report was acknowledged never accepts (S3). Offline, a
+// verifier answers for itself from a status list that it has fetched (Offline),
+// with a stated bound on how old that may be (S4).
+//
+// The answer never tells why: a verifier has no business with who lost what.
+package verification
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/store"
+)
+
+var (
+	// ErrTransaction: the transaction is not this verifier's, or it was made up.
+	ErrTransaction = errors.New("this is not a transaction that was begun here by this verifier: begin a new one")
+	// ErrTransactionOver: its time is over.
+	ErrTransactionOver = errors.New("the time of this transaction is over: begin a new one")
+	// ErrReplayed: there was a presentation in this transaction before.
+	ErrReplayed = errors.New("this transaction has had its presentation: begin a new one")
+)
+
+// Verifier is who asks to see a card, as OpenID4VP names them.
+type Verifier struct {
+	ClientID    string
+	ResponseURI string
+	Thumbprint  []byte // of the key the answer is encrypted to; nil if it is not
+}
+
+// Transaction is one request to see a card. The phone signs over it.
+type Transaction struct {
+	Verifier
+	Nonce string
+}
+
+// Transcript is the session transcript (OpenID4VP 1.0 Appendix B.2.6.1).
+func (t Transaction) Transcript() []byte {
+	return mdoc.OpenID4VPTranscript(t.ClientID, t.Nonce, t.Thumbprint, t.ResponseURI)
+}
+
+// Answer is what the verifier learns.
+type Answer struct {
+	Verdict  lifecycle.Verdict
+	Elements []mdoc.Element // what was disclosed; only if accepted
+	// Stale says that an offline verifier accepted on a list past its ttl, by
+	// its stated policy.
+	Stale bool
+}
+
+// Options are the service's.
+type Options struct {
+	// NonceKey authenticates nonces; every replica has the same 32 bytes.
+	NonceKey [32]byte
+	// Lifetime is how long a transaction may take.
+	Lifetime time.Duration
+	// Anchors are the authorities that sign cards.
+	Anchors *mdoc.TrustAnchors
+}
+
+// Service verifies online.
+type Service struct {
+	register *register.Register
+	options  Options
+}
+
+// New returns the service of a register.
+func New(r *register.Register, o Options) (*Service, error) {
+	if o.Anchors == nil || o.Lifetime <= 0 || o.NonceKey == [32]byte{} {
+		return nil, errors.New("online verification needs trust anchors, a key for its nonces, and a lifetime of transactions")
+	}
+	return &Service{r, o}, nil
+}
+
+// A nonce is 16 random bytes, the moment it expires (ms), and the first 16
+// bytes of a MAC over these and the verifier. No replica needs to remember it
+// before it is used.
+const (
+	nonceRandom = 16
+	nonceMAC    = 16
+	nonceSize   = nonceRandom + 8 + nonceMAC
+)
+
+func (s *Service) mac(head []byte, v Verifier) []byte {
+	h := hmac.New(sha256.New, s.options.NonceKey[:])
+	h.Write(head)
+	for _, part := range []string{v.ClientID, v.ResponseURI, string(v.Thumbprint)} {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	return h.Sum(nil)[:nonceMAC]
+}
+
+// Begin makes a transaction for a verifier.
+func (s *Service) Begin(v Verifier) (Transaction, error) {
+	seed, err := s.register.Seed()
+	if err != nil {
+		return Transaction{}, err
+	}
+	head := binary.BigEndian.AppendUint64(seed[:nonceRandom:nonceRandom], uint64(s.register.Now().Add(s.options.Lifetime).UnixMilli()))
+	return Transaction{v, base64.RawURLEncoding.EncodeToString(append(head, s.mac(head, v)...))}, nil
+}
+
+// Verify judges a presentation. An error means that nothing was judged: the
+// transaction is not good, or the register could not be asked (then the verdict
+// is CannotTell). Whatever is wrong with the presentation itself is NotValid.
+//
+// The transaction is used up in the same commit in which the state is read, so
+// that an answer is never given twice and never from a state that is not
+// durable.
+func (s *Service) Verify(ctx context.Context, t Transaction, response []byte) (Answer, error) {
+	now := s.register.Now()
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(t.Nonce)
+	if err != nil || len(raw) != nonceSize || !hmac.Equal(raw[nonceRandom+8:], s.mac(raw[:nonceRandom+8], t.Verifier)) {
+		return Answer{}, ErrTransaction
+	}
+	expires := time.UnixMilli(int64(binary.BigEndian.Uint64(raw[nonceRandom:])))
+	if now.After(expires) {
+		return Answer{}, ErrTransactionOver
+	}
+	presented, wrong := mdoc.Verify(response, t.Transcript(), s.options.Anchors, now)
+
+	answer := Answer{Verdict: lifecycle.NotValid}
+	used := sha256.Sum256(raw)
+	err = s.register.Update(ctx, func(tx store.Tx) error {
+		if err := tx.UseNonce(used[:], expires); errors.Is(err, store.ErrTaken) {
+			return ErrReplayed
+		} else if err != nil {
+			return err
+		}
+		if wrong != nil {
+			return nil
+		}
+		entry, err := s.entry(tx, presented.Status)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if now.Before(entry.Until) {
+			answer.Verdict = entry.Verdict()
+		}
+		return nil
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	if answer.Verdict == lifecycle.Accepted {
+		answer.Elements = presented.Elements
+	}
+	return answer, nil
+}
+
+func (s *Service) entry(r store.Reader, ref *mdoc.StatusRef) (store.Entry, error) {
+	if ref == nil {
+		return store.Entry{}, store.ErrNotFound
+	}
+	list, ours := s.register.Lists.Number(ref.URI)
+	if !ours {
+		return store.Entry{}, store.ErrNotFound
+	}
+	return r.Entry(list, ref.Index)
+}
+
+// Plastic judges a plastic card by its number, for a clerk who holds it.
+func (s *Service) Plastic(ctx context.Context, number string) (v lifecycle.Verdict, err error) {
+	err = s.register.View(ctx, func(r store.Reader) error {
+		v = lifecycle.NotValid
+		card, err := r.Card(number)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p, err := r.Person(card.Person)
+		if err != nil {
+			return fmt.Errorf("the holder of card %s: %w", number, err)
+		}
+		switch {
+		case p.Card != number:
+		case p.State.CardActive():
+			v = lifecycle.Accepted
+		default:
+			v = lifecycle.Suspended
+		}
+		return nil
+	})
+	if err != nil {
+		v = lifecycle.CannotTell
+	}
+	return v, err
+}
