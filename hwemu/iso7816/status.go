@@ -15,7 +15,6 @@ const (
 	ReadBinary                = 0xB0
 	ReadBinaryOdd             = 0xB1
 	UpdateBinary              = 0xD6
-	UpdateBinaryOdd           = 0xD7
 	firstInvalidRow      byte = 0x60 // '6X' and '9X' are reserved for status words (§5.4.2)
 	secondInvalidRow     byte = 0x90
 )
@@ -89,6 +88,10 @@ func TriesLeft(n int) Status { return triesLeft | Status(min(max(n, 0), 15)) }
 // Tries returns n of a warning 63Cn.
 func (s Status) Tries() (n int, ok bool) { return int(s & 0xF), s&0xFFF0 == triesLeft }
 
+// WrongExpected is the error 6Cnn: nn bytes are there, not as many as were asked
+// for.
+func WrongExpected(n int) Status { return 0x6C00 | Status(n&0xFF) }
+
 // Err returns nil for OK and s otherwise.
 func (s Status) Err() error {
 	if s == OK {
@@ -101,6 +104,9 @@ func (s Status) Err() error {
 func (s Status) Error() string {
 	if n, ok := s.Tries(); ok {
 		return fmt.Sprintf("%04X: verification failed, %d tries left", uint16(s), n)
+	}
+	if s&0xFF00 == 0x6C00 {
+		return fmt.Sprintf("%04X: wrong number of bytes asked for, %d are there", uint16(s), s&0xFF)
 	}
 	if text, ok := statusText[s]; ok {
 		return fmt.Sprintf("%04X: %s", uint16(s), text)

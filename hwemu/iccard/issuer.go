@@ -1,0 +1,285 @@
+package iccard
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"rollcall.example/rollcall/hwemu/iso7816"
+)
+
+const issuingAuthority = "Ministry of the Interior and Safety"
+
+// IssuerKit is what the card plant holds: a document signer under the country's
+// signing authority, and the secret from which resetting codes are made.
+type IssuerKit struct {
+	// CountryCA and DocumentSigner are certificates in DER (Doc 9303-12 §7.1).
+	CountryCA, DocumentSigner []byte
+
+	signer      *ecdsa.PrivateKey
+	certificate *x509.Certificate
+	secret      []byte
+}
+
+// Lives of certificates: a country signing authority signs for three to five
+// years, and its last document signer's cards live ten (Doc 9303-12 §4.1).
+const (
+	countryYears = 15
+	signerYears  = 10
+)
+
+// NewIssuerKit makes authority and signer from a seed, valid from a day on. The
+// same seed and day give the same kit, and another seed another country.
+func NewIssuerKit(seed []byte, from time.Time) (*IssuerKit, error) {
+	from = from.UTC().Truncate(time.Second)
+	authority, signer := keyFrom("country signing authority", seed), keyFrom("document signer", seed)
+	name := func(common string) pkix.Name {
+		return pkix.Name{Country: []string{"KR"}, Organization: []string{issuingAuthority}, CommonName: common}
+	}
+	serial := func(label string) *big.Int {
+		h := sha256.Sum256(append([]byte(label), seed...))
+		h[0] &= 0x7F
+		h[0] |= 0x40
+		return new(big.Int).SetBytes(h[:16])
+	}
+	country := &x509.Certificate{
+		SerialNumber: serial("country"), Subject: name("Resident Card Country Signing CA"),
+		NotBefore: from, NotAfter: from.AddDate(countryYears, 0, 0),
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
+		SignatureAlgorithm: x509.ECDSAWithSHA256,
+	}
+	countryDER, err := x509.CreateCertificate(nil, country, country, &authority.PublicKey, authority)
+	if err != nil {
+		return nil, fmt.Errorf("iccard: country certificate: %w", err)
+	}
+	if country, err = x509.ParseCertificate(countryDER); err != nil {
+		return nil, fmt.Errorf("iccard: country certificate: %w", err)
+	}
+	// Document type list (Doc 9303-12 table 6): what this signer signs.
+	types := iso7816.Encode(0x30, must(asn1.Marshal(0)), iso7816.Encode(0x31, iso7816.Encode(0x13, []byte("I"))))
+	document := &x509.Certificate{
+		SerialNumber: serial("signer"), Subject: name("Resident Card Document Signer"),
+		NotBefore: from, NotAfter: from.AddDate(signerYears, 3, 0),
+		KeyUsage: x509.KeyUsageDigitalSignature, SignatureAlgorithm: x509.ECDSAWithSHA256,
+		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 23, 136, 1, 1, 6, 2}, Value: types}},
+	}
+	documentDER, err := x509.CreateCertificate(nil, document, country, &signer.PublicKey, authority)
+	if err != nil {
+		return nil, fmt.Errorf("iccard: document signer certificate: %w", err)
+	}
+	parsed, err := x509.ParseCertificate(documentDER)
+	if err != nil {
+		return nil, fmt.Errorf("iccard: document signer certificate: %w", err)
+	}
+	secret := sha256.Sum256(append([]byte("resetting codes\x00"), seed...))
+	return &IssuerKit{CountryCA: countryDER, DocumentSigner: documentDER, signer: signer, certificate: parsed, secret: secret[:]}, nil
+}
+
+// ResettingCode is the code with which a clerk resets the PIN of a card.
+func (k *IssuerKit) ResettingCode(documentNumber string) []byte {
+	mac := hmac.New(sha256.New, k.secret)
+	mac.Write([]byte(documentNumber))
+	return mac.Sum(nil)[:resetCodeSize]
+}
+
+// Personalise writes a holder onto a blank chip, by APDUs alone, and activates
+// it. A chip that was torn before it was active can be personalised again.
+func (k *IssuerKit) Personalise(c *Card, h Holder) error {
+	send := func(cmd iso7816.Command) ([]byte, error) {
+		raw := c.Transmit(cmd.Bytes())
+		if raw == nil {
+			return nil, fmt.Errorf("the card left the field")
+		}
+		r, err := iso7816.ParseResponse(raw)
+		if err != nil {
+			return nil, err
+		}
+		return r.Data, r.Status.Err()
+	}
+	enter := func(aid string) error {
+		cmd := iso7816.Command{Instruction: iso7816.Select, P1: 0x04, P2: 0x0C, Data: []byte(aid)}
+		if aid == "" {
+			cmd.P1 = 0
+		}
+		_, err := send(cmd)
+		return err
+	}
+	if err := k.personalise(h, enter, send); err != nil {
+		return fmt.Errorf("iccard: personalising card %s: %w", h.DocumentNumber, err)
+	}
+	return nil
+}
+
+func (k *IssuerKit) personalise(h Holder, enter func(string) error, send func(iso7816.Command) ([]byte, error)) error {
+	if !validPIN([]byte(h.PIN)) {
+		return fmt.Errorf("the PIN has to be 4 to 8 digits")
+	}
+	template := make([]byte, len(h.Template))
+	for i, v := range h.Template {
+		template[i] = byte(v)
+	}
+	machineReadable, err := dg1(h)
+	if err != nil {
+		return err
+	}
+	portrait, err := dg2(h.Portrait, h.Sex)
+	if err != nil {
+		return err
+	}
+
+	if err := enter(EMRTD); err != nil {
+		return err
+	}
+	point, err := send(iso7816.Command{Instruction: iso7816.GenerateKeyPair, P1: 0x80, Expected: 256})
+	if err != nil {
+		return fmt.Errorf("key pair: %w", err)
+	}
+	key, err := publicKey(point)
+	if err != nil {
+		return fmt.Errorf("key pair: %w", err)
+	}
+
+	groups := map[int][]byte{
+		1: machineReadable, 2: portrait, 11: dg11(h), 12: dg12(h), 13: dg13(template), 14: dg14(), 15: dg15(key),
+	}
+	files := map[string][]byte{
+		"EF.DIR": append(
+			iso7816.Encode(0x61, iso7816.Encode(0x4F, []byte(EMRTD))),
+			iso7816.Encode(0x61, iso7816.Encode(0x4F, []byte(Resident)))...),
+		// Extended length information (ISO/IEC 7816-4 §12.7.1): largest
+		// command and response.
+		"EF.ATR/INFO": iso7816.Encode(0x7F66,
+			iso7816.Encode(0x02, []byte{bufferSize >> 8, bufferSize & 0xFF}),
+			iso7816.Encode(0x02, []byte{bufferSize >> 8, bufferSize & 0xFF})),
+		"EF.SOD":        k.securityObject(groups),
+		"EF.CardNumber": []byte(h.DocumentNumber),
+		"EF.Template":   template,
+	}
+	var tags []byte
+	for n, content := range groups {
+		tags = append(tags, content[0])
+		files[fmt.Sprintf("EF.DG%d", n)] = content
+	}
+	slices.Sort(tags)
+	files["EF.COM"] = comFile(tags)
+
+	for a := range layout {
+		if err := enter(layout[a].aid); err != nil {
+			return err
+		}
+		for _, f := range layout[a].files {
+			if err := writeFile(send, f, files[f.name]); err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
+		}
+	}
+	// The resident application is the last one, and still selected.
+	for _, load := range []iso7816.Command{
+		{Instruction: iso7816.ChangeReferenceData, P1: 1, P2: referencePIN, Data: []byte(h.PIN)},
+		{Instruction: iso7816.ChangeReferenceData, P1: 1, P2: referenceCode, Data: k.ResettingCode(h.DocumentNumber)},
+		{Instruction: iso7816.ActivateFile},
+	} {
+		if _, err := send(load); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFile(send func(iso7816.Command) ([]byte, error), f fileSpec, content []byte) error {
+	id := []byte{byte(f.id >> 8), byte(f.id)}
+	if _, err := send(iso7816.Command{Instruction: iso7816.Select, P1: 0x02, P2: 0x0C, Data: id}); err != nil {
+		return err
+	}
+	offset := 0
+	for part := range slices.Chunk(content, bufferSize-64) {
+		cmd := iso7816.Command{Instruction: iso7816.UpdateBinary, P1: byte(offset >> 8), P2: byte(offset), Data: part}
+		if _, err := send(cmd); err != nil {
+			return err
+		}
+		offset += len(part)
+	}
+	return nil
+}
+
+// Object identifiers of the security object.
+var (
+	oidSignedData     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}
+	oidContentType    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
+	oidMessageDigest  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 4}
+	oidSecurityObject = asn1.ObjectIdentifier{2, 23, 136, 1, 1, 1}
+	oidSHA256         = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
+	oidECDSAWithSHA   = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
+)
+
+type algorithm struct{ Algorithm asn1.ObjectIdentifier }
+
+// securityObject is EF.SOD: the hashes of the data groups in a CMS SignedData by
+// the document signer (Doc 9303-10 §4.6.2 and appendix D, RFC 5652). Everything
+// in it is deterministic.
+func (k *IssuerKit) securityObject(groups map[int][]byte) []byte {
+	type groupHash struct {
+		Number int
+		Hash   []byte
+	}
+	var hashes []groupHash
+	for n, content := range groups {
+		h := sha256.Sum256(content)
+		hashes = append(hashes, groupHash{n, h[:]})
+	}
+	slices.SortFunc(hashes, func(a, b groupHash) int { return a.Number - b.Number })
+	content := must(asn1.Marshal(struct {
+		Version int
+		Hash    algorithm
+		Groups  []groupHash
+		LDS     struct {
+			Version string `asn1:"printable"`
+			Unicode string `asn1:"printable"`
+		}
+	}{Version: 1, Hash: algorithm{oidSHA256}, Groups: hashes, LDS: struct {
+		Version string `asn1:"printable"`
+		Unicode string `asn1:"printable"`
+	}{ldsVersion, unicodeVersion}}))
+
+	digest := sha256.Sum256(content)
+	attributes := [][]byte{
+		attribute(oidContentType, must(asn1.Marshal(oidSecurityObject))),
+		attribute(oidMessageDigest, must(asn1.Marshal(digest[:]))),
+	}
+	slices.SortFunc(attributes, bytes.Compare) // DER: a SET OF is sorted
+	signed := iso7816.Encode(0x31, attributes...)
+	sum := sha256.Sum256(signed)
+	signature := must(k.signer.Sign(nil, sum[:], cryptoSHA256))
+
+	issuerAndSerial := iso7816.Encode(0x30, k.certificate.RawIssuer, must(asn1.Marshal(k.certificate.SerialNumber)))
+	signerInfo := iso7816.Encode(0x30,
+		must(asn1.Marshal(1)),
+		issuerAndSerial,
+		must(asn1.Marshal(algorithm{oidSHA256})),
+		iso7816.Encode(0xA0, attributes...),
+		must(asn1.Marshal(algorithm{oidECDSAWithSHA})),
+		must(asn1.Marshal(signature)))
+	signedData := iso7816.Encode(0x30,
+		must(asn1.Marshal(3)),
+		iso7816.Encode(0x31, must(asn1.Marshal(algorithm{oidSHA256}))),
+		iso7816.Encode(0x30,
+			must(asn1.Marshal(oidSecurityObject)),
+			iso7816.Encode(0xA0, must(asn1.Marshal(content)))),
+		iso7816.Encode(0xA0, k.DocumentSigner),
+		iso7816.Encode(0x31, signerInfo))
+	return iso7816.Encode(0x77, iso7816.Encode(0x30,
+		must(asn1.Marshal(oidSignedData)),
+		iso7816.Encode(0xA0, signedData)))
+}
+
+func attribute(oid asn1.ObjectIdentifier, value []byte) []byte {
+	return iso7816.Encode(0x30, must(asn1.Marshal(oid)), iso7816.Encode(0x31, value))
+}
