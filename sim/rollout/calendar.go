@@ -1,0 +1,201 @@
+package rollout
+
+import (
+	"sort"
+	"time"
+
+	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/rng"
+)
+
+const (
+	second int64 = 1000
+	minute       = 60 * second
+	hour         = 60 * minute
+	day          = 24 * hour
+)
+
+// Calendar is the days of the run and when centres are open.
+type Calendar struct {
+	Start                             time.Time
+	Days                              int
+	Open                              []bool // centres open on that day
+	Weekend                           []bool // Saturday, Sunday or holiday: other habits
+	opens, closes, lunchFrom, lunchTo int64
+	lunchStaff                        float64
+	visit                             [25]float64 // cumulative share of arrivals by hour of the day, within opening hours
+}
+
+func newCalendar(s *scenarios.Scenario) *Calendar {
+	c := &Calendar{
+		Start: s.Start.Time, opens: s.Calendar.Opens.Milliseconds(), closes: s.Calendar.Closes.Milliseconds(),
+		lunchFrom: s.Calendar.LunchFrom.Milliseconds(), lunchTo: s.Calendar.LunchTo.Milliseconds(),
+		lunchStaff: float64(s.Calendar.LunchStaff),
+	}
+	c.Days = int((s.End.Sub(s.Start.Time) + 24*time.Hour - 1) / (24 * time.Hour))
+	holiday := map[string]bool{}
+	for _, h := range s.Calendar.Holidays {
+		holiday[h.Format(time.DateOnly)] = true
+	}
+	for d := range c.Days + 60 {
+		t := s.Start.AddDate(0, 0, d)
+		off := t.Weekday() == time.Saturday || t.Weekday() == time.Sunday || holiday[t.Format(time.DateOnly)]
+		c.Open = append(c.Open, !off)
+		c.Weekend = append(c.Weekend, off)
+	}
+	for h := range 24 {
+		within := float64(max(0, min(c.closes, int64(h+1)*hour)-max(c.opens, int64(h)*hour))) / float64(hour)
+		c.visit[h+1] = c.visit[h] + s.Centres.Hours[h]*within
+	}
+	for h := range c.visit {
+		c.visit[h] /= c.visit[24]
+	}
+	return c
+}
+
+// Day is the day of an instant.
+func (c *Calendar) Day(t int64) int { return int(t / day) }
+
+// Date is the civil date of a day.
+func (c *Calendar) Date(d int) time.Time { return c.Start.AddDate(0, 0, d) }
+
+// Time is the civil time of an instant.
+func (c *Calendar) Time(t int64) time.Time { return c.Start.Add(time.Duration(t) * time.Millisecond) }
+
+// visitTime turns a uniform variate into an arrival time of day.
+func (c *Calendar) visitTime(u float64) int64 {
+	h := sort.Search(24, func(h int) bool { return c.visit[h+1] > u })
+	if h == 24 {
+		h = 23
+	}
+	lo, hi := max(c.opens, int64(h)*hour), min(c.closes, int64(h+1)*hour)
+	f := (u - c.visit[h]) / (c.visit[h+1] - c.visit[h])
+	return min(lo+int64(f*float64(hi-lo)), c.closes-1)
+}
+
+// openDay is the first day from d on which centres are open.
+func (c *Calendar) openDay(d int) int {
+	for d < len(c.Open) && !c.Open[d] {
+		d++
+	}
+	return d
+}
+
+// officeTime moves an instant into office hours and adds a working time that
+// passes in office hours only.
+func (c *Calendar) officeTime(t, work int64) int64 {
+	for {
+		d := c.openDay(c.Day(t))
+		if d >= len(c.Open) {
+			return Never
+		}
+		lo, hi := int64(d)*day+c.opens, int64(d)*day+c.closes
+		t = max(t, lo)
+		if t < hi {
+			if t+work <= hi {
+				return t + work
+			}
+			work -= hi - t
+		}
+		t = int64(d+1) * day
+	}
+}
+
+// CountersOpen is how many of n counters take customers at an instant, and until
+// when that holds.
+func (c *Calendar) CountersOpen(n int, t int64) (open int, until int64) {
+	d := c.Day(t)
+	at := t - int64(d)*day
+	base := int64(d) * day
+	switch {
+	case d >= len(c.Open) || !c.Open[d] || at >= c.closes:
+		return 0, int64(c.openDay(d+1))*day + c.opens
+	case at < c.opens:
+		return 0, base + c.opens
+	case at < c.lunchFrom:
+		return n, base + c.lunchFrom
+	case at < c.lunchTo:
+		return min(n, max(1, int(float64(n)*c.lunchStaff+0.5))), base + c.lunchTo
+	default:
+		return n, base + c.closes
+	}
+}
+
+// clock is a profile over hours of weekdays and of days off, cumulated over the
+// whole run, so that a unit of it is a mean number of events and can be inverted.
+type clock struct {
+	cum  []float64 // at the start of each hour; one more at the end
+	grid []int32   // hour of each of equally spaced values
+	step float64
+}
+
+func newClock(cal *Calendar, rate func(weekend bool, h int) float64) *clock {
+	k := &clock{cum: make([]float64, cal.Days*24+1)}
+	for i := range cal.Days * 24 {
+		k.cum[i+1] = k.cum[i] + rate(cal.Weekend[i/24], i%24)
+	}
+	total := k.cum[len(k.cum)-1]
+	const cells = 1 << 13
+	k.step = total / cells
+	k.grid = make([]int32, cells+1)
+	h := int32(0)
+	for i := range k.grid {
+		for int(h) < len(k.cum)-2 && k.cum[h+1] <= float64(i)*k.step {
+			h++
+		}
+		k.grid[i] = h
+	}
+	return k
+}
+
+// at is the mean number of events before t.
+func (k *clock) at(t int64) float64 {
+	h := int(t / hour)
+	if h >= len(k.cum)-1 {
+		return k.cum[len(k.cum)-1]
+	}
+	return k.cum[h] + (k.cum[h+1]-k.cum[h])*float64(t-int64(h)*hour)*(1.0/float64(hour))
+}
+
+// inverse is the time at which the mean number reaches x; Never behind the end.
+func (k *clock) inverse(x float64) int64 {
+	if x >= k.cum[len(k.cum)-1] || k.step == 0 {
+		return Never
+	}
+	h := int(k.grid[int(x/k.step)])
+	for k.cum[h+1] <= x {
+		h++
+	}
+	return int64(h)*hour + int64((x-k.cum[h])/(k.cum[h+1]-k.cum[h])*float64(hour))
+}
+
+// lognormal is a law of service times as a table of its quantiles.
+type serviceLaw struct {
+	law   string
+	mean  float64 // ms
+	table []float64
+}
+
+func newServiceLaw(s scenarios.ServiceTime) *serviceLaw {
+	l := &serviceLaw{law: s.Law, mean: float64(s.Mean.Milliseconds())}
+	if s.Law == "lognormal" {
+		l.table = lognormalTable(l.mean, s.CV)
+	}
+	return l
+}
+
+// draw maps a word to a service time of at least one second.
+func (l *serviceLaw) draw(w uint32) int64 {
+	var x float64
+	switch l.law {
+	case "fixed":
+		x = l.mean
+	case "exponential":
+		return max(1, int64(l.mean*rng.Exp(w)))
+	default:
+		i := w >> 20
+		f := float64(w&(1<<20-1)) / (1 << 20)
+		x = l.table[i] + (l.table[i+1]-l.table[i])*f
+	}
+	return max(1, int64(x))
+}

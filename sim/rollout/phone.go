@@ -1,0 +1,161 @@
+package rollout
+
+import (
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/sim/capacity"
+	"rollcall.example/rollcall/sim/population"
+	"rollcall.example/rollcall/sim/rng"
+)
+
+// actPhone takes a step in the life of the phone.
+func (m *Model) actPhone(p *Place, c *Citizen, at int64) {
+	switch c.PhoneStep {
+	case Idle:
+		m.phoneEvent(p, c, at)
+	case ReportPhone:
+		m.reportPhone(p, c, at)
+	case ReportPhoneReady:
+		c.Phone = Never
+		p.request(c, Request{Op: capacity.Report, From: OfPhone, At: at}, 0)
+	case PhoneBack:
+		c.Flags |= PhoneHeld
+		c.Finder = Never
+		if c.Law.Causes()&lifecycle.MobileLost != 0 {
+			p.T.post(ReleaseLoss, at)
+			c.Phone, c.PhoneStep = at+after(m.phoneDraw(c)[0], 6*hour), ReleasePhone
+			return
+		}
+		if c.Wallet != 0 {
+			if w := &p.Wallets[c.Wallet-1]; w.Acked == Never {
+				w.Lost = Never
+			}
+		}
+		m.phoneIdle(c, at)
+	case ReleasePhone:
+		c.Phone = Never
+		p.request(c, Request{Op: capacity.Release, From: OfPhone, At: at}, 0)
+	case PhoneNew:
+		m.newPhone(p, c, at)
+	}
+}
+
+func (m *Model) phoneDraw(c *Citizen) rng.Block {
+	c.nPhone++
+	return m.Source.Draw(c.ID, population.ForPhoneStep, uint32(c.nPhone))
+}
+
+func (m *Model) phoneIdle(c *Citizen, at int64) {
+	c.PhoneStep = Idle
+	c.Phone = m.phoneClock.inverse(m.phoneClock.at(at) + rng.Exp(m.phoneDraw(c)[1]))
+}
+
+func (m *Model) newPhone(p *Place, c *Citizen, at int64) {
+	c.Flags |= PhoneHeld
+	c.Device++
+	if c.Flags&WalletHeld != 0 {
+		c.Flags &^= WalletHeld
+		if c.Flags&WantsMobile == 0 {
+			c.Affair, c.AffairStep = at+after(m.phoneDraw(c)[2], m.Scenario.Phones.ReissueDelay.Milliseconds()), WantMobile
+		}
+	}
+	m.phoneIdle(c, at)
+}
+
+func (m *Model) phoneEvent(p *Place, c *Citizen, at int64) {
+	w := m.phoneDraw(c)
+	v := m.phoneDraw(c)
+	if !rng.Below(w[0], m.phoneLoss[min(int(at/hour), len(m.phoneLoss)-1)]) {
+		m.newPhone(p, c, at)
+		return
+	}
+	l := &m.Scenario.Losses.Phone
+	c.Flags &^= PhoneHeld
+	back, step := m.phoneReturn(v[0], v[1])
+	report := at + after(w[1], l.Noticed.Milliseconds()) + after(w[2], l.Report.Milliseconds())
+	if c.Flags&WalletHeld != 0 && c.Law&lifecycle.HasCredential != 0 {
+		x := &p.Wallets[c.Wallet-1]
+		if x.Lost == Never {
+			x.Lost = at
+		}
+		if u := m.Scenario.Losses.Misuse; rng.Below(v[2], float64(u.Phone)) {
+			x.Found = true
+			c.Finder = at + after(v[3], u.Every.Milliseconds())
+		}
+		if rng.Below(w[3], float64(l.Reported)) && report < at+back {
+			c.Phone, c.PhoneStep = report, ReportPhone
+			return
+		}
+	}
+	c.Phone, c.PhoneStep = at+back, step
+}
+
+// phoneReturn draws how a lost phone comes back: found, or replaced.
+func (m *Model) phoneReturn(w0, w1 uint32) (delay int64, step Step) {
+	l := &m.Scenario.Losses.Phone
+	if rng.Below(w0, float64(l.Found)) {
+		return after(w1, l.FoundAfter.Milliseconds()), PhoneBack
+	}
+	return after(w1, l.NewPhone.Milliseconds()), PhoneNew
+}
+
+func (m *Model) reportPhone(p *Place, c *Citizen, at int64) {
+	p.T.post(ReportLoss, at)
+	w := m.phoneDraw(c)
+	c.Phone, c.PhoneStep = Never, ReportPhoneReady
+	if x := &p.Wallets[c.Wallet-1]; x.Acked == Never {
+		x.Submitted = at
+	}
+	if reportBy(w[0], &m.Scenario.Losses.Phone.Channels, false) == ByCentre {
+		m.visit(p, c, at, ToReport, OfPhone, 3*hour)
+		return
+	}
+	p.request(c, Request{Op: capacity.Report, From: OfPhone, At: at}, 0)
+}
+
+func (m *Model) visitedPhone(p *Place, c *Citizen, v VisitResult) {
+	c.Phone = v.At
+	if v.End == Served {
+		c.At = uint16(v.Centre)
+		return
+	}
+	p.day(v.At).SecondVisits++
+	c.Phone += after(m.phoneDraw(c)[0], hour) // who could not wait calls later
+}
+
+func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, reached bool) {
+	w := m.phoneDraw(c)
+	release := c.PhoneStep == ReleasePhone
+	rec := Record{Act: ActReportMobile, At: at, Centre: -1, Channel: uint8(ByCall), Device: c.Device}
+	if release {
+		rec.Act, rec.Channel = ActReleaseMobile, uint8(ByPortal)
+	}
+	if !reached {
+		rec.Env = Unavailable
+		p.keep(c, rec)
+		p.day(at).PeopleRetries++
+		c.Phone = at + after(w[0], 30*minute)
+		return
+	}
+	if release {
+		rec.Decided = uint8(m.move(p, c, lifecycle.ReleaseMobile, at))
+		p.keep(c, rec)
+		p.T.done(ReleaseLoss, at)
+		p.day(at).Releases++
+		m.released(p, c, at)
+		m.phoneIdle(c, at)
+		return
+	}
+	reason := m.move(p, c, lifecycle.ReportMobileLost, at)
+	rec.Decided = uint8(reason)
+	if s := p.Wallets[c.Wallet-1].Submitted; s != Never {
+		rec.Submitted = s
+	}
+	p.keep(c, rec)
+	p.T.done(ReportLoss, at)
+	p.day(at).ReportsMobile++
+	if reason == lifecycle.Granted {
+		m.suspended(p, c, at, false)
+	}
+	delay, step := m.phoneReturn(w[1], w[2])
+	c.Phone, c.PhoneStep = at+delay, step
+}

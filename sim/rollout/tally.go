@@ -1,0 +1,214 @@
+package rollout
+
+import (
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/sim/capacity"
+)
+
+// Intent is something that a citizen sets out to do.
+type Intent uint8
+
+// The intents. Showing an identity is done or given up at once.
+const (
+	GetMobile Intent = iota
+	ReportLoss
+	ReleaseLoss
+	GetCard
+	ShowIdentity
+	NumIntents = iota
+)
+
+func (i Intent) String() string {
+	return [...]string{"get_mobile", "report_loss", "release", "get_card", "show_identity"}[i]
+}
+
+// IntentCount counts the intents of one kind; pending = Posted − Done − Abandoned.
+type IntentCount struct{ Posted, Done, Abandoned int64 }
+
+// AgeBands are the bands of the age table: 17-19, 20s, ... 70 and over.
+const AgeBands = 7
+
+// AgeBand is the band of an age.
+func AgeBand(age int) int { return min(max(age/10-1, 0), AgeBands-1) }
+
+// DayTally is one municipality's day.
+type DayTally struct {
+	Wanted                              int32
+	Issued                              [2]int32 // by lifecycle.Channel
+	Ended                               int32    // credentials that ended
+	Holders                             int32    // change of the number of holders
+	Visits                              int32    // for the mobile card and plastic cards, served
+	SecondVisits, Balked, Reneged, Shut int32
+	OtherServed, OtherLeft              int32
+	Presentations, Accepted             int32 // of mobile cards
+	RejectedSuspended, RejectedOther    int32
+	CannotTell                          int32
+	FalseAccepts, FalseRejects          int32
+	AcceptedStale                       int32 // accepted within the bound of a cached list after the acknowledgement
+	TurnedAway                          int32 // could not show who they are
+	Plastic, Fallback                   int32 // plastic shown; shown after the mobile card failed
+	ReportsPhysical, ReportsMobile      int32
+	Releases, CardOrders, ChipOrders    int32
+	CardsIssued                         int32
+	Refused                             [lifecycle.NumReasons]int32 // applications, by reason
+	Unavailable                         int32                       // requests that failed after all machine retries
+	PeopleRetries                       int32
+	FeeWon                              int64
+	Wait                                WaitHistogram
+}
+
+// WaitHistogram counts waits: ten seconds wide up to 10 minutes, a minute up to
+// an hour, ten minutes beyond.
+type WaitHistogram struct {
+	Bucket [WaitBuckets]int32
+	Max    int64 // ms
+}
+
+// WaitBuckets is the number of buckets.
+const WaitBuckets = 60 + 50 + 54
+
+// Add counts a wait in milliseconds.
+func (h *WaitHistogram) Add(ms int64) {
+	h.Bucket[waitBucket(ms)]++
+	h.Max = max(h.Max, ms)
+}
+
+// Join adds another histogram.
+func (h *WaitHistogram) Join(o *WaitHistogram) {
+	for i, n := range o.Bucket {
+		h.Bucket[i] += n
+	}
+	h.Max = max(h.Max, o.Max)
+}
+
+// Count is the number of waits.
+func (h *WaitHistogram) Count() (n int64) {
+	for _, k := range h.Bucket {
+		n += int64(k)
+	}
+	return n
+}
+
+// Quantile is the upper end (ms) of the bucket in which the quantile lies.
+func (h *WaitHistogram) Quantile(q float64) int64 {
+	n := h.Count()
+	if n == 0 {
+		return 0
+	}
+	need := int64(q*float64(n) + 0.5)
+	var seen int64
+	for i, k := range h.Bucket {
+		seen += int64(k)
+		if seen >= max(need, 1) {
+			return min(waitEdge(i+1), h.Max)
+		}
+	}
+	return h.Max
+}
+
+func waitBucket(ms int64) int {
+	switch {
+	case ms < 10*minute:
+		return int(ms / (10 * second))
+	case ms < hour:
+		return 60 + int((ms-10*minute)/minute)
+	default:
+		return min(110+int((ms-hour)/(10*minute)), WaitBuckets-1)
+	}
+}
+
+func waitEdge(i int) int64 {
+	switch {
+	case i <= 60:
+		return int64(i) * 10 * second
+	case i <= 110:
+		return 10*minute + int64(i-60)*minute
+	default:
+		return hour + int64(i-110)*10*minute
+	}
+}
+
+// LatencyBuckets: 2 % wide from 1 ms to a minute.
+const LatencyBuckets = 560
+
+// Exposure is one suspension of a credential, measured.
+type Exposure struct {
+	Physical bool
+	// ByKind is the time (ms) from the acknowledgement until a verifier of each
+	// kind of place would refuse; index as scenario.Demand.Places.
+	ByKind [MaxPlaces]int64
+	// Last acceptance of the credential after the loss, the submission and the
+	// acknowledgement (ms); 0 where there was none. −1 until the life is over.
+	FromLoss, FromSubmission, FromAck int64
+}
+
+// MaxPlaces bounds the kinds of places.
+const MaxPlaces = 12
+
+// Tally is what one municipality counted.
+type Tally struct {
+	Events   int64
+	Intents  [NumIntents]IntentCount
+	Backlog  []int32 // by hour: change of the intents that wait for something
+	Goodput  [][capacity.NumFunctions]int32
+	Day      []DayTally
+	ByAge    [2][AgeBands]int64
+	ByCentre []CentreTally         // of the municipality, in order
+	Latency  [LatencyBuckets]int64 // of online verifications
+	Exposure []Exposure
+	ByPlace  [MaxPlaces]PlaceTally
+}
+
+// PlaceTally is one kind of place.
+type PlaceTally struct{ Presentations, Accepted, Suspended, CannotTell, TurnedAway int64 }
+
+// CentreTally is one centre.
+type CentreTally struct{ Issued, Visits, Citizens int64 }
+
+// NewTally makes an empty tally.
+func NewTally(m *Model, centres int) *Tally {
+	return &Tally{
+		Day: make([]DayTally, m.Cal.Days), Backlog: make([]int32, m.Cal.Days*24+1),
+		Goodput:  make([][capacity.NumFunctions]int32, m.Cal.Days*24+1),
+		ByCentre: make([]CentreTally, centres),
+	}
+}
+
+func (t *Tally) post(i Intent, at int64) {
+	t.Intents[i].Posted++
+	t.waiting(i, at, 1)
+}
+
+func (t *Tally) done(i Intent, at int64) {
+	t.Intents[i].Done++
+	t.waiting(i, at, -1)
+}
+
+func (t *Tally) abandon(i Intent, at int64) {
+	t.Intents[i].Abandoned++
+	t.waiting(i, at, -1)
+}
+
+func (t *Tally) waiting(i Intent, at int64, by int32) {
+	if i == ShowIdentity {
+		return
+	}
+	t.Backlog[min(int(at/hour), len(t.Backlog)-1)] += by
+}
+
+func latencyBucket(ms int64) int {
+	b := 0
+	for x := int64(1000); x < ms*1000 && b < LatencyBuckets-1; b++ {
+		x += max(x/50, 1)
+	}
+	return b
+}
+
+// LatencyEdge is the upper end of a latency bucket in milliseconds.
+func LatencyEdge(i int) float64 {
+	x := int64(1000)
+	for range i {
+		x += max(x/50, 1)
+	}
+	return float64(x) / 1000
+}
