@@ -356,9 +356,15 @@ func (db *DB) write() {
 		for _, r := range batch {
 			close(r.done)
 		}
-		if db.acknowledgedLog > db.options.CheckpointBytes { // only this goroutine changes it
-			// A failure here loses nothing: the log grows until it succeeds.
+		// Only this goroutine changes acknowledgedLog. Readers are waited for
+		// only when the log has grown far beyond its limit, or a long export
+		// would hold up every writer. A failure loses nothing: the log grows
+		// until it succeeds.
+		if log, limit := db.acknowledgedLog, db.options.CheckpointBytes; log > 8*limit {
 			_ = db.empty()
+		} else if log > limit && db.gate.TryLock() {
+			_ = db.emptyAlone()
+			db.gate.Unlock()
 		}
 	}
 }
@@ -459,6 +465,11 @@ func (db *DB) abandon(batch []*request, err error) {
 func (db *DB) empty() error {
 	db.gate.Lock()
 	defer db.gate.Unlock()
+	return db.emptyAlone()
+}
+
+// emptyAlone is empty for who holds the gate.
+func (db *DB) emptyAlone() error {
 	db.commit.Lock()
 	defer db.commit.Unlock()
 	if db.fenced.Load() {

@@ -1,0 +1,358 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/sqlite"
+	"rollcall.example/rollcall/reference/store/storetest"
+)
+
+var ctx = context.Background()
+
+func open(t testing.TB, path string, o sqlite.Options) *sqlite.DB {
+	t.Helper()
+	db, err := sqlite.Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func TestSQLiteKeepsWhatStorePromises(t *testing.T) {
+	storetest.Run(t, func(t testing.TB, place string) store.Store {
+		db, err := sqlite.Open(filepath.Join(place, "register.db"), sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	})
+}
+
+func TestItAlsoDoesWhenEveryCommitEmptiesTheLog(t *testing.T) {
+	storetest.Run(t, func(t testing.TB, place string) store.Store {
+		db, err := sqlite.Open(filepath.Join(place, "register.db"), sqlite.Options{CheckpointBytes: 1, MaxBatch: 1, Readers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	})
+}
+
+func TestEveryConnectionSyncsFully(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "r.db"), sqlite.Options{Readers: 3})
+	pragmas, err := db.Pragmas()
+	if err != nil || len(pragmas) != 4 {
+		t.Fatalf("%d connections, %v", len(pragmas), err)
+	}
+	for _, p := range pragmas {
+		if p.Synchronous != sqlite.Full || p.JournalMode != "wal" || p.AutoCheckpoint != 0 {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+func add(s store.Store, id store.PersonID) error {
+	return s.Update(ctx, func(tx store.Tx) error {
+		return tx.PutPerson(store.Person{ID: id, FamilyName: strings.Repeat("x", 100)})
+	})
+}
+
+func has(t testing.TB, s store.Store, id store.PersonID) (yes bool) {
+	t.Helper()
+	if err := s.View(ctx, func(r store.Reader) error {
+		_, err := r.Person(id)
+		yes = err == nil
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return yes
+}
+
+// The crash of the design: with requests in flight the old handle is fenced,
+// database and log are copied, the log is cut at its length at the last
+// acknowledgement, and the copy is opened.
+func TestNothingAcknowledgedIsLostAtTheLengthOfTheLogAtTheLastAcknowledgement(t *testing.T) {
+	for _, checkpoint := range []int64{0, 40 << 10} { // never, and all the time
+		t.Run(fmt.Sprint("checkpoint", checkpoint), func(t *testing.T) {
+			dir := t.TempDir()
+			db := open(t, filepath.Join(dir, "r.db"), sqlite.Options{CheckpointBytes: checkpoint})
+			const workers = 8
+			var acknowledged [workers][]store.PersonID
+			var refused [workers]store.PersonID
+			var count atomic.Int64
+			var wg sync.WaitGroup
+			for w := range workers {
+				wg.Go(func() {
+					for i := 0; ; i++ {
+						id := store.PersonID(w*1_000_000 + i)
+						if err := add(db, id); err != nil {
+							if !errors.Is(err, store.ErrFenced) {
+								t.Error(err)
+							}
+							refused[w] = id
+							return
+						}
+						acknowledged[w] = append(acknowledged[w], id)
+						count.Add(1)
+					}
+				})
+			}
+			for count.Load() < 300 {
+				time.Sleep(time.Millisecond)
+			}
+			db.Fence()
+			copied := filepath.Join(dir, "copy.db")
+			if err := db.CopyAcknowledged(copied); err != nil {
+				t.Fatal(err)
+			}
+			wg.Wait()
+			successor := open(t, copied, sqlite.Options{})
+			for w := range workers {
+				for _, id := range acknowledged[w] {
+					if !has(t, successor, id) {
+						t.Fatalf("person %d was acknowledged and is lost", id)
+					}
+				}
+				if err := add(successor, refused[w]); err != nil {
+					t.Errorf("the successor refused what was in flight: %v", err)
+				}
+			}
+		})
+	}
+}
+
+func TestTheLogCutOneByteShorterLosesTheLastAcknowledgedCommit(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, filepath.Join(dir, "r.db"), sqlite.Options{})
+	for id := range store.PersonID(3) {
+		if err := add(db, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	length := db.AcknowledgedLog()
+	db.Fence()
+	for _, cut := range []int64{0, 1} {
+		path := filepath.Join(dir, fmt.Sprintf("cut%d.db", cut))
+		if err := db.CopyAcknowledged(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path+"-wal", length-cut); err != nil {
+			t.Fatal(err)
+		}
+		copied := open(t, path, sqlite.Options{})
+		if got := has(t, copied, 2); got != (cut == 0) || !has(t, copied, 1) {
+			t.Errorf("cut by %d: the last person is there: %v", cut, got)
+		}
+	}
+}
+
+func TestAnUnfencedRegisterIsNotCopied(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, filepath.Join(dir, "r.db"), sqlite.Options{})
+	if err := db.CopyAcknowledged(filepath.Join(dir, "copy.db")); err == nil {
+		t.Fatal("it was copied while it was in use")
+	}
+}
+
+func TestConcurrentUpdatesShareACommit(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "r.db"), sqlite.Options{})
+	inside, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := db.Update(ctx, func(store.Tx) error { close(inside); <-release; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-inside
+	for id := range store.PersonID(64) {
+		wg.Go(func() {
+			if err := add(db, id); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	time.Sleep(50 * time.Millisecond) // until all wait
+	close(release)
+	wg.Wait()
+	if s := db.Stats(); s.Commits != 65 || s.Batches > 8 {
+		t.Errorf("%d commits took %d syncs", s.Commits, s.Batches)
+	}
+}
+
+func TestAFullDiskRefusesWritesNothingAndGoesOnWhenThereIsRoom(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	db := open(t, path, sqlite.Options{MaxPages: 60})
+	var full error
+	id := store.PersonID(0)
+	for ; full == nil && id < 10_000; id++ {
+		full = add(db, id)
+	}
+	if !errors.Is(full, store.ErrFull) {
+		t.Fatalf("a full disk is called %v", full)
+	}
+	id--
+	if has(t, db, id) || !has(t, db, id-1) {
+		t.Error("the refused person is there, or the one before is not")
+	}
+	// A request that overlooks the error must not be half written.
+	if err := db.Update(ctx, func(tx store.Tx) error {
+		for i := range store.PersonID(200) {
+			_ = tx.PutPerson(store.Person{ID: 50_000 + i, FamilyName: strings.Repeat("y", 150)})
+		}
+		return nil
+	}); !errors.Is(err, store.ErrFull) || has(t, db, 50_000) {
+		t.Errorf("an overlooked full disk was acknowledged: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	roomy := open(t, path, sqlite.Options{})
+	if err := add(roomy, id); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+}
+
+func filled(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "r.db")
+	db := open(t, path, sqlite.Options{})
+	for id := range store.PersonID(50) {
+		if err := add(db, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAFileThatIsNotOursIsRefusedWithASentence(t *testing.T) {
+	patch := func(offset int, value uint32) func([]byte) []byte {
+		return func(b []byte) []byte {
+			binary.BigEndian.PutUint32(b[offset:], value)
+			return b
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func([]byte) []byte
+		says   string
+	}{
+		{"text", func([]byte) []byte { return []byte("title: announced\n") }, "not an SQLite database"},
+		{"one byte", func([]byte) []byte { return []byte{'x'} }, "not an SQLite database"},
+		{"half a header", func(b []byte) []byte { return b[:50] }, "cut short"},
+		{"cut within a page", func(b []byte) []byte { return b[:len(b)-100] }, "cut short"},
+		{"cut by whole pages", func(b []byte) []byte { return b[:4096*3] }, "cut short"},
+		{"another program's", patch(68, 0x12345678), "another program"},
+		{"unmarked with tables", patch(68, 0), "another program"},
+		{"newer", patch(60, 99), "newer version (schema 99"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filled(t)
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := test.change(b)
+			if err := os.WriteFile(path, changed, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			db, err := sqlite.Open(path, sqlite.Options{})
+			if err == nil {
+				db.Close()
+				t.Fatal("it was opened")
+			}
+			if !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), path) {
+				t.Errorf("it says %q; want the path and %q", err, test.says)
+			}
+			if after, _ := os.ReadFile(path); !bytes.Equal(after, changed) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+	t.Run("directory", func(t *testing.T) {
+		if _, err := sqlite.Open(t.TempDir(), sqlite.Options{}); err == nil || !strings.Contains(err.Error(), "not a file") {
+			t.Errorf("it says %v", err)
+		}
+	})
+}
+
+func TestAnEmptyFileBecomesARegister(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := add(open(t, path, sqlite.Options{}), 1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAPathMayHoldAnyCharacter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "등록 100% ?#&=.db")
+	if err := add(open(t, path, sqlite.Options{}), 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkUpdateSequential(b *testing.B) {
+	db := open(b, filepath.Join(b.TempDir(), "r.db"), sqlite.Options{})
+	for id := store.PersonID(0); b.Loop(); id++ {
+		if err := add(db, id); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkUpdateParallel64(b *testing.B) {
+	db := open(b, filepath.Join(b.TempDir(), "r.db"), sqlite.Options{})
+	var id atomic.Uint64
+	b.SetParallelism(32)
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if err := add(db, store.PersonID(id.Add(1))); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	s := db.Stats()
+	b.ReportMetric(float64(s.Commits)/float64(s.Batches), "commits/sync")
+}
+
+// BenchmarkFloorSync is a write and a sync without a database: the floor of an
+// Update.
+func BenchmarkFloorSync(b *testing.B) {
+	f, err := os.Create(filepath.Join(b.TempDir(), "log"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	page := make([]byte, 4120)
+	for b.Loop() {
+		if _, err := f.Write(page); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

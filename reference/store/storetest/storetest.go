@@ -1,0 +1,563 @@
+// Package storetest is the conformance suite of store.Store: every
+// implementation passes it.
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/store"
+)
+
+// Open opens the register that is kept at a place, and makes it if there is
+// none.
+type Open func(t testing.TB, place string) store.Store
+
+var ctx = context.Background()
+
+// moment is a time as stores keep them: milliseconds, UTC.
+var moment = time.Date(2025, 3, 14, 9, 0, 0, 123e6, time.UTC)
+
+// Run runs the suite.
+func Run(t *testing.T, open Open) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, Open)
+	}{
+		{"EverythingWrittenIsReadBackAlsoAfterReopening", everything},
+		{"AFailedUpdateWritesNothing", failed},
+		{"APanickingUpdateWritesNothingAndHurtsNobody", panicking},
+		{"ATransactionSeesItsOwnWritesAndNobodyElseDoesBeforeTheCommit", isolation},
+		{"AViewBegunAfterAnUpdateReturnedSeesIt", fresh},
+		{"AViewIsOneSnapshot", snapshot},
+		{"UpdatesAreSerial", serial},
+		{"TheFailureOfOneUpdateUndoesThatOneAlone", alone},
+		{"KeysAreGivenOnce", once},
+		{"AnAuditEntryHasTheNextNumber", numbers},
+		{"AFencedRegisterAcknowledgesNothing", fenced},
+		{"ACancelledRequestIsNotRun", cancelled},
+		{"WhatIsOldIsForgotten", forgotten},
+		{"EntriesShowTheStateOfTheirPersonAndCredential", entries},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func update(t testing.TB, s store.Store, f func(store.Tx) error) {
+	t.Helper()
+	must(t, s.Update(ctx, f))
+}
+
+func view(t testing.TB, s store.Store, f func(store.Reader) error) {
+	t.Helper()
+	must(t, s.View(ctx, f))
+}
+
+func opened(t *testing.T, open Open) store.Store {
+	s := open(t, t.TempDir())
+	t.Cleanup(func() { must(t, s.Close()) })
+	return s
+}
+
+func person(id store.PersonID) store.Person {
+	return store.Person{
+		ID: id, RRN: "9001021234560", FamilyName: "김", GivenName: "하늘", BirthDate: time.Date(1955, 2, 28, 0, 0, 0, 0, time.UTC),
+		Sex: 'F', Address: "한누리대로 2130", Municipality: "36110", Centre: "3611051500", State: lifecycle.HasCard, Card: "A1", Credential: 7, Changed: 3,
+	}
+}
+
+func everything(t *testing.T, open Open) {
+	place := t.TempDir()
+	s := open(t, place)
+	p := person(1 << 40)
+	card := store.Card{Number: "A1", Person: p.ID, Chip: true, Template: []byte{1, 2}, Portrait: []byte{3}, Issued: moment, Ended: 9}
+	wallet := store.Wallet{ID: "w", Person: p.ID, Lost: 4}
+	cred := store.Credential{Person: p.ID, Card: "A1", Wallet: "w", Issued: moment, Until: moment.AddDate(3, 0, 0)}
+	list := store.List{Number: 0, Size: 1 << 20, Allotted: 5}
+	offer := store.Offer{Hash: []byte("h"), Person: p.ID, Centre: "36110", Clerk: "clerk", Made: moment, Used: 8}
+	challenge := store.Challenge{Value: []byte("12345678"), Made: moment}
+	answer := store.Answer{Request: []byte{1}, Body: []byte(`{}`), At: moment}
+	reports := []store.Report{
+		{Sequence: 1, Person: p.ID, Cause: lifecycle.PhysicalLost, Subject: "A1", Actor: "a", At: moment},
+		{Sequence: 2, Person: p.ID, Cause: lifecycle.PhysicalLost, Subject: "A1", Actor: "b", At: moment},
+		{Sequence: 3, Person: p.ID, Cause: lifecycle.PhysicalLost, Subject: "A0", Actor: "b", At: moment},
+	}
+	record := store.AuditRecord{Sequence: 1, Body: []byte("body"), Hash: []byte("hash")}
+	update(t, s, func(tx store.Tx) (err error) {
+		must(t, tx.PutPerson(p))
+		must(t, tx.AddCard(store.Card{Number: "A1", Person: p.ID}))
+		must(t, tx.PutCard(card))
+		must(t, tx.PutWallet(wallet))
+		cred.ID, err = tx.AddCredential(store.Credential{Person: p.ID})
+		must(t, err)
+		must(t, tx.PutCredential(cred))
+		must(t, tx.PutList(list))
+		must(t, tx.PutOffer(offer))
+		must(t, tx.AddChallenge(challenge))
+		challenge.Used = 6
+		must(t, tx.PutChallenge(challenge))
+		must(t, tx.PutAnswer("scope", "key", answer))
+		for _, r := range reports {
+			must(t, tx.AddReport(r))
+		}
+		return tx.AppendAudit(record)
+	})
+	check := func(s store.Store) {
+		t.Helper()
+		view(t, s, func(r store.Reader) error {
+			same := func(what string, want any, got any, err error) {
+				t.Helper()
+				if err != nil || !reflect.DeepEqual(want, got) {
+					t.Errorf("%s: %+v, %v; want %+v", what, got, err, want)
+				}
+			}
+			gotPerson, err := r.Person(p.ID)
+			same("person", p, gotPerson, err)
+			gotCard, err := r.Card("A1")
+			same("card", card, gotCard, err)
+			gotWallet, err := r.Wallet(p.ID, "w")
+			same("wallet", wallet, gotWallet, err)
+			gotCred, err := r.Credential(cred.ID)
+			same("credential", cred, gotCred, err)
+			lists, err := r.Lists()
+			same("lists", []store.List{list}, lists, err)
+			gotOffer, err := r.Offer([]byte("h"))
+			same("offer", offer, gotOffer, err)
+			gotChallenge, err := r.Challenge([]byte("12345678"))
+			same("challenge", challenge, gotChallenge, err)
+			gotAnswer, err := r.Answer("scope", "key")
+			same("answer", answer, gotAnswer, err)
+			newest, err := r.NewestReport(p.ID, lifecycle.PhysicalLost, "A1")
+			same("newest report", reports[1], newest, err)
+			all, err := r.Reports(p.ID)
+			same("reports", reports, all, err)
+			head, err := r.AuditHead()
+			same("audit head", record, head, err)
+			seq, err := r.Sequence()
+			same("sequence", uint64(1), seq, err)
+
+			for what, err := range map[string]error{
+				"person":     second(r.Person(2)),
+				"card":       second(r.Card("A2")),
+				"credential": second(r.Credential(99)),
+				"offer":      second(r.Offer([]byte("x"))),
+				"challenge":  second(r.Challenge([]byte("x"))),
+				"answer":     second(r.Answer("scope", "other")),
+				"answer2":    second(r.Answer("other", "key")),
+				"report":     second(r.NewestReport(p.ID, lifecycle.MobileLost, "w")),
+				"entry":      second(r.Entry(0, 1)),
+			} {
+				if !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("a %s that is not there: %v", what, err)
+				}
+			}
+			clean, err := r.Wallet(p.ID, "never heard of")
+			same("wallet never heard of", store.Wallet{ID: "never heard of", Person: p.ID}, clean, err)
+			return nil
+		})
+	}
+	check(s)
+	must(t, s.Close())
+	s = open(t, place)
+	check(s)
+	must(t, s.Close())
+	if err := s.View(ctx, func(store.Reader) error { return nil }); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("a closed register answered a View: %v", err)
+	}
+	if err := s.Update(ctx, func(store.Tx) error { return nil }); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("a closed register took an Update: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func exists(t testing.TB, s store.Store, id store.PersonID) (yes bool) {
+	t.Helper()
+	view(t, s, func(r store.Reader) error {
+		_, err := r.Person(id)
+		yes = err == nil
+		if errors.Is(err, store.ErrNotFound) {
+			err = nil
+		}
+		return err
+	})
+	return yes
+}
+
+func failed(t *testing.T, open Open) {
+	s := opened(t, open)
+	own := errors.New("my own reason")
+	if err := s.Update(ctx, func(tx store.Tx) error {
+		must(t, tx.PutPerson(person(1)))
+		return own
+	}); !errors.Is(err, own) {
+		t.Fatalf("the reason of the caller was lost: %v", err)
+	}
+	if exists(t, s, 1) {
+		t.Error("a failed Update left a person behind")
+	}
+	if n := s.Stats().Commits; n != 0 {
+		t.Errorf("%d commits were counted", n)
+	}
+}
+
+func panicking(t *testing.T, open Open) {
+	s := opened(t, open)
+	if err := s.Update(ctx, func(tx store.Tx) error {
+		must(t, tx.PutPerson(person(1)))
+		panic("oops")
+	}); err == nil {
+		t.Fatal("a panic was acknowledged")
+	}
+	if err := s.View(ctx, func(store.Reader) error { panic("oops") }); err == nil {
+		t.Fatal("a panic in a View was swallowed")
+	}
+	update(t, s, func(tx store.Tx) error { return tx.PutPerson(person(2)) })
+	if exists(t, s, 1) || !exists(t, s, 2) {
+		t.Error("a panic had an effect beyond its own request")
+	}
+}
+
+func isolation(t *testing.T, open Open) {
+	s := opened(t, open)
+	inside, go_ := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- s.Update(ctx, func(tx store.Tx) error {
+			if err := tx.PutPerson(person(1)); err != nil {
+				return err
+			}
+			_, err := tx.Person(1)
+			close(inside)
+			<-go_
+			return err
+		})
+	}()
+	<-inside
+	if exists(t, s, 1) {
+		t.Error("a View saw what was not committed")
+	}
+	close(go_)
+	must(t, <-done)
+	if !exists(t, s, 1) {
+		t.Error("a View did not see what was acknowledged")
+	}
+}
+
+func fresh(t *testing.T, open Open) {
+	s := opened(t, open)
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for i := range 20 {
+				id := store.PersonID(worker*1000 + i)
+				if err := s.Update(ctx, func(tx store.Tx) error { return tx.PutPerson(person(id)) }); err != nil {
+					t.Error(err)
+					return
+				}
+				if err := s.View(ctx, func(r store.Reader) error { return second(r.Person(id)) }); err != nil {
+					t.Errorf("person %d was acknowledged and is not there: %v", id, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := s.Stats(); n.Commits != 160 || n.Batches > n.Commits {
+		t.Errorf("stats %+v after 160 commits", n)
+	}
+}
+
+func snapshot(t *testing.T, open Open) {
+	s := opened(t, open)
+	update(t, s, func(tx store.Tx) error { return tx.PutPerson(person(1)) })
+	view(t, s, func(r store.Reader) error {
+		before, err := r.Person(1)
+		must(t, err)
+		done := make(chan error)
+		go func() { // not within the View: by another caller
+			p := person(1)
+			p.GivenName = "바다"
+			done <- s.Update(ctx, func(tx store.Tx) error { return tx.PutPerson(p) })
+		}()
+		must(t, <-done)
+		after, err := r.Person(1)
+		if before != after {
+			t.Error("a View changed under its reader")
+		}
+		return err
+	})
+}
+
+func serial(t *testing.T, open Open) {
+	s := opened(t, open)
+	update(t, s, func(tx store.Tx) error { return tx.PutPerson(person(1)) })
+	const workers, each = 16, 25
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for range each {
+				if err := s.Update(ctx, func(tx store.Tx) error {
+					p, err := tx.Person(1)
+					if err != nil {
+						return err
+					}
+					p.Changed++
+					return tx.PutPerson(p)
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	view(t, s, func(r store.Reader) error {
+		p, err := r.Person(1)
+		if want := person(1).Changed + workers*each; p.Changed != want {
+			t.Errorf("%d increments came to %d", want, p.Changed)
+		}
+		return err
+	})
+}
+
+func alone(t *testing.T, open Open) {
+	s := opened(t, open)
+	var wg sync.WaitGroup
+	own := errors.New("odd ones fail")
+	for i := range store.PersonID(64) {
+		wg.Go(func() {
+			err := s.Update(ctx, func(tx store.Tx) error {
+				if err := tx.PutPerson(person(i)); err != nil || i%2 == 0 {
+					return err
+				}
+				return own
+			})
+			if i%2 == 0 && err != nil || i%2 == 1 && !errors.Is(err, own) {
+				t.Errorf("update %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range store.PersonID(64) {
+		if exists(t, s, i) != (i%2 == 0) {
+			t.Errorf("person %d: exists = %v", i, i%2 != 0)
+		}
+	}
+}
+
+func once(t *testing.T, open Open) {
+	s := opened(t, open)
+	adds := map[string]func(store.Tx) error{
+		"card number": func(tx store.Tx) error { return tx.AddCard(store.Card{Number: "A1"}) },
+		"index":       func(tx store.Tx) error { return tx.AddEntry(0, 5, 1) },
+		"challenge":   func(tx store.Tx) error { return tx.AddChallenge(store.Challenge{Value: []byte("x"), Made: moment}) },
+		"nonce":       func(tx store.Tx) error { return tx.UseNonce([]byte("x"), moment) },
+		"idempotency key": func(tx store.Tx) error {
+			return tx.PutAnswer("s", "k", store.Answer{Request: []byte{}, Body: []byte{}})
+		},
+		"report": func(tx store.Tx) error { return tx.AddReport(store.Report{Sequence: 1}) },
+	}
+	for what, add := range adds {
+		update(t, s, add)
+		if err := s.Update(ctx, add); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("a %s was given twice: %v", what, err)
+		}
+		// A caller may go on after that in the same transaction.
+		update(t, s, func(tx store.Tx) error {
+			if err := add(tx); !errors.Is(err, store.ErrTaken) {
+				t.Errorf("a %s was given twice: %v", what, err)
+			}
+			return nil
+		})
+	}
+	update(t, s, func(tx store.Tx) error {
+		a, err := tx.AddCredential(store.Credential{})
+		must(t, err)
+		b, err := tx.AddCredential(store.Credential{})
+		if b <= a {
+			t.Errorf("credential %d came after %d", b, a)
+		}
+		return err
+	})
+}
+
+func numbers(t *testing.T, open Open) {
+	s := opened(t, open)
+	add := func(n uint64) error {
+		return s.Update(ctx, func(tx store.Tx) error {
+			return tx.AppendAudit(store.AuditRecord{Sequence: n, Body: fmt.Append(nil, n), Hash: []byte{byte(n)}})
+		})
+	}
+	must(t, add(1))
+	must(t, add(2))
+	for _, wrong := range []uint64{0, 1, 2, 4} {
+		if add(wrong) == nil {
+			t.Errorf("entry %d was taken after 2", wrong)
+		}
+	}
+	must(t, add(3))
+	for _, span := range []struct {
+		from, to uint64
+		want     string
+	}{{0, 0, ""}, {1, ^uint64(0), "123"}, {2, 2, "2"}, {3, 1, ""}, {4, 9, ""}} {
+		var got bytes.Buffer
+		view(t, s, func(r store.Reader) error {
+			return r.Audit(span.from, span.to, func(a store.AuditRecord) error {
+				got.Write(a.Body)
+				return nil
+			})
+		})
+		if got.String() != span.want {
+			t.Errorf("entries %d to %d: %q, want %q", span.from, span.to, &got, span.want)
+		}
+	}
+}
+
+func fenced(t *testing.T, open Open) {
+	s := open(t, t.TempDir())
+	defer s.Close()
+	inside, go_ := make(chan struct{}), make(chan struct{})
+	flight := make(chan error, 9)
+	go func() {
+		flight <- s.Update(ctx, func(tx store.Tx) error {
+			close(inside)
+			<-go_
+			return tx.PutPerson(person(1))
+		})
+	}()
+	<-inside
+	for i := range store.PersonID(8) {
+		go func() {
+			flight <- s.Update(ctx, func(tx store.Tx) error { return tx.PutPerson(person(2 + i)) })
+		}()
+	}
+	s.Fence()
+	close(go_)
+	for range 9 {
+		if err := <-flight; !errors.Is(err, store.ErrFenced) {
+			t.Errorf("an Update in flight at the fence returned %v", err)
+		}
+	}
+	if err := s.Update(ctx, func(store.Tx) error { return nil }); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("a fenced register took an Update: %v", err)
+	}
+	if err := s.View(ctx, func(store.Reader) error { return nil }); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("a fenced register answered a View: %v", err)
+	}
+	if n := s.Stats().Commits; n != 0 {
+		t.Errorf("%d commits were acknowledged", n)
+	}
+}
+
+func cancelled(t *testing.T, open Open) {
+	s := opened(t, open)
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := s.Update(gone, func(tx store.Tx) error { return tx.PutPerson(person(1)) }); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled Update returned %v", err)
+	}
+	if exists(t, s, 1) {
+		t.Error("a cancelled Update was run")
+	}
+}
+
+func forgotten(t *testing.T, open Open) {
+	s := opened(t, open)
+	old, new := moment, moment.Add(time.Hour)
+	update(t, s, func(tx store.Tx) error {
+		for name, at := range map[string]time.Time{"old": old, "new": new} {
+			must(t, tx.UseNonce([]byte(name), at))
+			must(t, tx.AddChallenge(store.Challenge{Value: []byte(name), Made: at}))
+			must(t, tx.PutOffer(store.Offer{Hash: []byte(name), Made: at}))
+			must(t, tx.PutAnswer("s", name, store.Answer{Request: []byte{}, Body: []byte{}, At: at}))
+		}
+		return nil
+	})
+	update(t, s, func(tx store.Tx) error {
+		n, err := tx.Forget(new, 10)
+		if n != 4 {
+			t.Errorf("%d records were forgotten, want 4", n)
+		}
+		return err
+	})
+	view(t, s, func(r store.Reader) error {
+		must(t, second(r.Challenge([]byte("new"))))
+		must(t, second(r.Offer([]byte("new"))))
+		must(t, second(r.Answer("s", "new")))
+		if err := second(r.Answer("s", "old")); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an old answer is still there: %v", err)
+		}
+		return nil
+	})
+}
+
+func entries(t *testing.T, open Open) {
+	s := opened(t, open)
+	// Four people: active, suspended, one whose first credential ended, and one
+	// suspended in another list.
+	const lost = lifecycle.HasCard | lifecycle.HasCredential | lifecycle.State(lifecycle.MobileLost)
+	states := []lifecycle.State{lifecycle.HasCard | lifecycle.HasCredential, lost, lifecycle.HasCard | lifecycle.HasCredential, lost}
+	ids := make([]store.CredentialID, 4)
+	var ended store.CredentialID
+	update(t, s, func(tx store.Tx) (err error) {
+		for i, state := range states {
+			p := person(store.PersonID(i + 1))
+			if i == 2 {
+				ended, err = tx.AddCredential(store.Credential{Person: p.ID, Until: moment, Ended: 5})
+				must(t, err)
+				must(t, tx.AddEntry(0, 90, ended))
+			}
+			ids[i], err = tx.AddCredential(store.Credential{Person: p.ID, Until: moment.Add(time.Duration(-i) * time.Hour)})
+			must(t, err)
+			p.State, p.Credential = state, ids[i]
+			must(t, tx.PutPerson(p))
+			list := uint32(i / 3)
+			must(t, tx.AddEntry(list, uint64(20-2*i), ids[i]))
+			must(t, tx.AddEntry(list, uint64(20-2*i)-1, ids[i]))
+		}
+		return nil
+	})
+	view(t, s, func(r store.Reader) error {
+		e, err := r.Entry(0, 18)
+		if want := (store.Entry{List: 0, Index: 18, Credential: ids[1], Person: 2, State: lost, Until: moment.Add(-time.Hour)}); err != nil || e != want {
+			t.Errorf("entry: %+v, %v; want %+v", e, err, want)
+		}
+		of, err := r.EntriesOf(ids[1])
+		if err != nil || len(of) != 2 || of[0].Index != 17 || of[1].Index != 18 {
+			t.Errorf("entries of a credential: %+v, %v", of, err)
+		}
+		verdicts := map[uint64]lifecycle.Verdict{}
+		must(t, r.NotPlainlyValid(0, func(e store.Entry) error {
+			if _, twice := verdicts[e.Index]; twice {
+				t.Errorf("index %d came twice", e.Index)
+			}
+			verdicts[e.Index] = e.Verdict()
+			return nil
+		}))
+		want := map[uint64]lifecycle.Verdict{17: lifecycle.Suspended, 18: lifecycle.Suspended, 90: lifecycle.NotValid}
+		if !reflect.DeepEqual(verdicts, want) {
+			t.Errorf("not plainly valid: %v, want %v", verdicts, want)
+		}
+		due, err := r.Due(moment.Add(-time.Hour), 9)
+		if wantDue := []store.CredentialID{ids[3], ids[2], ids[1]}; err != nil || !reflect.DeepEqual(due, wantDue) {
+			t.Errorf("due: %v, %v; want %v", due, err, wantDue)
+		}
+		if due, err := r.Due(moment, 1); err != nil || len(due) != 1 {
+			t.Errorf("due, at most one: %v, %v", due, err)
+		}
+		return nil
+	})
+}
