@@ -230,10 +230,6 @@ func (s *Service) ExpireDue(ctx context.Context, limit int) (n int, err error) {
 	return n, err
 }
 
-// ChallengeSize is that of RND.IFD in active authentication (ICAO Doc 9303
-// part 11 §6.1).
-const ChallengeSize = 8
-
 // Challenge returns a random value for a card to sign. It is good for one
 // issue, within its lifetime; several captures of the face may be tried on it.
 func (s *Service) Challenge(ctx context.Context) ([]byte, error) {
