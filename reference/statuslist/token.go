@@ -243,8 +243,12 @@ func parseCWT(token []byte, at time.Time, trusted trust) (*Token, error) {
 	if !m.VerifySignature(key, nil) {
 		return nil, ErrSignature
 	}
+	return readCWTClaims(m.Payload, at)
+}
+
+func readCWTClaims(payload []byte, at time.Time) (*Token, error) {
 	var c claims
-	r := cose.NewReader(m.Payload)
+	r := cose.NewReader(payload)
 	r.Labels(func(label int64) {
 		switch label {
 		case claimSubject:
