@@ -1,0 +1,133 @@
+package reports
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Names of the files of a result folder.
+const (
+	ResultFile = "result.json"
+	ReportFile = "report.html"
+	JUnitFile  = "junit.xml"
+	SeriesFile = "series.csv"
+)
+
+// Write fills the derived figures and writes the four files into a folder,
+// which it makes when there is none. All are written under temporary names and
+// renamed at the end, result.json last, so that no half-written result stands
+// under its final name. m may be nil: then the report has no map.
+func Write(dir string, r *Result, m *Map) error {
+	files, err := render(r, m)
+	if err != nil {
+		return err
+	}
+	return folder{dir, createTemp}.write(files)
+}
+
+type file struct {
+	name string
+	data []byte
+}
+
+// render makes the files in the order in which they get their final names.
+func render(r *Result, m *Map) ([]file, error) {
+	result, err := Encode(r)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := ParseDocument(result)
+	if err != nil {
+		return nil, err
+	}
+	html, err := renderHTML(r, doc, m, english)
+	if err != nil {
+		return nil, fmt.Errorf("the report cannot be made: %w", err)
+	}
+	junit, err := renderJUnit(r, doc)
+	if err != nil {
+		return nil, fmt.Errorf("the JUnit file cannot be made: %w", err)
+	}
+	return []file{{SeriesFile, renderSeries(r)}, {JUnitFile, junit}, {ReportFile, html}, {ResultFile, result}}, nil
+}
+
+// temporary is what a file must do until it has its final name.
+type temporary interface {
+	io.WriteCloser
+	Sync() error
+	Name() string
+}
+
+func createTemp(dir, pattern string) (temporary, error) { return os.CreateTemp(dir, pattern) }
+
+type folder struct {
+	dir    string
+	create func(dir, pattern string) (temporary, error)
+}
+
+func (d folder) write(files []file) (err error) {
+	if err := os.MkdirAll(d.dir, 0o777); err != nil {
+		return d.explain(d.dir, 0, err)
+	}
+	var temps []string
+	defer func() {
+		if err != nil {
+			for _, t := range temps {
+				os.Remove(t)
+			}
+		}
+	}()
+	for _, f := range files {
+		name, err := d.writeTemp(f)
+		if name != "" {
+			temps = append(temps, name)
+		}
+		if err != nil {
+			return d.explain(filepath.Join(d.dir, f.name), len(f.data), err)
+		}
+	}
+	for i, f := range files {
+		final := filepath.Join(d.dir, f.name)
+		if err := os.Rename(temps[i], final); err != nil {
+			return d.explain(final, len(f.data), err)
+		}
+	}
+	return nil
+}
+
+func (d folder) writeTemp(f file) (name string, err error) {
+	t, err := d.create(d.dir, "."+f.name+".*")
+	if err != nil {
+		return "", err
+	}
+	_, err = t.Write(f.data)
+	if err == nil {
+		err = t.Sync()
+	}
+	if c := t.Close(); err == nil {
+		err = c
+	}
+	if err == nil {
+		err = os.Chmod(t.Name(), 0o644)
+	}
+	return t.Name(), err
+}
+
+// explain says what could not be written, why, and what to do.
+func (d folder) explain(path string, size int, err error) error {
+	const other = "or choose another folder with --out"
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%s cannot be written, the disk is full: free at least %d MB there, %s (nothing of this result was left behind): %w", path, size/1e6+1, other, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%s cannot be written, permission is missing: make the folder %s writable, %s: %w", path, d.dir, other, err)
+	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s cannot be written, a file is in the way of a folder: move it away, %s: %w", path, other, err)
+	}
+	return fmt.Errorf("%s cannot be written: %w (choose another folder with --out)", path, err)
+}
