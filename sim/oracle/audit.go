@@ -6,47 +6,86 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
-// AuditEntry is one line of the audit export:
+// AuditLine is one line of the audit export, as the service documents it:
 //
-//	{"seq":1,"time":"RFC 3339","actor":"...","role":"...","event":"...",
-//	 "subject":"...","reason":"...","prev":"hex","hash":"hex"}
+//	{"previous":"hex","hash":"hex","entry":{...}}
 //
-// hash = SHA-256(prev as bytes ‖ body), where body is the line without its
-// members prev and hash, as written (compact, members in their order). prev of
-// the first line is empty or 32 zero bytes. Members unknown here belong to the
-// body.
-type AuditEntry struct {
-	Seq     uint64    `json:"seq"`
-	Time    time.Time `json:"time"`
-	Actor   string    `json:"actor"`
-	Role    string    `json:"role"`
-	Event   string    `json:"event"`
-	Subject string    `json:"subject"`
-	Reason  string    `json:"reason"`
-	Prev    string    `json:"prev"`
-	Hash    string    `json:"hash"`
+// hash = SHA-256(previous as bytes ‖ the bytes of entry as they stand in the
+// line); previous of the first line is 32 zero bytes.
+type AuditLine struct {
+	Previous string          `json:"previous"`
+	Hash     string          `json:"hash"`
+	Entry    json.RawMessage `json:"entry"`
 }
 
+// AuditEntry is what the judge reads of an entry; members unknown here are
+// covered by the hash only. Sequence is the register's, one for each change.
+type AuditEntry struct {
+	Sequence uint64     `json:"sequence"`
+	At       time.Time  `json:"at"`
+	Event    string     `json:"event"`
+	Person   uint64     `json:"person"`
+	Actor    string     `json:"actor"`
+	Role     string     `json:"role"`
+	Reason   string     `json:"reason"`
+	After    AuditState `json:"after"`
+	Cause    string     `json:"cause,omitempty"`
+	Subject  string     `json:"subject,omitempty"`
+	Card     string     `json:"card,omitempty"`
+	Wallet   string     `json:"wallet,omitempty"`
+}
+
+// AuditState is a person's legal state as an entry states it.
+type AuditState struct {
+	Card           bool `json:"card"`
+	Credential     bool `json:"credential"`
+	PhysicalLost   bool `json:"physical_lost"`
+	MobileLost     bool `json:"mobile_lost"`
+	Administrative bool `json:"administrative"`
+}
+
+// Events of audit entries.
+const (
+	ResidentRegistered    = "resident-registered"
+	CardIssued            = "card-issued"
+	CredentialIssued      = "credential-issued"
+	ReportPhysicalLost    = "report-physical-lost"
+	ReportMobileLost      = "report-mobile-lost"
+	ReleasePhysical       = "release-physical"
+	ReleaseMobile         = "release-mobile"
+	SuspendAdministrative = "suspend-administrative"
+	ReleaseAdministrative = "release-administrative"
+	CredentialExpired     = "credential-expired"
+	PersonRemoved         = "person-removed"
+)
+
+// reportEvent and releaseEvent name the events of a cause.
+var (
+	reportEvent  = map[Cause]string{PhysicalLost: ReportPhysicalLost, MobileLost: ReportMobileLost, Administrative: SuspendAdministrative}
+	releaseEvent = map[Cause]string{PhysicalLost: ReleasePhysical, MobileLost: ReleaseMobile, Administrative: ReleaseAdministrative}
+)
+
 // maxAuditLine bounds one line of the export.
-const maxAuditLine = 64 << 10
+const maxAuditLine = 1 << 20
 
 // auditLine is an entry with what is needed to check its place in the chain.
 type auditLine struct {
 	AuditEntry
+	person     string
 	prev, hash []byte
 	body       []byte
 	raw        []byte
-	claimed    *op // the change it records
-	initial    bool
+	claimed    bool // a change is known to which it belongs
 }
 
 // parseAudit reads an export. It fails on the first line that is no entry; a
 // broken chain is no error here (see S10).
 func parseAudit(export []byte) ([]auditLine, error) {
-	var lines []auditLine
+	lines := make([]auditLine, 0, bytes.Count(export, []byte("\n"))+1)
 	for n := 1; len(export) > 0; n++ {
 		raw := export
 		if i := bytes.IndexByte(export, '\n'); i >= 0 {
@@ -58,20 +97,22 @@ func parseAudit(export []byte) ([]auditLine, error) {
 			continue
 		}
 		if len(raw) > maxAuditLine {
-			return lines, fmt.Errorf("audit export, line %d: longer than %d bytes", n, maxAuditLine)
+			return lines, fmt.Errorf("audit export, line %d is longer than %d bytes", n, maxAuditLine)
 		}
-		l := auditLine{raw: raw}
-		if err := json.Unmarshal(raw, &l.AuditEntry); err != nil {
+		var outer AuditLine
+		if err := json.Unmarshal(raw, &outer); err != nil {
 			return lines, fmt.Errorf("audit export, line %d: %w", n, err)
 		}
+		l := auditLine{raw: raw, body: outer.Entry}
+		if err := json.Unmarshal(outer.Entry, &l.AuditEntry); err != nil {
+			return lines, fmt.Errorf("audit export, line %d: %w", n, err)
+		}
+		l.person = strconv.FormatUint(l.Person, 10)
 		var err error
-		if l.body, err = auditBody(raw); err != nil {
-			return lines, fmt.Errorf("audit export, line %d: %w", n, err)
+		if l.prev, err = hex.DecodeString(outer.Previous); err != nil {
+			return lines, fmt.Errorf("audit export, line %d: previous is not hexadecimal", n)
 		}
-		if l.prev, err = hex.DecodeString(l.Prev); err != nil {
-			return lines, fmt.Errorf("audit export, line %d: prev is not hexadecimal", n)
-		}
-		if l.hash, err = hex.DecodeString(l.Hash); err != nil {
+		if l.hash, err = hex.DecodeString(outer.Hash); err != nil {
 			return lines, fmt.Errorf("audit export, line %d: hash is not hexadecimal", n)
 		}
 		lines = append(lines, l)
@@ -79,62 +120,27 @@ func parseAudit(export []byte) ([]auditLine, error) {
 	return lines, nil
 }
 
-// auditBody cuts the members prev and hash out of a line and leaves every other
-// byte of the members as it is written.
-func auditBody(line []byte) ([]byte, error) {
-	d := json.NewDecoder(bytes.NewReader(line))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("not a JSON object")
-	}
-	body := []byte{'{'}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		name, ok := t.(string)
-		if !ok {
-			return nil, fmt.Errorf("a member has no name")
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, err
-		}
-		if name == "prev" || name == "hash" {
-			continue
-		}
-		if len(body) > 1 {
-			body = append(body, ',')
-		}
-		quoted, _ := json.Marshal(name)
-		body = append(append(append(body, quoted...), ':'), value...)
-	}
-	return append(body, '}'), nil
-}
-
 // link says why line i does not continue the chain; empty if it does.
 func link(lines []auditLine, i int) string {
 	l := &lines[i]
 	if i == 0 {
-		if l.Seq == 1 && len(bytes.Trim(l.prev, "\x00")) != 0 {
-			return "the first entry names a previous one"
+		if l.Sequence != 1 || len(bytes.Trim(l.prev, "\x00")) != 0 {
+			return fmt.Sprintf("the chain begins with entry %d", l.Sequence)
 		}
 	} else {
 		p := &lines[i-1]
 		switch {
-		case l.Seq == p.Seq:
-			return fmt.Sprintf("sequence %d has two entries", l.Seq)
-		case l.Seq != p.Seq+1:
-			return fmt.Sprintf("after entry %d comes entry %d", p.Seq, l.Seq)
+		case l.Sequence != p.Sequence+1:
+			return fmt.Sprintf("entry %d stands after entry %d", l.Sequence, p.Sequence)
 		case !bytes.Equal(l.prev, p.hash):
-			return fmt.Sprintf("entry %d does not follow from entry %d: its previous hash is another", l.Seq, p.Seq)
+			return fmt.Sprintf("entry %d does not follow from entry %d: it names another hash before it", l.Sequence, p.Sequence)
 		}
 	}
 	h := sha256.New()
 	h.Write(l.prev)
 	h.Write(l.body)
 	if !bytes.Equal(h.Sum(nil), l.hash) {
-		return fmt.Sprintf("the hash of entry %d is not that of its content", l.Seq)
+		return fmt.Sprintf("the hash of entry %d is not that of its content", l.Sequence)
 	}
 	return ""
 }

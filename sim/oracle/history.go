@@ -25,7 +25,7 @@ type History struct {
 	Restarts      []Restart       `json:"restarts,omitempty"`
 
 	// Audit is the export taken at the end: one JSON object a line
-	// (see AuditEntry). Empty: there was none, and S10 has no opportunity.
+	// (see AuditLine). Empty: there was none, and S10 has no opportunity.
 	Audit []byte `json:"audit,omitempty"`
 
 	// Partial marks an excerpt: the audit holds only some lines, lists and
@@ -102,10 +102,10 @@ func (r *Recorder) Stamp(t time.Time) Stamp {
 
 // Resident is somebody the registrar knew before the history begins.
 type Resident struct {
+	// Citizen is the registrar's number in decimal, here and in all records;
+	// the audit export names people by it.
 	Citizen      string `json:"citizen"`
 	Municipality string `json:"municipality,omitempty"`
-	// Subject is how the audit export names the citizen; empty: as Citizen.
-	Subject string `json:"subject,omitempty"`
 	// Document is the number of the plastic card in force at the start; empty:
 	// none. No registration need be recorded for it.
 	Document string `json:"document,omitempty"`
@@ -219,9 +219,9 @@ type Release struct {
 	Call
 	Cause Cause `json:"cause"`
 	// Names is the sequence number of the report it means; zero: none named.
-	Names    uint64 `json:"names,omitempty"`
-	Document string `json:"document,omitempty"`
-	Wallet   string `json:"wallet,omitempty"`
+	Names uint64 `json:"names,omitempty"`
+	// Wallet to release; empty: the one with the live credential.
+	Wallet string `json:"wallet,omitempty"`
 }
 
 // Ending ends credentials for another reason.
@@ -274,7 +274,8 @@ type CachedCheck struct {
 	AcceptsExpired bool `json:"accepts_expired,omitempty"`
 }
 
-// Inquiry is an online answer that shows both cards of a person at once.
+// Inquiry is an online answer that shows both cards of a person at once, such
+// as a receipt that states the legal state.
 // An empty outcome: that card was not shown.
 type Inquiry struct {
 	Citizen string  `json:"citizen"`

@@ -1,0 +1,539 @@
+package oracle
+
+import (
+	"fmt"
+	"slices"
+)
+
+// One function for each of S1 to S12. Each says what an opportunity is: a
+// moment at which a wrong service could have been caught.
+
+// ReasonOlder is the reason by which a service says that a release names an
+// older sequence than the newest report.
+const ReasonOlder = "older-than-report"
+
+// broken reports the looks that were charged with breaking p.
+func (c *court) broken(p Property) {
+	for _, k := range c.looks {
+		if k.broken == p {
+			c.find(p, k.life.citizen, k.by, k.begin, k, "%s", k.sentence)
+		}
+	}
+}
+
+// s1 cascade. Opportunity: a physical-lost report of somebody who holds a live
+// mobile credential. Caught by answers that show one card suspended without
+// the other, and by a second entry in the audit that suspends.
+func (c *court) s1() {
+	for _, o := range c.order {
+		if o.event == ReportPhysicalLost && o.life.states[o.index].cred != nil {
+			c.chance("S1")
+		}
+	}
+	c.broken("S1")
+	c.strayEntries("S1")
+}
+
+// s2 containment. Opportunities: the plastic card is shown, or an application
+// made with it, while only the phone is reported lost; and after each
+// mobile-lost report the next look at somebody else's card.
+func (c *court) s2() {
+	for _, k := range c.looks {
+		if k.mobile() || k.inquiry != nil && !k.inquiry.Plastic.Decided() || !k.outcomeDecided() {
+			continue
+		}
+		if s := &k.life.states[k.floor]; s.mobile != nil && s.physical == nil && s.admin == nil {
+			c.chance("S2")
+		}
+	}
+	for _, l := range c.ordered {
+		for _, o := range l.ops {
+			if o.app == nil || !o.answered {
+				continue
+			}
+			lo, hi := l.spanOf(o)
+			mobileOnly := true
+			for i := lo; i <= hi; i++ {
+				s := &l.states[i]
+				mobileOnly = mobileOnly && s.document != "" && s.mobile != nil && s.physical == nil && s.admin == nil
+			}
+			if !mobileOnly {
+				continue
+			}
+			c.chance("S2")
+			if !o.granted && o.call().Reason == "card-suspended" {
+				c.find("S2", l.citizen, l.states[lo].mobile, o.begin, nil, "an application with the plastic card was refused as %s, although only the phone is reported lost", "card-suspended")
+			}
+		}
+	}
+	sorted := slices.Clone(c.looks)
+	slices.SortStableFunc(sorted, func(a, b *look) int { return compareStamps(a.begin, b.begin) })
+	i := 0
+	for _, r := range c.phonesLost {
+		for i < len(sorted) && !r.begin.Before(sorted[i].begin) {
+			i++
+		}
+		for j := i; j < len(sorted) && j < i+16; j++ {
+			if sorted[j].life != r.life && sorted[j].may == isActive {
+				c.chance("S2")
+				break
+			}
+		}
+	}
+	c.broken("S2")
+}
+
+func (k *look) outcomeDecided() bool { return k.inquiry != nil || k.outcome.Decided() }
+
+// s3 freshness. Opportunity: an online look that begins after a suspension of
+// its card was acknowledged, and while it is in force.
+func (c *court) s3() {
+	for _, k := range c.looks {
+		if k.cached == nil && k.inquiry == nil && k.outcome.Decided() && k.may == isSuspended {
+			c.chance("S3")
+		}
+	}
+	c.broken("S3")
+}
+
+// s4 bounded staleness. Opportunity: a verifier with a cached list is shown a
+// suspended card after the bound, or any card when its list is past the ttl.
+func (c *court) s4() {
+	for _, k := range c.looks {
+		if k.cached != nil && k.outcome != TurnedAway && (k.may == isSuspended || c.stale(k)) {
+			c.chance("S4")
+		}
+	}
+	c.broken("S4")
+}
+
+// s5 durability. Opportunity: a change acknowledged before a crash. Lost: the
+// audit has no entry of it and nothing after the restart shows it.
+func (c *court) s5() {
+	contradicted := map[*op]*look{}
+	for _, k := range c.looks {
+		if k.broken == "S5" {
+			contradicted[k.by] = k
+		}
+	}
+	for _, o := range c.order {
+		if o.restartAfter == nil {
+			continue
+		}
+		c.chance("S5")
+		k := contradicted[o]
+		if k != nil {
+			c.find("S5", o.life.citizen, o, k.begin, k, "%s", k.sentence)
+		} else if c.missing(o) && !c.survived(o) {
+			c.find("S5", o.life.citizen, o, o.end, nil, "%s was acknowledged at %s, before the restart at %s, and the register knows nothing of it afterwards",
+				o.what(), o.end.At.Format(moment), o.restartAfter.Up.At.Format(moment))
+		}
+	}
+}
+
+// missing says that the audit has no entry of an acknowledged change.
+func (c *court) missing(o *op) bool {
+	return c.audited && !c.h.Partial && o.entry == nil && !o.end.IsZero()
+}
+
+// survived says whether anything after the restart shows the change: the same
+// answer to the same key, or a look that fits only the state after it.
+func (c *court) survived(o *op) bool {
+	for _, call := range o.calls {
+		if call.Answered() && call.Granted && call.Sequence == o.seq && o.restartAfter.Up.Before(call.Begin) {
+			return true
+		}
+	}
+	for _, k := range o.life.looks {
+		if k.cached != nil || k.inquiry != nil || k.broken != "" || !k.outcome.Decided() || k.begin.Before(o.restartAfter.Up) {
+			continue
+		}
+		if k.floor > o.index && !k.fits(o.index) {
+			return true
+		}
+	}
+	return false
+}
+
+// s6 no resurrection. Opportunities: a release by a role that may not; a
+// release while another cause is in force; an application by a wallet that is
+// reported lost.
+func (c *court) s6() {
+	for _, l := range c.ordered {
+		for _, o := range l.ops {
+			lo, hi := l.spanOf(o)
+			switch {
+			case o.cause != "" && o.report == nil:
+				may := c.h.Policy.mayRelease(o.cause, o.call().Role)
+				if !may || l.otherCause(o, lo) {
+					c.chance("S6")
+				}
+				if !may && o.granted && o.unlawful == "S6" && l.inForce(o, &l.states[lo], lo) != nil {
+					c.find("S6", l.citizen, o, o.begin, nil, "%s was granted to %s, who may not release %s", o.what(), o.call().Role, o.cause)
+				}
+			case o.app != nil && o.answered:
+				lost := true
+				for i := lo; i <= hi; i++ {
+					lost = lost && l.walletReport(o.wallet, i) != nil
+				}
+				if lost {
+					c.chance("S6")
+					if o.granted {
+						c.find("S6", l.citizen, o, o.begin, nil, "%s to a wallet that is reported lost (%s) and not released", o.what(), l.walletReport(o.wallet, lo).what())
+					}
+				}
+			}
+		}
+	}
+	c.broken("S6")
+}
+
+// otherCause says whether another cause than the one released is in force.
+func (l *life) otherCause(o *op, i int) bool {
+	for _, r := range l.states[i].reaches(true) {
+		if r.cause != o.cause {
+			return true
+		}
+	}
+	return false
+}
+
+// s7 replacement is final. Opportunity: a look at a card that has ended
+// (cached: after S4's bound).
+func (c *court) s7() {
+	for _, k := range c.looks {
+		if k.inquiry == nil && k.outcome.Decided() && k.may == isEnded && !(k.mobile() && k.cred.endedBy.event == CredentialExpired) {
+			c.chance("S7")
+		}
+	}
+	c.broken("S7")
+}
+
+// s8 no issue while suspended. Opportunities: an application answered while
+// its card or person is suspended; an issue that overlaps the report.
+func (c *court) s8() {
+	for _, l := range c.ordered {
+		for _, o := range l.ops {
+			if o.app == nil || !o.answered && !o.granted {
+				continue
+			}
+			lo, hi := l.spanOf(o)
+			all, any := true, false
+			for i := lo; i <= hi; i++ {
+				suspended := l.states[i].physical != nil || l.states[i].admin != nil
+				all, any = all && suspended, any || suspended
+			}
+			if any || hi > lo {
+				c.chance("S8")
+			}
+			s := &l.states[lo]
+			r := s.physical
+			if r == nil {
+				r = s.admin
+			}
+			switch {
+			case o.granted && all && r != nil:
+				c.find("S8", l.citizen, o, o.begin, nil, "%s was granted while %s was in force", o.what(), r.what())
+			case o.granted:
+				if r := l.reportBefore(o); r != nil {
+					c.find("S8", l.citizen, o, o.begin, nil, "%s began after %s was acknowledged, and yet it was granted", o.what(), r.what())
+				}
+			}
+		}
+	}
+	c.broken("S8")
+}
+
+// reportBefore returns a suspension that was acknowledged before the issue
+// began and stood when it ended, although its number is higher.
+func (l *life) reportBefore(issue *op) *op {
+	if issue.index < 0 {
+		return nil
+	}
+	for _, r := range l.done[issue.index+1:] {
+		if (r.event == ReportPhysicalLost || r.event == SuspendAdministrative) && !r.end.IsZero() && r.end.Before(issue.begin) {
+			return r
+		}
+	}
+	return nil
+}
+
+// spanOf is the span of an operation: if it changed the register, the one
+// state before it.
+func (l *life) spanOf(o *op) (lo, hi int) {
+	if o.index >= 0 {
+		return o.index, o.index
+	}
+	end := o.lastAnswer()
+	if end.IsZero() {
+		end = o.begin
+	}
+	return l.span(o.begin, end)
+}
+
+// s9 exactly once. Opportunities: a repeated request that was answered again; a
+// release that names an older report than the newest. Sequence numbers must
+// also follow the order in which changes were acknowledged.
+func (c *court) s9() {
+	for _, l := range c.ordered {
+		for _, o := range l.ops {
+			c.sameAnswers(o)
+			c.olderRelease(o)
+		}
+	}
+	var last *op // with the latest begin so far
+	for i, o := range c.order {
+		if i > 0 {
+			p := c.order[i-1]
+			if p.seq == o.seq && !(c.missing(p) || c.missing(o)) {
+				c.find("S9", o.life.citizen, o, o.begin, nil, "sequence %d was given twice: to %s of citizen %s and to %s", o.seq, p.event, p.life.citizen, o.event)
+			}
+		}
+		if last != nil && !o.end.IsZero() && o.end.Before(last.begin) && !issueAndSuspension(last, o) {
+			c.find("S9", o.life.citizen, o, o.begin, nil, "%s was acknowledged before %s of citizen %s was requested, and yet has the higher number", o.what(), last.what(), last.life.citizen)
+		}
+		if last == nil || last.begin.Before(o.begin) {
+			last = o
+		}
+	}
+	for _, k := range c.looks {
+		if k.broken == "S9" {
+			c.chance("S9")
+		}
+	}
+	c.broken("S9")
+	c.strayEntries("S9")
+}
+
+// issueAndSuspension: their order is S8's business.
+func issueAndSuspension(issue, report *op) bool {
+	return issue.life == report.life && issue.event == CredentialIssued && (report.event == ReportPhysicalLost || report.event == SuspendAdministrative)
+}
+
+func (c *court) sameAnswers(o *op) {
+	if o.granted && o.seq == 0 {
+		c.find("S9", o.life.citizen, o, o.begin, nil, "%s was granted without a sequence number", o.event)
+	}
+	var first *Call
+	for _, call := range o.calls {
+		if !call.Answered() {
+			continue
+		}
+		if first == nil {
+			first = call
+			continue
+		}
+		c.chance("S9")
+		if call.Granted != first.Granted || call.Sequence != first.Sequence || call.Reason != first.Reason {
+			c.find("S9", o.life.citizen, o, call.Begin, nil, "the same %s with the same key was answered first %s, then %s", o.event, first.answer(), call.answer())
+			return
+		}
+	}
+	if o.app == nil || len(o.calls) < 2 {
+		return
+	}
+	for _, a := range o.attempts {
+		if refs := refsOf(a); a.Answered() && len(refs) > 0 && !slices.Equal(refs, o.copies) {
+			c.find("S9", o.life.citizen, o, a.Begin, nil, "the same application with the same key was answered with another credential")
+			return
+		}
+	}
+}
+
+func refsOf(a *Application) []StatusRef {
+	var refs []StatusRef
+	for i := range a.Copies {
+		ref := a.Copies[i].Status
+		if len(a.Copies[i].IssuerSigned) > 0 {
+			m, err := parseIssuerSigned(a.Copies[i].IssuerSigned)
+			if err != nil {
+				continue
+			}
+			ref = m.status
+		}
+		refs = append(refs, ref)
+	}
+	return refs
+}
+
+func (c *Call) answer() string {
+	if c.Granted {
+		return fmt.Sprintf("granted as sequence %d", c.Sequence)
+	}
+	return "refused as " + c.Reason
+}
+
+// olderRelease: such a release does nothing and says so.
+func (c *court) olderRelease(o *op) {
+	if o.cause == "" || o.report != nil || o.names == 0 || !o.answered || !c.h.Policy.mayRelease(o.cause, o.call().Role) {
+		return
+	}
+	l := o.life
+	lo, hi := l.spanOf(o)
+	for i := lo; i <= hi; i++ {
+		if r := l.inForce(o, &l.states[i], i); r == nil || r.seq <= o.names {
+			return
+		}
+	}
+	c.chance("S9")
+	r := l.inForce(o, &l.states[lo], lo)
+	switch {
+	case o.granted:
+		c.find("S9", l.citizen, o, o.begin, nil, "%s names sequence %d, older than the newest report %d, and yet was granted", o.what(), o.names, r.seq)
+	case o.call().Reason != ReasonOlder:
+		c.find("S9", l.citizen, r, o.begin, nil, "%s names sequence %d, older than the newest report %d, and was refused as %q instead of %q", o.event, o.names, r.seq, o.call().Reason, ReasonOlder)
+	}
+}
+
+// s10 audit. Opportunity: a change of the register, as the answers tell.
+func (c *court) s10() {
+	if c.auditErr != nil {
+		c.chance("S10")
+		c.find("S10", "", nil, Stamp{}, nil, "%v", c.auditErr)
+		return
+	}
+	if !c.audited {
+		return
+	}
+	skew := c.h.Policy.AuditSkew
+	for _, o := range c.order {
+		c.chance("S10")
+		e := o.entry
+		if e == nil {
+			if c.missing(o) && (o.restartAfter == nil || c.survived(o)) {
+				c.find("S10", o.life.citizen, o, o.end, nil, "%s was acknowledged, and has no entry", o.what())
+			}
+			continue
+		}
+		fault := ""
+		switch call := o.call(); {
+		case e.person != o.life.citizen:
+			fault = "names person " + e.person
+		case e.Event != o.event:
+			fault = "records " + e.Event
+		case e.Actor == "" || e.Role == "":
+			fault = "names no actor"
+		case call.Actor != "" && e.Actor != call.Actor:
+			fault = "names actor " + e.Actor + " instead of " + call.Actor
+		case call.Role != "" && e.Role != call.Role:
+			fault = "names role " + e.Role + " instead of " + call.Role
+		case o.cause != "" && e.Cause != string(o.cause):
+			fault = "gives the cause " + e.Cause
+		case o.report != nil && e.Reason == "":
+			fault = "gives no reason"
+		case e.At.Before(o.begin.At.Add(-skew - 1e6)):
+			fault = "is dated before the request"
+		case !o.end.IsZero() && e.At.After(o.end.At.Add(skew)):
+			fault = "is dated after the answer"
+		}
+		if fault != "" {
+			c.find("S10", o.life.citizen, o, o.begin, nil, "the entry of %s %s", o.what(), fault)
+		}
+	}
+	if !c.h.Partial {
+		for i := range c.audit {
+			if broken := link(c.audit, i); broken != "" {
+				c.find("S10", c.audit[i].person, nil, Stamp{At: c.audit[i].At}, nil, "%s", broken)
+				break
+			}
+		}
+	}
+	c.strayEntries("S10")
+}
+
+// strayEntries finds audit entries of changes that nobody asked for, as far as
+// they are p's business: a second suspension within a physical-lost report is
+// S1's, a second effect of a repeated request is S9's, the rest S10's.
+func (c *court) strayEntries(p Property) {
+	for i := range c.audit {
+		e := &c.audit[i]
+		if e.claimed {
+			continue
+		}
+		to, by := Property("S10"), (*op)(nil)
+		sentence := "nobody asked for it"
+		if l := c.lives[e.person]; l != nil {
+			for _, o := range l.ops {
+				last := o.lastAnswer()
+				within := !e.At.Before(o.begin.At.Add(-c.h.Policy.AuditSkew-1e6)) && !(last.IsZero() || e.At.After(last.At.Add(c.h.Policy.AuditSkew)))
+				switch {
+				case o.event == e.Event && len(o.calls) > 1 && within:
+					to, by, sentence = "S9", o, "it is a second effect of a repeated request"
+				case o.event == ReportPhysicalLost && o.seq != 0 && e.Event != o.event && within && suspends(e.Event):
+					to, by, sentence = "S1", o, "it suspends the rest of what the report concerns in a commit of its own"
+				}
+			}
+		}
+		if to == p {
+			o := by
+			if o == nil {
+				o = &op{event: e.Event, seq: e.Sequence}
+			}
+			c.find(p, e.person, o, Stamp{At: e.At}, nil, "audit entry %d (%s): %s", e.Sequence, e.Event, sentence)
+		}
+	}
+}
+
+// suspends says whether an event may be a part of a cascade.
+func suspends(event string) bool {
+	switch event {
+	case CardIssued, CredentialIssued, ReleasePhysical, ReleaseMobile, ReleaseAdministrative, CredentialExpired, PersonRemoved:
+		return false
+	}
+	return true
+}
+
+// s11 list consistency. Opportunity: a published list.
+func (c *court) s11() {
+	for range c.lists {
+		c.chance("S11")
+	}
+	names := [...]string{"valid", "invalid", "suspended", "renewal required"}
+	c.compareLists(func(l *listing, what string, m *mismatch) {
+		at := l.published.Published
+		switch {
+		case m == nil:
+			c.findList("S11", "", nil, at, l, "a published list is wrong: %s", what)
+		case m.cred == nil:
+			c.findList("S11", "", nil, at, l, "list %s at register sequence %d shows index %d, which was never issued, as %s", l.token.uri, l.token.register, m.index, names[m.got])
+		default:
+			c.findList("S11", m.cred.life.citizen, m.cred.lastChange(l.token.register), at, l, "list %s at register sequence %d shows index %d as %s, the register has it %s", l.token.uri, l.token.register, m.index, names[m.got], names[m.want])
+		}
+	})
+	for _, t := range c.twice {
+		c.find("S11", t.second.life.citizen, t.second.op, t.second.op.begin, nil, "index %d of list %s was given to citizen %s before (%s)", t.ref.Index, t.ref.URI, t.first.life.citizen, t.first.op.what())
+	}
+	for _, e := range c.parseErr {
+		c.find("S11", e.op.life.citizen, e.op, e.op.begin, nil, "what was issued can't be read: %v", e.err)
+	}
+}
+
+// lastChange is the last change of the holder up to a sequence number.
+func (cr *credential) lastChange(seq uint64) *op {
+	var last *op
+	for _, o := range cr.life.done {
+		if o.seq <= seq {
+			last = o
+		}
+	}
+	return last
+}
+
+// s12 liveness. Opportunity: a rightful holder presents a card that is due to
+// be accepted again, after a release or after a fault, and the bounds are past.
+// Holders refused for no reason at all are found as well, and counted with it.
+func (c *court) s12() {
+	for _, k := range c.looks {
+		if k.broken == "S12" {
+			c.chance("S12")
+			continue
+		}
+		if k.inquiry != nil || !k.entitled || k.may != isActive || !k.fresh || k.outcome == TurnedAway {
+			continue
+		}
+		if (k.lastRelease() != nil || c.afterFault(k)) && c.dueAgain(k) {
+			c.chance("S12")
+		}
+	}
+	c.broken("S12")
+}
