@@ -117,8 +117,8 @@ func TestPublishedListsDecodeToThePublishedBits(t *testing.T) {
 
 func TestShortPublishedListsDecodeToTheirBytes(t *testing.T) {
 	for name, want := range map[string]*List{
-		"status_list_encoding":  {1, []byte{0xb9, 0xa3}},
-		"status_list_encoding2": {2, []byte{0xc9, 0x44, 0xf9}},
+		"status_list_encoding":  newList(1, []byte{0xb9, 0xa3}),
+		"status_list_encoding2": newList(2, []byte{0xc9, 0x44, 0xf9}),
 	} {
 		if got := vectorJSON(t, name+"_json.md"); !got.Equal(want) {
 			t.Errorf("%s: JSON %v", name, got)
@@ -154,7 +154,7 @@ func TestThePublishedCWTIsReadUpToItsSignature(t *testing.T) {
 		t.Fatal(err)
 	}
 	if token.Subject != "https://example.com/statuslists/1" || token.TTL != 43200*time.Second || !token.IssuedAt.Equal(at) ||
-		token.Expires.Unix() != 2291720170 || !token.List.Equal(&List{1, []byte{0xb9, 0xa3}}) {
+		token.Expires.Unix() != 2291720170 || !token.List.Equal(newList(1, []byte{0xb9, 0xa3})) {
 		t.Errorf("token %+v", token)
 	}
 }
