@@ -204,9 +204,8 @@ func (v *validator) calendar(s *Scenario) {
 	c := s.Calendar
 	if c.Opens >= c.Closes {
 		v.fail("calendar.closes", "centres close before they open", "write a later time")
-	}
-	if c.LunchFrom > c.LunchTo || c.LunchFrom < c.Opens || c.LunchTo > c.Closes {
-		v.fail("calendar.lunch_from", "lunch does not lie between opening and closing", "write times between "+formatDuration(c.Opens)+" and "+formatDuration(c.Closes)+"; equal ones for no lunch")
+	} else if c.LunchFrom > c.LunchTo || c.LunchFrom < c.Opens || c.LunchTo > c.Closes {
+		v.fail("calendar.lunch_from", "lunch does not lie between opening and closing", "write times between "+formatClock(c.Opens)+" and "+formatClock(c.Closes)+"; equal ones for no lunch")
 	}
 	for i, d := range c.Holidays {
 		if formatMoment(d) != d.Format("2006-01-02") {
@@ -253,7 +252,7 @@ func (v *validator) profiles(s *Scenario) {
 			open += w
 		}
 	}
-	if s.Centres.Hours.sum() > 0 && open == 0 {
+	if s.Centres.Hours.sum() > 0 && open == 0 && s.Calendar.Opens < s.Calendar.Closes {
 		v.fail("centres.hours", "nobody comes while centres are open", "give an opening hour a weight")
 	}
 	for path, b := range map[string]ByAge{

@@ -41,8 +41,8 @@ type operand struct {
 const maxExpectation = 500
 
 var (
-	tokenForm    = regexp.MustCompile(`^\s*(?:(&&)|(==|!=|<=|>=|<|>)|("[^"]*")|([A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*|\[[^\[\]\s]+\])*)|(-?[0-9][0-9A-Za-z_.,]*(?: ?%| ?[0-9]+ ?[a-z]+)*))`)
-	identityKeys = []string{"region", "name", "code", "iso", "fault", "phase", "metric", "property", "text"}
+	tokenForm    = regexp.MustCompile(`^\s*(?:(&&)|(==|!=|<=|>=|<|>)|("[^"]*")|([A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*|\[[^\[\]\s]+\])*)|(-?[0-9][0-9_.,]*(?:[eE][-+]?[0-9]+)?(?: ?%| ?[a-z]+(?: ?[0-9.]+ ?[a-z]+)*)?))`)
+	identityKeys = []string{"code", "municipality", "region", "name", "iso", "fault", "phase", "place", "kind", "metric", "property", "date", "text"}
 )
 
 // ParseExpectation reads an expectation; its error says what is wrong with it.

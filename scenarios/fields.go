@@ -174,8 +174,8 @@ var rules = []rule{
 	r("losses.*.channels.app", "app", between(0, 1e6)),
 	r("losses.*.channels.centre", "community centre", between(0, 1e6)),
 	r("losses.waves", "times of more losses", optional),
-	r("losses.waves[].from", "begins"),
-	r("losses.waves[].for", "lasts", positive),
+	r("losses.waves[].from", "when it begins"),
+	r("losses.waves[].for", "how long it lasts", positive),
 	r("losses.waves[].plastic", "times as many plastic cards are lost", between(0, 1e6)),
 	r("losses.waves[].phone", "times as many phones are lost", between(0, 1e6)),
 	r("losses.misuse", "finders who try to use a phone they found"),
@@ -206,10 +206,10 @@ var rules = []rule{
 	r("faults", "what breaks", optional),
 	r("faults[].name", "how reports call it"),
 	r("faults[].kind", "down: requests fail; slow: capacity is lost", oneOf("down", "slow")),
-	r("faults[].nodes", "where"),
+	r("faults[].nodes", "where it strikes"),
 	r("faults[].nodes[]", "a node of the service", oneOf(Nodes...)),
-	r("faults[].at", "begins"),
-	r("faults[].for", "lasts", positive),
+	r("faults[].at", "when it begins"),
+	r("faults[].for", "how long it lasts", positive),
 	r("faults[].severity", "of the requests (down) or of the capacity (slow); left out: 100%", optional),
 
 	r("expect", "what must hold of the result, such as suspension.violations == 0", optional),
@@ -409,6 +409,11 @@ func (f *field) childKeys() []string {
 
 // leaf tells that the parameter is one value on its own.
 func (f *field) leaf() bool { return f.kind > mapping && f.kind != ages && f.kind != hours }
+
+// noteable tells that the parameter can be annotated as a whole.
+func (f *field) noteable() bool {
+	return f.kind != section && !(f.kind == mapping && !f.elem.leaf())
+}
 
 // outOfLimits says how a number breaks the limits.
 func (f *field) outOfLimits(x float64, written string) *mistake {

@@ -145,7 +145,7 @@ func (l *loader) load(src source, settings []string) (*Scenario, error) {
 			continue
 		}
 		if set = l.check(root, set, ""); set != nil {
-			t = l.merge(root, t, set, "", "--set")
+			t = l.merge(root, t, set, "", "by --set")
 		}
 	}
 	if len(l.problems) > 0 {
@@ -228,7 +228,7 @@ func (l *loader) check(f *field, t *tree, path string) *tree {
 		l.problems = append(l.problems, t.place.problem(path, m))
 		return nil
 	}
-	if f.kind != section && t.shape == mappingShape && !t.byIndex && t.get("value") != nil {
+	if f.noteable() && t.shape == mappingShape && !t.byIndex && t.get("value") != nil {
 		return l.checkNoted(f, t, path)
 	}
 	if t.shape == scalar && t.style == plainNull && f.kind != text {
@@ -341,7 +341,7 @@ func (l *loader) checkNoted(f *field, t *tree, path string) *tree {
 				fail(v.place, e.key, &mistake{v.describe() + " is no source", "write where the value is from"})
 			}
 		case "range":
-			if !f.leaf() || f.kind == text || f.kind == boolean {
+			if !f.ranged() {
 				fail(v.place, e.key, &mistake{"this parameter has no range", "leave it out"})
 			} else if v.shape != listShape || len(v.items) != 2 {
 				fail(v.place, e.key, &mistake{v.describe() + " is no range", "write [lowest, highest]"})
@@ -481,6 +481,7 @@ func (l *loader) merge(f *field, base, over *tree, path, by string) *tree {
 		return cmp.Or(over, base)
 	}
 	note := cmp.Or(over.note, base.note.changed(by))
+	base.place = over.place // the last who touched it
 	switch {
 	case f.kind == section, f.kind == mapping, f.kind == ages:
 		for _, e := range over.entries {
@@ -553,8 +554,13 @@ func (l *loader) bind(f *field, t *tree, v reflect.Value, path string, s *Scenar
 			x := t.get(c.key)
 			if x == nil {
 				if !c.optional {
-					l.problems = append(l.problems, t.place.problem(join(path, c.key), &mistake{"missing", "it is: " + c.doc}))
+					hint := c.doc + "; " + c.example()
+					if path == "" {
+						hint = c.doc + "; or write `extends: announced`"
+					}
+					l.problems = append(l.problems, t.place.problem(join(path, c.key), &mistake{"missing", hint}))
 				}
+				c.leaveEmpty(v.Field(c.index))
 				continue
 			}
 			l.bind(c, x, v.Field(c.index), join(path, c.key), s)
@@ -595,6 +601,21 @@ func (l *loader) bind(f *field, t *tree, v reflect.Value, path string, s *Scenar
 			return
 		}
 		v.Set(reflect.ValueOf(x).Convert(v.Type()))
+	}
+}
+
+// leaveEmpty gives a parameter that is left out the value it then has, so that
+// it is the same whether or not it is written.
+func (f *field) leaveEmpty(v reflect.Value) {
+	switch f.kind {
+	case section:
+		for _, c := range f.fields {
+			c.leaveEmpty(v.Field(c.index))
+		}
+	case list:
+		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+	case mapping:
+		v.Set(reflect.MakeMap(v.Type()))
 	}
 }
 

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"fmt"
 	"math"
 	"regexp"
 	"strconv"
@@ -253,6 +254,10 @@ func parseClock(s string) (time.Duration, *mistake) {
 		return d, nil
 	}
 	return 0, &mistake{s + " is after the end of the day", "write at most 24:00"}
+}
+
+func formatClock(d time.Duration) string {
+	return fmt.Sprintf("%02d:%02d", int(d.Hours()), int(d.Minutes())%60)
 }
 
 func formatDuration(d time.Duration) string {
