@@ -222,19 +222,21 @@ func parseDuration(s string) (time.Duration, *mistake) {
 		}
 		return 0, &mistake{quote(s) + " is not a duration", "write 6h, 90s, 14d or 2h 30m"}
 	}
-	var sum float64
+	var sum time.Duration
 	for _, part := range durationPart.FindAllStringSubmatch(s, -1) {
 		unit, ok := unitLength[part[2]]
 		if !ok {
 			unit = unitLength[strings.TrimSuffix(part[2], "s")]
 		}
 		x, _ := strconv.ParseFloat(part[1], 64)
-		sum += math.Round(x * float64(unit))
+		if x *= float64(unit); x <= float64(longest) {
+			sum += time.Duration(math.Round(x))
+		}
+		if x > float64(longest) || sum > longest {
+			return 0, &mistake{s + " is too long", "write at most 36500d"}
+		}
 	}
-	if sum > float64(longest) {
-		return 0, &mistake{s + " is too long", "write at most 36500d"}
-	}
-	return time.Duration(sum), nil
+	return sum, nil
 }
 
 func parseClock(s string) (time.Duration, *mistake) {
