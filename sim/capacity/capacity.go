@@ -71,7 +71,7 @@ var graph = [NumOps]struct {
 	VerifyOnline: {"verify", []string{"gateway", "register"}},
 	Report:       {"report", []string{"gateway", "register"}},
 	Release:      {"release", []string{"gateway", "register"}},
-	RegisterCard: {"register-card", []string{"gateway", "register"}},
+	RegisterCard: {"register-card", []string{"gateway", "register", "signing"}},
 	FaceAgain:    {"face", []string{"gateway", "face"}},
 }
 
@@ -101,10 +101,10 @@ type Service struct {
 	delay    [maxAttempts]int64 // seconds from first attempt to attempt a
 	faults   []fault
 
-	base   [NumOps]Fate                           // of an attempt in calm
-	single [][NumOps]Fate                         // of single attempts, by second of the window
+	base   [NumOps]Fate                          // of an attempt in calm
+	single [][NumOps]Fate                        // of single attempts, by second of the window
 	due    map[int64]*[NumOps][maxAttempts]int64 // retries by second
-	Stats Stats
+	Stats  Stats
 }
 
 type node struct {

@@ -223,7 +223,7 @@ func (c *court) s8() {
 				suspended := l.states[i].physical != nil || l.states[i].admin != nil
 				all, any = all && suspended, any || suspended
 			}
-			if any || hi > lo {
+			if any || hi > lo || l.racing(o) {
 				c.chance("S8")
 			}
 			s := &l.states[lo]
@@ -242,6 +242,16 @@ func (c *court) s8() {
 		}
 	}
 	c.broken("S8")
+}
+
+// racing says whether a suspension was reported while the issue was in flight.
+func (l *life) racing(issue *op) bool {
+	for _, r := range l.done {
+		if (r.event == ReportPhysicalLost || r.event == SuspendAdministrative) && overlap(issue, r) {
+			return true
+		}
+	}
+	return false
 }
 
 // reportBefore returns a suspension that was acknowledged before the issue

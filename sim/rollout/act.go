@@ -306,3 +306,21 @@ func (p *Place) Finish() {
 		p.settle(&p.Wallets[i], p.M.End)
 	}
 }
+
+// Other is the k-th customer with other business at a centre: they arrive after
+// the one before by the profile of the day.
+func (m *Model) Other(centre int, k uint32, before int64) (arrive, service, deadline int64) {
+	w := m.Source.Draw(uint32(centre), population.ForOtherBusiness, k)
+	people := float64(m.Nation.Centres[centre].Adults())
+	arrive = m.waitOther.inverse(m.waitOther.at(before) + rng.Exp(w[0])/people)
+	if arrive == Never {
+		return Never, 0, 0
+	}
+	return arrive, m.service[OtherBusiness].draw(w[1]), arrive + after(w[2], m.Scenario.Centres.Patience.Milliseconds())
+}
+
+// Closes is when the centres close on the day of an instant.
+func (c *Calendar) Closes(t int64) int64 { return int64(c.Day(t))*day + c.closes }
+
+// BalkAt is how many waiting people per open counter turn a newcomer round.
+func (m *Model) BalkAt() int { return m.Scenario.Centres.BalkAt }

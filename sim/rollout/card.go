@@ -131,7 +131,8 @@ func (m *Model) reportCard(p *Place, c *Citizen, at int64) {
 			x.Submitted = at
 		}
 	}
-	switch reportBy(w[0], &l.Channels, c.Flags&(PhoneHeld|WalletHeld) == PhoneHeld|WalletHeld) {
+	c.cardBy = reportBy(w[0], &l.Channels, c.Flags&(PhoneHeld|WalletHeld) == PhoneHeld|WalletHeld)
+	switch c.cardBy {
 	case ByPortal:
 		c.Card = m.Cal.officeTime(at, int64((0.3+0.7*rng.Uniform(w[1]))*float64(l.PortalHandled.Milliseconds())))
 	case ByCentre:
@@ -163,7 +164,10 @@ func (m *Model) visitedCard(p *Place, c *Citizen, v VisitResult) {
 	case ToCollect:
 		next(ActivateCard, CollectCard)
 	case ToReport:
-		next(ReportCardReady, ReportCardReady) // who could not wait calls later
+		next(ReportCardReady, ReportCardReady)
+		if !served {
+			c.cardBy = ByCall // who could not wait calls later
+		}
 	}
 }
 
@@ -199,9 +203,9 @@ func (m *Model) orderCard(p *Place, c *Citizen, at int64) {
 // answerCard is the service's word on a new plastic card.
 func (m *Model) answerCard(p *Place, c *Citizen, r Request, at int64, reached bool) {
 	rec := Record{Act: ActRegisterCard, At: at, Centre: -1, Chip: c.Order&withChip != 0,
-		NewPhoto: true, Channel: uint8(ByPost)}
+		NewPhoto: true, Channel: ByPost}
 	if c.At != noCentre {
-		rec.Centre, rec.Channel = int32(c.At), uint8(ByCentre)
+		rec.Centre, rec.Channel = int32(c.At), ByCentre
 	}
 	if !reached {
 		rec.Env = Unavailable
@@ -244,9 +248,12 @@ func (m *Model) answerCardReport(p *Place, c *Citizen, r Request, at int64, reac
 	v := m.cardDraw(c, population.ForCardStep)
 	l := &m.Scenario.Losses.Plastic
 	release := c.CardStep == ReleaseCard
-	rec := Record{Act: ActReportPhysical, At: at, Centre: -1, Channel: uint8(ByCall)}
+	rec := Record{Act: ActReportPhysical, At: at, Centre: -1, Channel: c.cardBy}
+	if c.cardBy == ByCentre {
+		rec.Centre = int32(c.At)
+	}
 	if release {
-		rec.Act, rec.Channel = ActReleasePhysical, uint8(ByPortal)
+		rec.Act, rec.Channel, rec.Centre = ActReleasePhysical, ByPortal, -1
 	}
 	if !reached {
 		rec.Env = Unavailable

@@ -36,6 +36,7 @@ type Citizen struct {
 
 	nCard, nPhone, nAffair, nVisit, nFinder uint8 // occurrences, for the streams
 	nDemand                                 uint16
+	cardBy, phoneBy                         ReportBy // the way of the report under way
 }
 
 // Flags are what is true of a citizen.

@@ -49,3 +49,5 @@ func sphere(w uint32, d float64) float64 {
 	z += (z*z*z - 3*z) / 24 * (-6 / (d + 2))
 	return max(-1, min(1, z/math.Sqrt(d)))
 }
+
+func expNeg(x float64) float64 { return math.Exp(-x) }

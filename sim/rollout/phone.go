@@ -105,7 +105,8 @@ func (m *Model) reportPhone(p *Place, c *Citizen, at int64) {
 	if x := &p.Wallets[c.Wallet-1]; x.Acked == Never {
 		x.Submitted = at
 	}
-	if reportBy(w[0], &m.Scenario.Losses.Phone.Channels, false) == ByCentre {
+	c.phoneBy = reportBy(w[0], &m.Scenario.Losses.Phone.Channels, false)
+	if c.phoneBy == ByCentre {
 		m.visit(p, c, at, ToReport, OfPhone, 3*hour)
 		return
 	}
@@ -119,15 +120,19 @@ func (m *Model) visitedPhone(p *Place, c *Citizen, v VisitResult) {
 		return
 	}
 	p.day(v.At).SecondVisits++
+	c.phoneBy = ByCall
 	c.Phone += after(m.phoneDraw(c)[0], hour) // who could not wait calls later
 }
 
 func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, reached bool) {
 	w := m.phoneDraw(c)
 	release := c.PhoneStep == ReleasePhone
-	rec := Record{Act: ActReportMobile, At: at, Centre: -1, Channel: uint8(ByCall), Device: c.Device}
+	rec := Record{Act: ActReportMobile, At: at, Centre: -1, Channel: c.phoneBy, Device: c.Device}
+	if c.phoneBy == ByCentre {
+		rec.Centre = int32(c.At)
+	}
 	if release {
-		rec.Act, rec.Channel = ActReleaseMobile, uint8(ByPortal)
+		rec.Act, rec.Channel, rec.Centre = ActReleaseMobile, ByPortal, -1
 	}
 	if !reached {
 		rec.Env = Unavailable

@@ -48,16 +48,16 @@ type Record struct {
 	At        int64 // ms: the instant of commit or answer
 	Submitted int64 // ms: when the person asked (a portal report: earlier than At)
 
-	Device    uint8 // which of their phones acts (issue: receives)
-	Serial    uint8 // which of their issuances is presented, or came of it
-	Place     int16 // present: index of the kind of place
-	Verifier  int32 // present: which verifier of that kind
-	Centre    int32 // centre: where; −1 elsewhere
-	Channel   uint8 // reports: ReportBy
-	Cached    bool  // present: against a cached list
-	Fetched   int64 // cached: when the list was fetched
-	Published int64 // cached: when it was published
-	Expired   bool  // cached: past its ttl
+	Device    uint8    // which of their phones acts (issue: receives)
+	Serial    uint8    // which of their issuances is presented, or came of it
+	Place     int16    // present: index of the kind of place
+	Verifier  int32    // present: which verifier of that kind
+	Centre    int32    // centre: where; −1 elsewhere
+	Channel   ReportBy // reports, releases, register-card
+	Cached    bool     // present: against a cached list
+	Fetched   int64    // cached: when the list was fetched
+	Published int64    // cached: when it was published
+	Expired   bool     // cached: past its ttl
 	Faces     Session
 	WrongPINs uint8 // before the right one
 	TagsLost  uint8 // taps that broke off before the one that went through

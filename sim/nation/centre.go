@@ -1,0 +1,178 @@
+package nation
+
+import (
+	"cmp"
+	"slices"
+
+	"rollcall.example/rollcall/sim/rollout"
+)
+
+// A centre is a queue of its visitors before a few counters: first come, first
+// served; those who see too long a queue turn round, those who wait too long
+// leave, those who still wait at closing time are sent home.
+type centre struct {
+	index   int     // in Nation.Centres
+	free    []int64 // when each counter is free
+	waiting []customer
+	coming  []rollout.Visit // announced, not yet arrived; sorted when the window begins
+
+	otherAt, otherService, otherDeadline int64 // the next customer with other business
+	others                               uint32
+}
+
+type customer struct {
+	rollout.Visit
+	other bool
+}
+
+func newCentre(m *rollout.Model, index int) centre {
+	c := centre{index: index, free: make([]int64, m.Counters(index))}
+	c.nextOther(m, 0)
+	return c
+}
+
+func (c *centre) nextOther(m *rollout.Model, before int64) {
+	c.otherAt, c.otherService, c.otherDeadline = m.Other(c.index, c.others, before)
+	c.others++
+}
+
+// solve carries the queue through a window and reports the ends of visits.
+func (c *centre) solve(m *rollout.Model, p *rollout.Place, w rollout.Window, out []rollout.VisitResult) []rollout.VisitResult {
+	due := 0
+	if len(c.coming) > 0 {
+		slices.SortFunc(c.coming, func(a, b rollout.Visit) int {
+			return cmp.Or(cmp.Compare(a.Arrive, b.Arrive), cmp.Compare(a.Citizen, b.Citizen))
+		})
+		for due < len(c.coming) && c.coming[due].Arrive < w.End {
+			due++
+		}
+	}
+	visits := c.coming[:due]
+	for len(visits) > 0 || c.otherAt < w.End {
+		// At one instant a citizen comes before other business.
+		if len(visits) > 0 && visits[0].Arrive <= c.otherAt {
+			out = c.arrive(m, p, customer{Visit: visits[0]}, out)
+			visits = visits[1:]
+			continue
+		}
+		at := c.otherAt
+		out = c.arrive(m, p, customer{other: true, Visit: rollout.Visit{
+			Arrive: at, Service: c.otherService, Deadline: c.otherDeadline}}, out)
+		c.nextOther(m, at)
+	}
+	c.coming = append(c.coming[:0], c.coming[due:]...)
+	out = c.advance(m, p, w.End-1, out)
+	// Who gave up while others stood before them.
+	kept := c.waiting[:0]
+	for _, x := range c.waiting {
+		if x.Deadline < w.End {
+			out = c.leave(p, x, rollout.Reneged, x.Deadline, out)
+		} else {
+			kept = append(kept, x)
+		}
+	}
+	c.waiting = kept
+	return out
+}
+
+func (c *centre) arrive(m *rollout.Model, p *rollout.Place, x customer, out []rollout.VisitResult) []rollout.VisitResult {
+	out = c.advance(m, p, x.Arrive, out)
+	open, _ := m.Cal.CountersOpen(len(c.free), x.Arrive)
+	if open == 0 {
+		return c.leave(p, x, rollout.Shut, x.Arrive, out)
+	}
+	if limit := m.BalkAt() * open; len(c.waiting) >= limit {
+		n := 0
+		for _, y := range c.waiting {
+			if y.Deadline >= x.Arrive {
+				n++
+			}
+		}
+		if n >= limit {
+			return c.leave(p, x, rollout.Balked, x.Arrive, out)
+		}
+	}
+	c.waiting = append(c.waiting, x)
+	return c.advance(m, p, x.Arrive, out)
+}
+
+// advance starts all service that begins by t.
+func (c *centre) advance(m *rollout.Model, p *rollout.Place, t int64, out []rollout.VisitResult) []rollout.VisitResult {
+	n := 0
+	for ; n < len(c.waiting); n++ {
+		x := c.waiting[n]
+		counter, start := c.earliest(m, x.Arrive)
+		closes := m.Cal.Closes(x.Arrive)
+		if start >= closes {
+			if min(closes, x.Deadline) > t {
+				break
+			}
+			if x.Deadline < closes {
+				out = c.leave(p, x, rollout.Reneged, x.Deadline, out)
+			} else {
+				out = c.leave(p, x, rollout.Shut, closes, out)
+			}
+			continue
+		}
+		if x.Deadline < start {
+			if x.Deadline > t {
+				break
+			}
+			out = c.leave(p, x, rollout.Reneged, x.Deadline, out)
+			continue
+		}
+		if start > t {
+			break
+		}
+		c.free[counter] = start + x.Service
+		d := &p.T.Day[m.Cal.Day(start)]
+		if x.other {
+			d.OtherServed++
+			continue
+		}
+		d.Visits++
+		d.Wait.Add(start - x.Arrive)
+		p.T.ByCentre[x.Centre-int32(m.Nation.Municipalities[p.Municipality].First)].Visits++
+		out = append(out, rollout.VisitResult{Citizen: x.Citizen, Home: x.Home, Centre: x.Centre,
+			Purpose: x.Purpose, From: x.From, End: rollout.Served, At: start + x.Service})
+	}
+	c.waiting = append(c.waiting[:0], c.waiting[n:]...)
+	return out
+}
+
+// earliest is the counter that can first serve somebody who came at t, and when.
+func (c *centre) earliest(m *rollout.Model, t int64) (counter int, start int64) {
+	counter, start = -1, rollout.Never
+	for i, free := range c.free {
+		at := max(free, t)
+		for at < start {
+			open, until := m.Cal.CountersOpen(len(c.free), at)
+			if i < open {
+				break
+			}
+			at = until
+		}
+		if at < start {
+			counter, start = i, at
+		}
+	}
+	return counter, start
+}
+
+func (c *centre) leave(p *rollout.Place, x customer, end rollout.VisitEnd, at int64, out []rollout.VisitResult) []rollout.VisitResult {
+	d := &p.T.Day[min(at/86_400_000, int64(len(p.T.Day)-1))]
+	if x.other {
+		d.OtherLeft++
+		return out
+	}
+	switch end {
+	case rollout.Balked:
+		d.Balked++
+	case rollout.Reneged:
+		d.Reneged++
+	default:
+		d.Shut++
+	}
+	return append(out, rollout.VisitResult{Citizen: x.Citizen, Home: x.Home, Centre: x.Centre,
+		Purpose: x.Purpose, From: x.From, End: end, At: at})
+}

@@ -1,0 +1,376 @@
+// Package nation is the fast engine: every resident as a record in pointer-free
+// columns, a shard for each basic municipality, barriers between windows of
+// virtual time. What happens within a window depends only on what was known at
+// its start, so any number of workers gives the same result.
+//
+// A record's next time is the far calendar: each virtual day a shard's records
+// are scanned into the windows of that day. Citizens never call the service:
+// they post timed requests, the service is solved once for each window
+// (sim/capacity), and the answers are read behind the barrier. The behaviour is
+// sim/rollout's; nothing here decides for a citizen.
+package nation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/capacity"
+	"rollcall.example/rollcall/sim/rollout"
+)
+
+// Options are what a run may choose without changing its result.
+type Options struct {
+	Workers  int
+	Progress func(done, total int64, events int64) // virtual milliseconds; may be nil
+}
+
+// Outcome is what a run counted.
+type Outcome struct {
+	Model   *rollout.Model
+	Service *capacity.Service
+	Plant   *capacity.Plant
+	// Tallies by municipality of the nation; nil where it is not simulated.
+	Tallies []*rollout.Tally
+	// Records are the kept lives, by citizen, each in the order of time.
+	Records  []rollout.Record
+	Citizens int64
+	Absent   bool // other regions are present as load only
+	Complete bool // false: interrupted
+	Until    int64
+}
+
+type shard struct {
+	place    rollout.Place
+	citizens []rollout.Citizen
+	next     []int64
+	slots    [][]uint32 // of the day, by window
+	centres  []centre
+	ids      []uint32 // first citizen of each centre, to find a record
+
+	inVisits  []rollout.Visit
+	inResults []rollout.VisitResult
+	out       []rollout.VisitResult
+}
+
+type engine struct {
+	m       *rollout.Model
+	service *capacity.Service
+	plant   *capacity.Plant
+	shards  []*shard
+	home    []*shard // by municipality
+	workers int
+	load    [][][capacity.NumOps]int32 // by worker, by second of the window
+	fates   [][capacity.NumOps]capacity.Fate
+	absent  *rollout.Absent
+	events  atomic.Int64
+}
+
+// Run simulates a scenario.
+func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o Options) (*Outcome, error) {
+	service, err := capacity.New(s)
+	if err != nil {
+		return nil, err
+	}
+	m, err := rollout.New(s, n, service)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{m: m, service: service, workers: max(1, o.Workers),
+		plant: capacity.NewPlant(&s.Cards, m.Cal.Open), home: make([]*shard, len(n.Municipalities))}
+	for i := range n.Municipalities {
+		if m.Present(i) {
+			e.home[i] = e.newShard(i)
+			e.shards = append(e.shards, e.home[i])
+		}
+	}
+	if len(e.shards) == 0 {
+		return nil, fmt.Errorf("population.regions: no region is simulated")
+	}
+	if len(e.shards) < len(e.home) {
+		e.absent = rollout.NewAbsent(m)
+	}
+	m.Pool = m.PoolShare()
+	e.load = make([][][capacity.NumOps]int32, e.workers)
+	for i := range e.load {
+		e.load[i] = make([][capacity.NumOps]int32, 3600)
+	}
+	e.fates = make([][capacity.NumOps]capacity.Fate, 3600)
+
+	// Large shards first, so that workers end together.
+	order := slices.Clone(e.shards)
+	slices.SortStableFunc(order, func(a, b *shard) int { return cmp.Compare(e.people(b), e.people(a)) })
+	e.parallel(order, func(sh *shard, _ int) { e.birth(sh) })
+
+	out := &Outcome{Model: m, Service: service, Plant: e.plant, Tallies: make([]*rollout.Tally, len(e.home)), Absent: e.absent != nil}
+	out.Complete = e.run(ctx, order, o.Progress, out)
+	for i, sh := range e.home {
+		if sh == nil {
+			continue
+		}
+		sh.place.Finish()
+		out.Tallies[i] = sh.place.T
+		out.Citizens += int64(len(sh.citizens))
+		out.Records = append(out.Records, sh.place.Records...)
+	}
+	slices.SortStableFunc(out.Records, func(a, b rollout.Record) int { return cmp.Compare(a.Citizen, b.Citizen) })
+	return out, nil
+}
+
+func (e *engine) people(sh *shard) int {
+	mu := &e.m.Nation.Municipalities[sh.place.Municipality]
+	n := 0
+	for c := mu.First; c < mu.End; c++ {
+		n += e.m.Nation.Centres[c].Adults()
+	}
+	return n
+}
+
+func (e *engine) newShard(municipality int) *shard {
+	mu := &e.m.Nation.Municipalities[municipality]
+	sh := &shard{}
+	sh.place = rollout.Place{M: e.m, Municipality: municipality, Region: mu.Region, Plant: e.plant,
+		T: rollout.NewTally(e.m, mu.End-mu.First)}
+	sh.place.First, _ = e.m.Pop.Range(mu.First)
+	return sh
+}
+
+// parallel hands the shards to the workers, in order, each to one of them.
+func (e *engine) parallel(shards []*shard, do func(*shard, int)) {
+	var taken atomic.Int64
+	var wg sync.WaitGroup
+	for w := range e.workers {
+		wg.Go(func() {
+			for {
+				i := int(taken.Add(1)) - 1
+				if i >= len(shards) {
+					return
+				}
+				do(shards[i], w)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (e *engine) birth(sh *shard) {
+	mu := &e.m.Nation.Municipalities[sh.place.Municipality]
+	_, end := e.m.Pop.Range(mu.End - 1)
+	n := int(end - sh.place.First)
+	sh.citizens, sh.next = make([]rollout.Citizen, n), make([]int64, n)
+	for c := mu.First; c < mu.End; c++ {
+		for age := scenarios.FirstAge; age <= scenarios.LastAge; age++ {
+			first, end := e.m.Pop.AgeRange(c, age)
+			for id := first; id < end; id++ {
+				i := id - sh.place.First
+				e.m.Birth(&sh.citizens[i], id, c, age, sh.place.Municipality)
+				sh.next[i] = sh.citizens[i].Next()
+			}
+		}
+		sh.centres = append(sh.centres, newCentre(e.m, c))
+		first, end := e.m.Pop.Range(c)
+		sh.place.T.ByCentre[c-mu.First].Citizens = int64(end - first)
+	}
+}
+
+// run lets the windows pass; false if it was interrupted.
+func (e *engine) run(ctx context.Context, order []*shard, progress func(int64, int64, int64), out *Outcome) bool {
+	days := e.m.Windows()
+	var plan []rollout.Window
+	for _, d := range days {
+		plan = append(plan, d...)
+	}
+	at := 0
+	for d, windows := range days {
+		for k, w := range windows {
+			if ctx.Err() != nil {
+				return false
+			}
+			ahead := rollout.Window{Start: w.End, End: w.End}
+			if at+1 < len(plan) {
+				ahead = plan[at+1]
+			}
+			var before rollout.Window
+			if at > 0 {
+				before = plan[at-1]
+			}
+			e.parallel(order, func(sh *shard, worker int) {
+				if k == 0 {
+					sh.beginDay(windows)
+				}
+				e.window(sh, worker, before, w, ahead, k, windows)
+			})
+			e.barrier(w)
+			at++
+			out.Until = w.End
+		}
+		e.closeDay(d)
+		if progress != nil {
+			progress(out.Until, e.m.End, e.countEvents())
+		}
+	}
+	// What was posted in the last window is answered, and nothing follows.
+	if len(plan) > 0 {
+		last := plan[len(plan)-1]
+		end := rollout.Window{Start: last.End, End: last.End}
+		e.parallel(order, func(sh *shard, worker int) {
+			sh.place.Start, sh.place.End, sh.place.Earliest = end.Start, end.End, end.End
+			e.answer(sh, last)
+		})
+	}
+	return true
+}
+
+func (e *engine) countEvents() int64 {
+	var n int64
+	for _, sh := range e.shards {
+		n += sh.place.T.Events
+	}
+	return n
+}
+
+// beginDay scans the records into the day's windows.
+func (sh *shard) beginDay(windows []rollout.Window) {
+	for len(sh.slots) < len(windows) {
+		sh.slots = append(sh.slots, nil)
+	}
+	for i := range sh.slots {
+		sh.slots[i] = sh.slots[i][:0]
+	}
+	end := windows[len(windows)-1].End
+	for i, t := range sh.next {
+		if t < end {
+			k := find(windows, t)
+			sh.slots[k] = append(sh.slots[k], uint32(i))
+		}
+	}
+}
+
+// find is the window of the day in which t lies; the first for what is overdue.
+func find(windows []rollout.Window, t int64) int {
+	lo, hi := 0, len(windows)-1
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if windows[mid].End > t {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return lo
+}
+
+// window is one shard's part between two barriers.
+func (e *engine) window(sh *shard, worker int, before, w, ahead rollout.Window, k int, windows []rollout.Window) {
+	p := &sh.place
+	p.Start, p.End, p.Load = w.Start, w.End, e.load[worker]
+	p.Earliest = ahead.End
+	p.Visits = p.Visits[:0]
+	end := windows[len(windows)-1].End
+
+	put := func(i uint32) {
+		c := &sh.citizens[i]
+		t := c.Next()
+		sh.next[i] = t
+		if t < end && c.Flags&rollout.Busy == 0 {
+			j := max(k, find(windows, t))
+			sh.slots[j] = append(sh.slots[j], i)
+		}
+	}
+	if before.End > 0 {
+		requests := p.Requests
+		e.answer(sh, before)
+		for _, r := range requests {
+			put(r.Citizen - p.First)
+		}
+	}
+	p.Requests = p.Requests[:0]
+	for _, v := range sh.inVisits {
+		c := &sh.centres[int(v.Centre)-sh.centres[0].index]
+		c.coming = append(c.coming, v)
+	}
+	sh.inVisits = sh.inVisits[:0]
+	for _, v := range sh.inResults {
+		i := v.Citizen - p.First
+		e.m.Visited(p, &sh.citizens[i], v)
+		put(i)
+	}
+	sh.inResults = sh.inResults[:0]
+
+	sh.out = sh.out[:0]
+	if ahead.End > ahead.Start {
+		for i := range sh.centres {
+			sh.out = sh.centres[i].solve(e.m, p, ahead, sh.out)
+		}
+	}
+
+	for s := 0; s < len(sh.slots[k]); s++ {
+		i := sh.slots[k][s]
+		c := &sh.citizens[i]
+		for sh.next[i] < w.End && c.Flags&rollout.Busy == 0 {
+			e.m.Act(p, c)
+			sh.next[i] = c.Next()
+		}
+		if t := sh.next[i]; t < end && c.Flags&rollout.Busy == 0 {
+			if j := find(windows, t); j > k {
+				sh.slots[j] = append(sh.slots[j], i)
+			}
+		}
+	}
+}
+
+// answer hands the requests of the window before their outcomes.
+func (e *engine) answer(sh *shard, before rollout.Window) {
+	p := &sh.place
+	first := before.Start / 1000
+	for _, r := range p.Requests {
+		e.m.Answer(p, &sh.citizens[r.Citizen-p.First], r, e.fates[r.At/1000-first][r.Op])
+	}
+}
+
+// barrier solves the service for the window and carries what crosses shards.
+func (e *engine) barrier(w rollout.Window) {
+	first := w.Start / 1000
+	n := int((w.End+999)/1000 - first)
+	sum := e.load[0][:n]
+	for _, l := range e.load[1:] {
+		for s := range l[:n] {
+			for op := range l[s] {
+				sum[s][op] += l[s][op]
+			}
+			l[s] = [capacity.NumOps]int32{}
+		}
+	}
+	if e.absent != nil {
+		e.absent.Post(w, sum)
+	}
+	e.service.Solve(first, sum, e.fates)
+	clear(sum)
+	for _, sh := range e.shards {
+		for _, v := range sh.place.Visits {
+			to := e.home[e.m.Nation.Centres[v.Centre].Municipality]
+			to.inVisits = append(to.inVisits, v)
+		}
+		for _, v := range sh.out {
+			to := e.home[v.Home]
+			to.inResults = append(to.inResults, v)
+		}
+	}
+}
+
+// closeDay hands the day's orders to the plant.
+func (e *engine) closeDay(d int) {
+	var orders int64
+	for _, sh := range e.shards {
+		orders += sh.place.Orders
+		sh.place.Orders = 0
+	}
+	if e.absent != nil {
+		orders += e.absent.Orders(d)
+	}
+	e.plant.Close(d, orders)
+}

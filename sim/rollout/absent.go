@@ -1,0 +1,184 @@
+package rollout
+
+import (
+	"rollcall.example/rollcall/sim/capacity"
+	"rollcall.example/rollcall/sim/population"
+	"rollcall.example/rollcall/sim/rng"
+)
+
+// Present says whether a municipality is simulated citizen by citizen.
+func (m *Model) Present(municipality int) bool {
+	want := m.Scenario.Population.Regions
+	if len(want) == 0 {
+		return true
+	}
+	iso := m.Nation.Regions[m.Nation.Municipalities[municipality].Region].ISO
+	for _, r := range want {
+		if r == iso {
+			return true
+		}
+	}
+	return false
+}
+
+// poolCitizens is about how many citizens' lives are kept.
+const poolCitizens = 3_000_000
+
+// PoolShare is the share of citizens whose lives are kept, for the panel; it
+// follows from the number of citizens that are simulated.
+func (m *Model) PoolShare() float64 {
+	if m.Scenario.Panel.Citizens == 0 {
+		return 0
+	}
+	n := 0
+	for i := range m.Nation.Centres {
+		if m.Present(m.Nation.Centres[i].Municipality) {
+			n += m.Nation.Centres[i].Adults()
+		}
+	}
+	return min(1, float64(poolCitizens)/float64(n))
+}
+
+// Absent is the load of the regions that are not simulated on the service and
+// the plant that the whole nation shares: mean rates from their own phase dates,
+// age structure and rate functions, Poisson for each second from keyed streams.
+type Absent struct {
+	m *Model
+	// mean requests by hour and operation, and plant orders by day
+	mean   [][capacity.NumOps]float64
+	orders []float64
+}
+
+// NewAbsent works out the mean load.
+func NewAbsent(m *Model) *Absent {
+	a := &Absent{m: m, mean: make([][capacity.NumOps]float64, m.Cal.Days*24), orders: make([]float64, m.Cal.Days)}
+	s := m.Scenario
+	visit := hourOfVisit(m)
+	var people float64
+	for i := range m.Nation.Municipalities {
+		if !m.Present(i) {
+			people += a.municipality(i, visit)
+		}
+	}
+	// Losses of plastic cards and what follows do not depend on phases.
+	l := &s.Losses.Plastic
+	for h := range a.mean {
+		lost := people * (m.cardClock.cum[h+1] - m.cardClock.cum[h]) * m.cardLoss[h]
+		reported := lost * (1 - float64(l.FoundAtHome))
+		a.mean[h][capacity.Report] += reported
+		a.mean[h][capacity.Release] += reported * float64(l.Found)
+		other := people * (m.cardClock.cum[h+1] - m.cardClock.cum[h]) * (1 - m.cardLoss[h])
+		ordered := reported*(1-float64(l.Found))*float64(l.Reissue) + other
+		a.orders[h/24] += ordered
+		if ready := h + int(s.Cards.Handling.Hours()); ready < len(a.mean) {
+			a.mean[ready][capacity.RegisterCard] += ordered
+		}
+	}
+	return a
+}
+
+// hourOfVisit is the mean share of a day's visits in each hour of the run.
+func hourOfVisit(m *Model) []float64 {
+	out := make([]float64, m.Cal.Days*24)
+	for h := range out {
+		if m.Cal.Open[h/24] {
+			out[h] = m.Cal.visit[h%24+1] - m.Cal.visit[h%24]
+		}
+	}
+	return out
+}
+
+// municipality adds the applications and presentations of one; it returns its
+// people.
+func (a *Absent) municipality(i int, visit []float64) float64 {
+	m, s := a.m, a.m.Scenario
+	mu := &m.Nation.Municipalities[i]
+	ad := &s.Adoption
+	var people, ever float64
+	for c := mu.First; c < mu.End; c++ {
+		for k, n := range m.Nation.Centres[c].Age {
+			people += float64(n)
+			ever += float64(n) * m.Draws.Owned[k] * min(1, float64(ad.Level)*m.byAge[k]*m.appeal[i])
+		}
+	}
+	if m.opens[i] == Never {
+		return people
+	}
+	// Applications follow the wish by the mean delay of a visit; they come in
+	// office hours, by the profile of visits.
+	delay := s.Centres.VisitDelay.Hours() / 24
+	wanted := func(t float64) float64 { // days since opening
+		if t <= 0 {
+			return 0
+		}
+		k := float64(ad.Keen)
+		return ever * (k*(1-expNeg(t/(ad.KeenDecay.Hours()/24))) + (1-k)*BassShare(t, float64(ad.Innovation), float64(ad.Imitation)))
+	}
+	opened := float64(m.opens[i]) / float64(day)
+	backlog, holders := 0.0, 0.0
+	rate := 0.0
+	for d := range m.Cal.Days {
+		t := float64(d) - opened
+		backlog += wanted(t+1-delay) - wanted(t-delay)
+		today := 0.0
+		if m.Cal.Open[d] {
+			today, backlog = backlog, 0
+		}
+		for h := d * 24; h < (d+1)*24 && h < len(a.mean); h++ {
+			n := today * visit[h]
+			a.mean[h][capacity.IssueCentre] += n
+			holders += n
+			rate = a.online(h)
+			a.mean[h][capacity.VerifyOnline] += holders * rate
+			a.mean[h][capacity.Report] += holders * (m.phoneClock.cum[h+1] - m.phoneClock.cum[h]) * m.phoneLoss[h] * float64(s.Losses.Phone.Reported)
+		}
+	}
+	return people
+}
+
+// online is the mean number of online verifications of one holder in an hour.
+func (a *Absent) online(h int) float64 {
+	m := a.m
+	off := 0
+	if m.Cal.Weekend[h/24] {
+		off = 1
+	}
+	total := m.demand.clock.cum[h+1] - m.demand.clock.cum[h]
+	sum, before := 0.0, 0.0
+	for k, p := range m.demand.places {
+		share := m.demand.choice[off][h%24][k] - before
+		before = m.demand.choice[off][h%24][k]
+		if p.Check == "online" {
+			sum += share * float64(p.Mobile)
+		}
+	}
+	return total * sum
+}
+
+// Post adds the absent regions' requests to a window's load.
+func (a *Absent) Post(w Window, load [][capacity.NumOps]int32) {
+	first := w.Start / second
+	for i := range load {
+		sec := first + int64(i)
+		h := int(sec / 3600)
+		if h >= len(a.mean) {
+			return
+		}
+		b := a.m.Source.Draw(uint32(sec), population.ForAbsent, 0)
+		b2 := a.m.Source.Draw(uint32(sec), population.ForAbsent, 1)
+		for op := range load[i] {
+			if mean := a.mean[h][op] / 3600; mean > 0 {
+				word := b[op%4]
+				if op >= 4 {
+					word = b2[op%4]
+				}
+				load[i][op] += int32(rng.Poisson(word, mean))
+			}
+		}
+	}
+}
+
+// Orders is the number of cards that the absent regions order on a day.
+func (a *Absent) Orders(d int) int64 {
+	return int64(rng.Poisson(a.m.Source.Draw(uint32(d), population.ForAbsent, 2)[0], a.orders[d]))
+}
