@@ -1,0 +1,226 @@
+package phone
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"rollcall.example/rollcall/reference/mdoc"
+)
+
+// Maker is a phone maker: its secure elements attest keys with a key that stands
+// under its root.
+type Maker struct {
+	// Root and Attestation are certificates, DER.
+	Root, Attestation []byte
+
+	signer *mdoc.KeySigner
+}
+
+// NewMaker founds a phone maker from a seed; its certificates are valid for
+// fifteen years from a day on.
+func NewMaker(name string, seed []byte, from time.Time) (*Maker, error) {
+	from = from.UTC().Truncate(time.Second)
+	rootKey, key := keyFrom("maker's root", seed, 0), keyFrom("maker's attestation", seed, 0)
+	serial := func(label string) *big.Int {
+		h := sha256.Sum256(append([]byte(label), seed...))
+		h[0] = h[0]&0x7F | 0x40
+		return new(big.Int).SetBytes(h[:16])
+	}
+	root := &x509.Certificate{
+		SerialNumber: serial("root"), Subject: pkix.Name{Organization: []string{name}, CommonName: name + " Secure Element Root"},
+		NotBefore: from, NotAfter: from.AddDate(15, 0, 0), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, SignatureAlgorithm: x509.ECDSAWithSHA256,
+	}
+	rootDER, err := x509.CreateCertificate(nil, root, root, &rootKey.PublicKey, rootKey)
+	if err != nil {
+		return nil, fmt.Errorf("phone: the maker's root certificate: %w", err)
+	}
+	if root, err = x509.ParseCertificate(rootDER); err != nil {
+		return nil, fmt.Errorf("phone: the maker's root certificate: %w", err)
+	}
+	leaf := &x509.Certificate{
+		SerialNumber: serial("attestation"), Subject: pkix.Name{Organization: []string{name}, CommonName: name + " Key Attestation"},
+		NotBefore: from, NotAfter: from.AddDate(15, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+		BasicConstraintsValid: true, SignatureAlgorithm: x509.ECDSAWithSHA256,
+	}
+	leafDER, err := x509.CreateCertificate(nil, leaf, root, &key.PublicKey, rootKey)
+	if err != nil {
+		return nil, fmt.Errorf("phone: the maker's attestation certificate: %w", err)
+	}
+	signer, err := mdoc.NewKeySigner(key, leafDER)
+	if err != nil {
+		return nil, fmt.Errorf("phone: the maker's attestation certificate: %w", err)
+	}
+	return &Maker{Root: rootDER, Attestation: leafDER, signer: signer}, nil
+}
+
+// Phone is one phone. It is not safe for concurrent use.
+type Phone struct {
+	maker *Maker
+	seed  []byte
+	made  uint64 // keys, ever
+	// keys are those that no credential uses yet, from the last attestation.
+	keys   []*ecdsa.PrivateKey
+	wallet []copyHeld
+	signed int
+}
+
+// copyHeld is one copy of a mobile card and the key it is bound to.
+type copyHeld struct {
+	issuerSigned []byte
+	key          *ecdsa.PrivateKey
+	shown        int
+}
+
+// New is a phone out of the box. The seed is all the randomness of its secure
+// element.
+func New(maker *Maker, seed []byte) *Phone {
+	return &Phone{maker: maker, seed: append([]byte(nil), seed...)}
+}
+
+// Wallet names this wallet instance, the same in all its attestations.
+func (p *Phone) Wallet() string {
+	sum := sha256.Sum256(append([]byte("wallet instance\x00"), p.seed...))
+	return hex.EncodeToString(sum[:16])
+}
+
+// Signatures is how many the phone has made, of presentations and attestations.
+func (p *Phone) Signatures() int { return p.signed }
+
+// attestationLifetime is how long an attestation may be used [A].
+const attestationLifetime = 5 * time.Minute
+
+type jwk struct {
+	Kty string `json:"kty"`
+	Crv string `json:"crv"`
+	X   string `json:"x"`
+	Y   string `json:"y"`
+}
+
+// Attest makes n fresh keys and the attestation for them, over the issuer's
+// nonce. Accept binds the credentials that come back to these keys; keys of an
+// earlier attestation that were not used are dropped.
+func (p *Phone) Attest(nonce string, n int, now time.Time) (jwt string, err error) {
+	if n < 1 {
+		return "", errors.New("phone: an attestation needs at least one key")
+	}
+	keys := make([]*ecdsa.PrivateKey, n)
+	attested := make([]jwk, n)
+	for i := range keys {
+		keys[i] = keyFrom("device key", p.seed, p.made)
+		p.made++
+		point, err := keys[i].PublicKey.Bytes()
+		if err != nil {
+			return "", fmt.Errorf("phone: %w", err)
+		}
+		b64 := base64.RawURLEncoding.EncodeToString
+		attested[i] = jwk{"EC", "P-256", b64(point[1:33]), b64(point[33:])}
+	}
+	header := struct {
+		Alg string   `json:"alg"`
+		Typ string   `json:"typ"`
+		X5C [][]byte `json:"x5c"`
+	}{"ES256", "key-attestation+jwt", [][]byte{p.maker.Attestation}}
+	claims := struct {
+		Issuer             string   `json:"iss"`
+		Subject            string   `json:"sub"`
+		IssuedAt           int64    `json:"iat"`
+		Expires            int64    `json:"exp"`
+		Nonce              string   `json:"nonce"`
+		AttestedKeys       []jwk    `json:"attested_keys"`
+		KeyStorage         []string `json:"key_storage"`
+		UserAuthentication []string `json:"user_authentication"`
+	}{"https://phones.example", p.Wallet(), now.Unix(), now.Add(attestationLifetime).Unix(), nonce, attested,
+		[]string{"iso_18045_high"}, []string{"iso_18045_high"}}
+	if jwt, err = signJWT(p.maker.signer, header, claims); err != nil {
+		return "", err
+	}
+	p.signed++
+	p.keys = keys
+	return jwt, nil
+}
+
+func signJWT(signer *mdoc.KeySigner, header, claims any) (string, error) {
+	h, err := json.Marshal(header)
+	if err != nil {
+		return "", fmt.Errorf("phone: %w", err)
+	}
+	c, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("phone: %w", err)
+	}
+	input := base64.RawURLEncoding.EncodeToString(h) + "." + base64.RawURLEncoding.EncodeToString(c)
+	digest := sha256.Sum256([]byte(input))
+	signature, err := signer.Sign(digest[:])
+	if err != nil {
+		return "", fmt.Errorf("phone: %w", err)
+	}
+	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+}
+
+// Accept puts the copies of a mobile card into the wallet, one for each key of
+// the last attestation, in order. They take the place of those held before.
+func (p *Phone) Accept(copies [][]byte) error {
+	if len(copies) == 0 || len(copies) != len(p.keys) {
+		return fmt.Errorf("phone: %d copies came for %d attested keys", len(copies), len(p.keys))
+	}
+	p.wallet = p.wallet[:0]
+	for i, c := range copies {
+		p.wallet = append(p.wallet, copyHeld{issuerSigned: c, key: p.keys[i]})
+	}
+	p.keys = nil
+	return nil
+}
+
+// Copies is how many copies the wallet holds.
+func (p *Phone) Copies() int { return len(p.wallet) }
+
+// ErrNoCard: the wallet is empty.
+var ErrNoCard = errors.New("there is no mobile card on this phone")
+
+// Present shows the named elements from one copy, for the session with this
+// transcript, and says which copy. It takes the copy shown least often, so that
+// no two verifiers can compare until all copies were used.
+func (p *Phone) Present(disclose []string, transcript []byte) (response []byte, which int, err error) {
+	if len(p.wallet) == 0 {
+		return nil, 0, ErrNoCard
+	}
+	for i := range p.wallet {
+		if p.wallet[i].shown < p.wallet[which].shown {
+			which = i
+		}
+	}
+	c := &p.wallet[which]
+	if response, err = mdoc.Present(c.issuerSigned, disclose, transcript, c.key); err != nil {
+		return nil, 0, fmt.Errorf("phone: %w", err)
+	}
+	c.shown++
+	p.signed++
+	return response, which, nil
+}
+
+// keyFrom makes a P-256 key of a seed and a number, the same every time.
+func keyFrom(label string, seed []byte, number uint64) *ecdsa.PrivateKey {
+	for i := byte(0); ; i++ {
+		h := sha256.New()
+		h.Write([]byte(label))
+		h.Write([]byte{0, i})
+		h.Write(binary.BigEndian.AppendUint64(nil, number))
+		h.Write(seed)
+		// Fails for 0 and numbers above the order of the curve: once in 2^32.
+		if key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), h.Sum(nil)); err == nil {
+			return key
+		}
+	}
+}
