@@ -274,6 +274,3 @@ func (r *Reader) Labels(field func(label int64)) {
 	}
 	r.keys = r.keys[:base]
 }
-
-// Rest is what has not been read.
-func (r *Reader) Rest() []byte { return r.data[r.pos:] }
