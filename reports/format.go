@@ -100,7 +100,7 @@ func sayShare(n Num) string {
 	case near >= 0.095:
 		digits = 1
 	default:
-		digits = min(6, int(math.Ceil(-math.Log10(near)))+1)
+		digits = min(6, int(math.Ceil(-math.Log10(near))))
 	}
 	return strconv.FormatFloat(p, 'f', digits, 64) + "\u00a0%"
 }

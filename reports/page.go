@@ -292,15 +292,15 @@ func (r Recovery) FunctionList() []struct {
 	}
 }
 
-// Assumed and Published split the assumptions by their mark.
-func (p *page) Assumed() []Assumption   { return p.marked(false) }
-func (p *page) Published() []Assumption { return p.marked(true) }
+// Assumed and Published are the indices of the assumptions with that mark.
+func (p *page) Assumed() []int   { return p.marked(false) }
+func (p *page) Published() []int { return p.marked(true) }
 
-func (p *page) marked(published bool) []Assumption {
-	var out []Assumption
-	for _, a := range p.Trust.Assumptions {
+func (p *page) marked(published bool) []int {
+	var out []int
+	for i, a := range p.Trust.Assumptions {
 		if (a.Mark == "S") == published {
-			out = append(out, a)
+			out = append(out, i)
 		}
 	}
 	return out
@@ -357,7 +357,7 @@ func (p *page) uptake() scale {
 		top = 7
 	}
 	step := math.Pow(10, math.Floor(math.Log10(top/7)))
-	for _, k := range []float64{1, 2, 2.5, 5, 10} {
+	for _, k := range []float64{1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10} {
 		if step*k*7 >= top {
 			step *= k
 			break
@@ -435,8 +435,8 @@ func (p *page) MapShapes() template.HTML {
 
 // labelOffsets move names of the map that would lie on one another.
 var labelOffsets = map[string][2]float64{
-	"KR-11": {6, -26}, "KR-28": {-62, 10}, "KR-41": {42, 56}, "KR-44": {-30, 16}, "KR-43": {26, -8},
-	"KR-50": {8, -22}, "KR-30": {10, 12}, "KR-29": {-6, 0}, "KR-46": {10, 60}, "KR-31": {26, 0}, "KR-26": {30, 16},
+	"KR-11": {6, -26}, "KR-28": {-62, 10}, "KR-41": {42, 56}, "KR-44": {-40, 34}, "KR-43": {36, -22},
+	"KR-50": {-26, -4}, "KR-30": {42, 16}, "KR-29": {-6, 0}, "KR-46": {10, 60}, "KR-31": {26, 0}, "KR-26": {30, 16},
 }
 
 // ViewBox of the map.
@@ -453,7 +453,8 @@ func (p *page) SliderData() (template.JS, error) {
 		Classes []string `json:"classes"`
 		Holders []string `json:"holders"`
 		Wait    []string `json:"wait"`
-		Bars    []int    `json:"bars"` // percent of the longest bar
+		WaitRow []int    `json:"wait_row"` // of Series
+		Bars    []int    `json:"bars"`     // percent of the longest bar
 	}
 	var d data
 	up := p.uptake()
@@ -464,13 +465,25 @@ func (p *page) SliderData() (template.JS, error) {
 			row := p.Nation.Series[p.SeriesIndex(i, j)]
 			classes += fmt.Sprint(up.class(row.PerThousand))
 			d.Holders = append(d.Holders, say("perthousand", row.PerThousand))
-			d.Wait = append(d.Wait, say("duration", row.WaitP95))
+			w := p.WaitRow(i, j)
+			d.Wait = append(d.Wait, p.Text(w, "wait_p95_s", "duration"))
+			d.WaitRow = append(d.WaitRow, w)
 			d.Bars = append(d.Bars, barPercent(row.PerThousand, up))
 		}
 		d.Classes = append(d.Classes, classes)
 	}
 	b, err := json.Marshal(d)
 	return template.JS(b), err
+}
+
+// WaitRow is the row of Series with the region's last known wait on a day.
+func (p *page) WaitRow(day, region int) int {
+	for d := day; d >= 0; d-- {
+		if k := p.SeriesIndex(d, region); p.Nation.Series[k].WaitP95.Known() {
+			return k
+		}
+	}
+	return p.SeriesIndex(day, region)
 }
 
 func barPercent(v Num, s scale) int {
@@ -634,9 +647,13 @@ func (p *page) ExposurePlots() []plot {
 				continue
 			}
 			found = true
-			s.f(`<path class="line s%d" d="M0,100`, p.CurveClass(c.Verifier))
-			for _, q := range c.Points {
-				s.f(`H%vV%v`, stretch(float64(q.T), longest), 100-100*float64(q.Share))
+			s.f(`<path class="line s%d" d="`, p.CurveClass(c.Verifier))
+			for i, q := range c.Points {
+				form := `H%vV%v`
+				if i == 0 {
+					form = `M%v,%v`
+				}
+				s.f(form, stretch(float64(q.T), longest), 100-100*float64(q.Share))
 			}
 			s.f(`H100"><title>%v</title></path>`, c.Verifier)
 		}
@@ -650,7 +667,7 @@ func (p *page) ExposurePlots() []plot {
 			Y:    []tick{{At: 0, Label: "0"}, {At: 50, Label: "50\u00a0%"}, {At: 100, Label: "100\u00a0%"}},
 		}
 		for _, t := range stretchTicks {
-			if t.at <= longest {
+			if n := len(pl.X); t.at <= longest && (n == 0 || stretch(t.at, longest)-pl.X[n-1].At > 12) {
 				pl.X = append(pl.X, tick{At: stretch(t.at, longest), Label: sayDuration(Num(t.at)), Minor: t.minor})
 			}
 		}

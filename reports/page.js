@@ -44,7 +44,7 @@
       var k = day * regions + +row.dataset.region;
       row.querySelector("i").style.width = data.bars[k] + "%";
       show(row.querySelector(".h"), "/nation/series/" + k + "/holders_per_thousand", data.holders[k]);
-      show(row.querySelector(".w"), "/nation/series/" + k + "/wait_p95_s", data.wait[k]);
+      show(row.querySelector(".w"), "/nation/series/" + data.wait_row[k] + "/wait_p95_s", data.wait[k]);
     });
   }
   var timer = 0;

@@ -127,7 +127,7 @@ func sample(regions []RegionRow, start time.Time, days int, fault bool) *Result 
 		n.Visits.SecondVisits += g.SecondVisits
 		n.CardReissues += g.CardReissues
 		if phases[g.Opens] == nil {
-			phases[g.Opens] = &PhaseRow{Phase: fmt.Sprint("phase ", len(phases)), From: g.Opens}
+			phases[g.Opens] = &PhaseRow{From: g.Opens}
 		}
 		ph := phases[g.Opens]
 		ph.Citizens += g.Citizens
@@ -149,6 +149,7 @@ func sample(regions []RegionRow, start time.Time, days int, fault bool) *Result 
 	}
 	for i := range days {
 		if ph := phases[at(i)]; ph != nil {
+			ph.Phase = fmt.Sprint("phase ", len(n.ByPhase))
 			n.ByPhase = append(n.ByPhase, *ph)
 		}
 	}

@@ -1,0 +1,390 @@
+package reports
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// node is an element of a page that was read as XML.
+type node struct {
+	name     string
+	attr     map[string]string
+	parent   *node
+	children []*node
+	texts    []string
+}
+
+func (n *node) text() string {
+	s := strings.Join(n.texts, "")
+	for _, c := range n.children {
+		s += c.text()
+	}
+	return s
+}
+
+func (n *node) walk(f func(*node)) {
+	f(n)
+	for _, c := range n.children {
+		c.walk(f)
+	}
+}
+
+func (n *node) within(f func(*node) bool) bool {
+	for x := n; x != nil; x = x.parent {
+		if f(x) {
+			return true
+		}
+	}
+	return false
+}
+
+var rawText = regexp.MustCompile(`(?s)(<(?:script|style)[^>]*>)(.*?)(</(?:script|style)>)`)
+
+// parsePage reads HTML as XML: every element closed, every attribute quoted.
+// It is written so that it is both.
+func parsePage(t *testing.T, page []byte) *node {
+	t.Helper()
+	s := rawText.ReplaceAllString(string(page), "$1$3")
+	d := xml.NewDecoder(strings.NewReader(s))
+	d.Entity = xml.HTMLEntity
+	d.Strict = true
+	root := &node{name: "root"}
+	at := root
+	for {
+		tok, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("the page is not well formed: %v", err)
+		}
+		switch x := tok.(type) {
+		case xml.StartElement:
+			n := &node{name: x.Name.Local, attr: map[string]string{}, parent: at}
+			for _, a := range x.Attr {
+				n.attr[a.Name.Local] = a.Value
+			}
+			at.children = append(at.children, n)
+			at = n
+		case xml.EndElement:
+			at = at.parent
+		case xml.CharData:
+			at.texts = append(at.texts, string(x))
+		}
+	}
+	if at != root {
+		t.Fatalf("the page is not well formed: <%s> is never closed", at.name)
+	}
+	return root
+}
+
+type rendered struct {
+	r     *Result
+	files map[string][]byte
+	doc   *Document
+}
+
+func renderAll(t *testing.T, r *Result) rendered {
+	t.Helper()
+	files, err := render(r, realMap(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := rendered{r: r, files: map[string][]byte{}}
+	for _, f := range files {
+		out.files[f.name] = f.data
+	}
+	if out.doc, err = ParseDocument(out.files[ResultFile]); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func panelOff() *Result {
+	r := small()
+	r.Panel, r.Suspension.ByProperty, r.Recovery, r.Meta.PanelAsked = nil, nil, nil, 0
+	return r
+}
+
+func empty() *Result { return &Result{} }
+
+var samples = map[string]func() *Result{"small": small, "failing": failing, "panel off": panelOff, "empty": empty, "fault": func() *Result { return large(true) }}
+
+func TestEveryNumberOfThePageShowsTheFigureItPointsAt(t *testing.T) {
+	for name, make := range samples {
+		t.Run(name, func(t *testing.T) {
+			got := renderAll(t, make())
+			seen := 0
+			parsePage(t, got.files[ReportFile]).walk(func(n *node) {
+				pointer, ok := n.attr["data-pointer"]
+				if !ok {
+					return
+				}
+				seen++
+				if n.attr["data-as"] == "text" { // a parameter as the scenario writes it
+					if v, err := got.doc.At(pointer); err != nil || v != n.text() {
+						t.Errorf("%s is %v, the page shows %q", pointer, v, n.text())
+					}
+					return
+				}
+				v, err := got.doc.Number(pointer)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, _, ok := definitionOf(got.r.Definitions, pointer); !ok {
+					t.Errorf("%s has no definition", pointer)
+				}
+				want := say(n.attr["data-as"], v)
+				text := n.text()
+				shape := len(n.children) > 0 // a bar or a region: the figure stands in its title
+				if text != want && !(shape && strings.HasSuffix(text, ": "+want)) {
+					t.Errorf("%s is %s, the page shows %q", pointer, want, text)
+				}
+			})
+			if seen < 10 {
+				t.Errorf("only %d figures carry a pointer", seen)
+			}
+		})
+	}
+}
+
+// A number without a pointer may stand in a date, in code, on an axis, or in
+// words that are no figures: messages and the result's own strings.
+func TestNoNumberOfThePageIsWithoutAPointer(t *testing.T) {
+	digit := regexp.MustCompile(`[0-9]`)
+	place := regexp.MustCompile(`\{[a-z0-9]+\}`)
+	for name, make := range samples {
+		t.Run(name, func(t *testing.T) {
+			got := renderAll(t, make())
+			var words []string
+			for _, m := range english {
+				words = append(words, place.Split(m, -1)...)
+			}
+			var strs func(v any)
+			strs = func(v any) {
+				switch x := v.(type) {
+				case string:
+					words = append(words, x)
+				case []any:
+					for _, y := range x {
+						strs(y)
+					}
+				case map[string]any:
+					for k, y := range x {
+						words = append(words, k)
+						strs(y)
+					}
+				}
+			}
+			strs(got.doc.root)
+			words = append(words, realMap(t).Attribution)
+			var known strings.Builder
+			for _, w := range words {
+				known.WriteString("\n" + w)
+			}
+			all := known.String()
+			parsePage(t, got.files[ReportFile]).walk(func(n *node) {
+				if n.within(func(x *node) bool {
+					_, figure := x.attr["data-pointer"]
+					return figure || x.name == "time" || x.name == "code" || strings.Contains(" "+x.attr["class"]+" ", " tick ")
+				}) {
+					return
+				}
+				for _, s := range n.texts {
+					for _, part := range strings.Split(s, "\n") {
+						if part = strings.TrimSpace(part); digit.MatchString(part) && !strings.Contains(all, part) {
+							t.Errorf("<%s> shows %q, which carries no pointer", n.name, part)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestTheSliderMovesThroughTheFiguresOfTheSeries(t *testing.T) {
+	got := renderAll(t, small())
+	m := regexp.MustCompile(`(?s)id="slider-data">(.*?)</script>`).FindSubmatch(got.files[ReportFile])
+	if m == nil {
+		t.Fatal("the page has no data for the slider")
+	}
+	var d struct {
+		Days    []string
+		Classes []string
+		Holders []string
+		Wait    []string
+		WaitRow []int `json:"wait_row"`
+	}
+	if err := json.Unmarshal(m[1], &d); err != nil {
+		t.Fatal(err)
+	}
+	regions := len(got.r.Nation.ByRegion)
+	if len(d.Days) != len(got.r.Nation.ByDay) || len(d.Holders) != len(d.Days)*regions {
+		t.Fatalf("%d days, %d figures of %d regions", len(d.Days), len(d.Holders), regions)
+	}
+	for k := range d.Holders {
+		h, _ := got.doc.Number(fmt.Sprintf("/nation/series/%d/holders_per_thousand", k))
+		if say("perthousand", h) != d.Holders[k] {
+			t.Errorf("row %d: holders %s, want %s", k, d.Holders[k], say("perthousand", h))
+		}
+		w, _ := got.doc.Number(fmt.Sprintf("/nation/series/%d/wait_p95_s", d.WaitRow[k]))
+		if say("duration", w) != d.Wait[k] {
+			t.Errorf("row %d: wait %s, want %s", k, d.Wait[k], say("duration", w))
+		}
+	}
+}
+
+func TestThePageIsOneFileWithoutRemoteAssetsUnderThreeMegabytes(t *testing.T) {
+	got := renderAll(t, large(true))
+	page := got.files[ReportFile]
+	if len(page) > 3_000_000 {
+		t.Errorf("the page has %d bytes", len(page))
+	}
+	for _, bad := range []string{"@import", "url(", "http://", "https://", "//cdn"} {
+		if strings.Contains(string(page), bad) {
+			t.Errorf("the page contains %q", bad)
+		}
+	}
+	parsePage(t, page).walk(func(n *node) {
+		for _, a := range []string{"src", "href", "srcset", "data", "action", "poster"} {
+			if v, ok := n.attr[a]; ok && !strings.HasPrefix(v, "#") {
+				t.Errorf("<%s %s=%q> leaves the page", n.name, a, v)
+			}
+		}
+		if n.name == "link" || n.name == "iframe" || n.name == "img" {
+			t.Errorf("the page has a <%s>", n.name)
+		}
+	})
+}
+
+func TestEveryPictureHasCaptionSourceTableTitleAndDescription(t *testing.T) {
+	got := renderAll(t, large(true))
+	ids := map[string]int{}
+	root := parsePage(t, got.files[ReportFile])
+	root.walk(func(n *node) {
+		if id := n.attr["id"]; id != "" {
+			ids[id]++
+		}
+	})
+	figures := 0
+	root.walk(func(n *node) {
+		has := func(f func(*node) bool) (found bool) {
+			n.walk(func(x *node) { found = found || f(x) })
+			return
+		}
+		switch {
+		case n.name == "figure":
+			figures++
+			for what, f := range map[string]func(*node) bool{
+				"caption": func(x *node) bool { return x.name == "figcaption" && strings.TrimSpace(x.text()) != "" },
+				"source":  func(x *node) bool { return x.name == "p" && x.attr["class"] == "src" },
+				"table":   func(x *node) bool { return x.name == "details" },
+				"picture": func(x *node) bool { return x.name == "svg" && x.attr["role"] == "img" },
+			} {
+				if !has(f) {
+					t.Errorf("figure %q has no %s", strings.TrimSpace(n.text())[:40], what)
+				}
+			}
+		case n.name == "svg" && n.attr["aria-hidden"] != "true":
+			for _, id := range strings.Fields(n.attr["aria-labelledby"]) {
+				if ids[id] != 1 {
+					t.Errorf("a picture is labelled by #%s, which is there %d times", id, ids[id])
+				}
+			}
+			if len(strings.Fields(n.attr["aria-labelledby"])) != 2 {
+				t.Errorf("a picture without title and description")
+			}
+		case n.name == "a":
+			if id := strings.TrimPrefix(n.attr["href"], "#"); ids[id] == 0 {
+				t.Errorf("a link leads to #%s, which is not there", id)
+			}
+		}
+	})
+	for id, n := range ids {
+		if n > 1 {
+			t.Errorf("id %q is there %d times", id, n)
+		}
+	}
+	if figures != 6 {
+		t.Errorf("%d figures, want 6: map, issued, waits, verifications, exposure, recovery", figures)
+	}
+}
+
+func TestThePageAsksInThePlannersOrder(t *testing.T) {
+	page := string(renderAll(t, large(true)).files[ReportFile])
+	at := 0
+	for _, id := range []string{`class="lead"`, `class="verdict`, `id="heads"`, `id="h-map"`, `id="h-issued"`, `id="h-waits"`, `id="h-verify"`, `id="h-exposure"`, `id="h-props"`, `id="h-recovery-0"`, `id="h-trust"`, `id="h-again"`} {
+		i := strings.Index(page, id)
+		if i < at {
+			t.Errorf("%s stands at %d, before what should precede it", id, i)
+		}
+		at = i
+	}
+}
+
+func TestWithoutScriptThePageShowsTheLastDay(t *testing.T) {
+	got := renderAll(t, small())
+	last := len(got.r.Nation.ByDay) - 1
+	shown := map[string]bool{}
+	parsePage(t, got.files[ReportFile]).walk(func(n *node) {
+		if n.name == "path" && n.attr["data-region"] != "" {
+			shown[n.attr["data-pointer"]] = true
+		}
+	})
+	for j := range got.r.Nation.ByRegion {
+		if p := fmt.Sprintf("/nation/series/%d/holders_per_thousand", last*len(got.r.Nation.ByRegion)+j); !shown[p] {
+			t.Errorf("the map does not show %s", p)
+		}
+	}
+}
+
+func TestTheTemplateHoldsNoWords(t *testing.T) {
+	s := regexp.MustCompile(`(?s)\{\{.*?\}\}`).ReplaceAllString(pageTemplate, "")
+	s = regexp.MustCompile(`(?s)<[^>]*>`).ReplaceAllString(s, " ")
+	if w := regexp.MustCompile(`[A-Za-z]{2,}`).FindAllString(s, -1); w != nil {
+		t.Errorf("words that are not in the message table: %q", w)
+	}
+}
+
+func TestEveryPlaceOfAMessageIsFilled(t *testing.T) {
+	for name, make := range samples {
+		page := string(renderAll(t, make()).files[ReportFile])
+		if m := regexp.MustCompile(`\{[a-z0-9]+\}`).FindString(rawText.ReplaceAllString(page, "")); m != "" {
+			t.Errorf("%s: a place %s is not filled", name, m)
+		}
+	}
+}
+
+func TestNothingOfTheWallClockStandsInReportJUnitOrSeries(t *testing.T) {
+	a, b := small(), small()
+	b.Meta.Started = "2031-01-01T00:00:00Z"
+	b.Meta.Host = Host{WallSeconds: 1, Events: 2, EventsPerSecond: 3, PeakRSSBytes: 4, Workers: 7, Engine: "plain", CPU: "another", OS: "other", Fsyncs: 5, Batches: 6}
+	x, y := renderAll(t, a), renderAll(t, b)
+	for _, f := range []string{ReportFile, JUnitFile, SeriesFile} {
+		if string(x.files[f]) != string(y.files[f]) {
+			t.Errorf("%s changes with the host", f)
+		}
+	}
+	if string(x.files[ResultFile]) == string(y.files[ResultFile]) {
+		t.Error("result.json does not state the host")
+	}
+}
+
+func TestTextFromTheResultCannotBecomeMarkup(t *testing.T) {
+	r := small()
+	const evil = `</script><script>alert(1)</script>"'&`
+	r.Meta.Title, r.Meta.Description, r.Meta.Command, r.Recovery[0].Fault = evil, evil, evil, evil
+	r.Nation.ByRegion[0].Name, r.Nation.ByPhase[0].Phase, r.Expectations[0].Text, r.Expectations[0].Holds = evil, evil, evil, false
+	r.Suspension.Curves[0].Verifier, r.Trust.Assumptions[0].Source = evil, evil
+	page := string(renderAll(t, r).files[ReportFile])
+	if strings.Contains(page, "<script>alert") {
+		t.Error("text of the result became a script")
+	}
+	parsePage(t, []byte(page))
+}
