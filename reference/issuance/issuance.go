@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
@@ -45,7 +46,7 @@ var (
 type CardVerifier interface {
 	// Verify says which card it is, if the country signed its content and the
 	// chip has answered this very challenge.
-	Verify(e CardEvidence, challenge []byte, at time.Time) (CardRead, error)
+	Verify(e card.Evidence, challenge []byte, at time.Time) (card.Card, error)
 }
 
 // FaceMatcher compares a capture with a template (package face).
@@ -230,17 +231,30 @@ func (s *Service) ExpireDue(ctx context.Context, limit int) (n int, err error) {
 	return n, err
 }
 
-// Challenge returns a random value for a card to sign. It is good for one
+// Challenge returns 32 random bytes for a card to sign. It is good for one
 // issue, within its lifetime; several captures of the face may be tried on it.
 func (s *Service) Challenge(ctx context.Context) ([]byte, error) {
-	seed, err := s.register.Seed()
-	if err != nil {
-		return nil, err
-	}
-	value := seed[:ChallengeSize]
-	return value, s.register.Update(ctx, func(tx store.Tx) error {
-		return tx.AddChallenge(store.Challenge{Value: value, Made: s.register.Now()})
+	return redraw(s, func(seed [32]byte) ([]byte, error) {
+		return seed[:], s.register.Update(ctx, func(tx store.Tx) error {
+			return tx.AddChallenge(store.Challenge{Value: seed[:], Made: s.register.Now()})
+		})
 	})
+}
+
+// redraw asks again with other randomness while what was drawn is taken. That
+// happens only if the source repeats itself, as one with a fixed seed does after
+// a restart.
+func redraw[A any](s *Service, f func(seed [32]byte) (A, error)) (a A, err error) {
+	for range 1 << 16 {
+		var seed [32]byte
+		if seed, err = s.register.Seed(); err != nil {
+			return a, err
+		}
+		if a, err = f(seed); !errors.Is(err, store.ErrTaken) {
+			return a, err
+		}
+	}
+	return a, fmt.Errorf("the source of randomness repeats itself: %w", err)
 }
 
 // OfferRequest is a clerk's: the citizen is at the counter with the plastic
@@ -264,25 +278,23 @@ func (s *Service) CreateOffer(ctx context.Context, q OfferRequest) (Offer, error
 	if err != nil {
 		return Offer{}, err
 	}
-	seed, err := s.register.Seed()
-	if err != nil {
-		return Offer{}, err
-	}
-	return register.Once(ctx, s.register, "create-offer", q.Request, fingerprint, func(tx store.Tx, now time.Time) (Offer, error) {
-		if q.By.Role != lifecycle.Clerk {
-			return Offer{Reason: lifecycle.NotAuthorised}, nil
-		}
-		p, err := register.Load(tx, q.Person, now)
-		if err != nil {
-			return Offer{}, err
-		}
-		a := s.application(lifecycle.Counter, p, q.Centre, now)
-		if reason := lifecycle.AdmitOffer(a, s.o.Policy); reason != lifecycle.Granted {
-			return Offer{Reason: reason}, nil
-		}
-		code := base64.RawURLEncoding.EncodeToString(seed[:])
-		return Offer{Code: code, Expires: now.Add(s.o.Policy.OfferLifetime)},
-			tx.PutOffer(store.Offer{Hash: hashCode(code), Person: q.Person, Centre: q.Centre, Clerk: q.By.Actor, Made: now})
+	return redraw(s, func(seed [32]byte) (Offer, error) {
+		return register.Once(ctx, s.register, "create-offer", q.Request, fingerprint, func(tx store.Tx, now time.Time) (Offer, error) {
+			if q.By.Role != lifecycle.Clerk {
+				return Offer{Reason: lifecycle.NotAuthorised}, nil
+			}
+			p, err := register.Load(tx, q.Person, now)
+			if err != nil {
+				return Offer{}, err
+			}
+			a := s.application(lifecycle.Counter, p, q.Centre, now)
+			if reason := lifecycle.AdmitOffer(a, s.o.Policy); reason != lifecycle.Granted {
+				return Offer{Reason: reason}, nil
+			}
+			code := base64.RawURLEncoding.EncodeToString(seed[:])
+			return Offer{Code: code, Expires: now.Add(s.o.Policy.OfferLifetime)},
+				tx.AddOffer(store.Offer{Hash: hashCode(code), Person: q.Person, Centre: q.Centre, Clerk: q.By.Actor, Made: now})
+		})
 	})
 }
 
@@ -317,7 +329,7 @@ type TapRequest struct {
 	register.Request
 	Person      store.PersonID
 	Challenge   []byte
-	Card        CardEvidence
+	Card        card.Evidence
 	Probe       face.Probe
 	Attestation string // key attestation of the phone; its nonce is the challenge in base64url
 }
@@ -525,7 +537,7 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 	}
 	random := rand.NewChaCha8(seed)
 	var p store.Person
-	var card store.Card
+	var onRecord store.Card
 	d := &draft{}
 	refused := false
 	if err := s.register.View(ctx, func(r store.Reader) (err error) {
@@ -539,7 +551,7 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 		if refused = reason != lifecycle.Granted; refused || err != nil {
 			return err
 		}
-		if card, err = r.Card(p.Card); err != nil {
+		if onRecord, err = r.Card(p.Card); err != nil {
 			return err
 		}
 		d.places, err = free(r, len(phone.Keys), random)
@@ -558,9 +570,9 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 	d.document = "M" + hex.EncodeToString(number[:])
 	elements, err := mdoc.Card{
 		FamilyName: p.FamilyName, GivenName: p.GivenName, BirthDate: mdoc.DateOf(p.BirthDate), Sex: iso5218(p.Sex),
-		ResidentNumber: hyphenated(p.RRN), Address: p.Address, Municipality: p.Municipality, Portrait: card.Portrait,
+		ResidentNumber: hyphenated(p.RRN), Address: p.Address, Municipality: p.Municipality, Portrait: onRecord.Portrait,
 		IssueDate: mdoc.DateOf(now.In(s.o.Civil)), ExpiryDate: mdoc.DateOf(d.until.In(s.o.Civil)),
-		IssuingAuthority: s.o.Authority, DocumentNumber: d.document, PlasticCardNumber: card.Number,
+		IssuingAuthority: s.o.Authority, DocumentNumber: d.document, PlasticCardNumber: onRecord.Number,
 	}.Elements()
 	if err != nil {
 		return nil, err

@@ -125,6 +125,7 @@ type Tx interface {
 	PutCredential(Credential) error
 	PutList(List) error
 	AddEntry(list uint32, index uint64, id CredentialID) error // ErrTaken: an index is never reused
+	AddOffer(Offer) error                                      // ErrTaken
 	PutOffer(Offer) error
 	AddChallenge(Challenge) error
 	PutChallenge(Challenge) error

@@ -114,7 +114,7 @@ func TestNothingAcknowledgedIsLostAtTheLengthOfTheLogAtTheLastAcknowledgement(t 
 					}
 				})
 			}
-			for count.Load() < 300 {
+			for count.Load() < 150 {
 				time.Sleep(time.Millisecond)
 			}
 			db.Fence()

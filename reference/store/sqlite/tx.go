@@ -296,9 +296,13 @@ func (t *tx) Offer(hash []byte) (o store.Offer, err error) {
 	return o, err
 }
 
-func (t *tx) PutOffer(o store.Offer) error {
-	return t.put(nil, `INSERT INTO offer (hash, person, centre, clerk, made, used) VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET used=excluded.used`,
+func (t *tx) AddOffer(o store.Offer) error {
+	return t.put(store.ErrTaken, `INSERT INTO offer (hash, person, centre, clerk, made, used) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
 		o.Hash, int64(o.Person), o.Centre, o.Clerk, millis(o.Made), int64(o.Used))
+}
+
+func (t *tx) PutOffer(o store.Offer) error {
+	return t.put(store.ErrNotFound, `UPDATE offer SET used=? WHERE hash=?`, int64(o.Used), o.Hash)
 }
 
 func (t *tx) Challenge(value []byte) (c store.Challenge, err error) {
