@@ -29,21 +29,6 @@ type Options struct {
 	Progress func(done, total int64, events int64) // virtual milliseconds; may be nil
 }
 
-// Outcome is what a run counted.
-type Outcome struct {
-	Model   *rollout.Model
-	Service *capacity.Service
-	Plant   *capacity.Plant
-	// Tallies by municipality of the nation; nil where it is not simulated.
-	Tallies []*rollout.Tally
-	// Records are the kept lives, by citizen, each in the order of time.
-	Records  []rollout.Record
-	Citizens int64
-	Absent   bool // other regions are present as load only
-	Complete bool // false: interrupted
-	Until    int64
-}
-
 type shard struct {
 	place    rollout.Place
 	citizens []rollout.Citizen
@@ -71,7 +56,7 @@ type engine struct {
 }
 
 // Run simulates a scenario.
-func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o Options) (*Outcome, error) {
+func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o Options) (*rollout.Outcome, error) {
 	service, err := capacity.New(s)
 	if err != nil {
 		return nil, err
@@ -106,7 +91,7 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o Opti
 	slices.SortStableFunc(order, func(a, b *shard) int { return cmp.Compare(e.people(b), e.people(a)) })
 	e.parallel(order, func(sh *shard, _ int) { e.birth(sh) })
 
-	out := &Outcome{Model: m, Service: service, Plant: e.plant, Tallies: make([]*rollout.Tally, len(e.home)), Absent: e.absent != nil}
+	out := &rollout.Outcome{Model: m, Service: service, Plant: e.plant, Tallies: make([]*rollout.Tally, len(e.home)), Absent: e.absent != nil}
 	out.Complete = e.run(ctx, order, o.Progress, out)
 	for i, sh := range e.home {
 		if sh == nil {
@@ -178,7 +163,7 @@ func (e *engine) birth(sh *shard) {
 }
 
 // run lets the windows pass; false if it was interrupted.
-func (e *engine) run(ctx context.Context, order []*shard, progress func(int64, int64, int64), out *Outcome) bool {
+func (e *engine) run(ctx context.Context, order []*shard, progress func(int64, int64, int64), out *rollout.Outcome) bool {
 	days := e.m.Windows()
 	var plan []rollout.Window
 	for _, d := range days {

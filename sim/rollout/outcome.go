@@ -1,0 +1,18 @@
+package rollout
+
+import "rollcall.example/rollcall/sim/capacity"
+
+// Outcome is what a run of a scenario counted. Every engine gives the same.
+type Outcome struct {
+	Model   *Model
+	Service *capacity.Service
+	Plant   *capacity.Plant
+	// Tallies by municipality of the nation; nil where it is not simulated.
+	Tallies []*Tally
+	// Records are the kept lives, by citizen, each in the order of time.
+	Records  []Record
+	Citizens int64
+	Absent   bool // other regions are present as load only
+	Complete bool // false: interrupted
+	Until    int64
+}
