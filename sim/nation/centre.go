@@ -130,9 +130,11 @@ func (c *centre) advance(m *rollout.Model, p *rollout.Place, t int64, out []roll
 			d.OtherServed++
 			continue
 		}
-		d.Visits++
+		d.Served++
 		d.Wait.Add(start - x.Arrive)
-		p.T.ByCentre[x.Centre-int32(m.Nation.Municipalities[p.Municipality].First)].Visits++
+		t := &p.T.ByCentre[x.Centre-int32(m.Nation.Municipalities[p.Municipality].First)]
+		t.Visits++
+		t.Wait.Add(start - x.Arrive)
 		out = append(out, rollout.VisitResult{Citizen: x.Citizen, Home: x.Home, Centre: x.Centre,
 			Purpose: x.Purpose, From: x.From, End: rollout.Served, At: start + x.Service})
 	}

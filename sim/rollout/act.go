@@ -250,6 +250,7 @@ func (m *Model) move(p *Place, c *Citizen, e lifecycle.Event, at int64) lifecycl
 	}
 	if h := holder(o.Next) - holder(c.Law); h != 0 {
 		p.day(at).Holders += h
+		p.T.Holders[AgeBand(int(c.Age))] += int64(h)
 	}
 	c.Law = o.Next
 	return lifecycle.Granted
@@ -262,6 +263,11 @@ func (m *Model) lapse(p *Place, c *Citizen, at int64) {
 			m.move(p, c, lifecycle.CredentialExpired, e)
 		}
 	}
+}
+
+func (p *Place) peopleRetry(at int64) {
+	p.day(at).PeopleRetry++
+	p.T.Retries[min(int(at/hour), len(p.T.Retries)-1)]++
 }
 
 func holder(s lifecycle.State) int32 {

@@ -122,7 +122,7 @@ func (m *Model) tapCard(p *Place, c *Citizen, at int64) {
 // tryAgain comes back to the affair after a while.
 func (m *Model) tryAgain(p *Place, c *Citizen, at int64, mean time.Duration) {
 	c.Tries++
-	p.day(at).PeopleRetries++
+	p.peopleRetry(at)
 	c.Affair, c.AffairStep = at+after(m.affairDraw(c)[1], mean.Milliseconds()), GoMobile
 }
 
@@ -168,6 +168,7 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 	}
 	rec.Faces = m.face.session(m.Source, c, uint32(c.nAffair))
 	c.nAffair++
+	p.day(at).FaceSessions++
 	app.RegionOpen, app.FaceMatched = at >= m.opens[p.Municipality], rec.Faces.Matched
 	app.WalletLost = c.Law.Causes()&lifecycle.MobileLost != 0 && c.Wallet != 0 && p.Wallets[c.Wallet-1].Device == c.Device
 	day := p.day(at)
@@ -180,7 +181,6 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 		rec.Env, rec.QRAge = Unavailable, qr
 		p.keep(c, rec)
 		if app.Channel == lifecycle.Counter {
-			day.TurnedAway++
 			day.SecondVisits++
 		}
 		m.tryAgain(p, c, at, retry)
@@ -219,8 +219,10 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 		c.Affair, c.AffairStep = Never, GoMobile
 		c.Flags |= WantsCard
 	case lifecycle.FaceNotMatched:
+		day.FaceFailed++
 		if app.Channel == lifecycle.Counter && c.CardStep == Idle && c.Flags&NewPhoto == 0 {
 			// Only a new photo helps: the plastic card is re-issued with one.
+			day.NewPhotos++
 			c.Affair, c.AffairStep = Never, GoMobile
 			c.Flags |= WantsCard
 			m.order(p, c, at, OrderPhoto)
@@ -268,7 +270,10 @@ func (m *Model) issue(p *Place, c *Citizen, at int64, ch lifecycle.Channel) {
 	p.T.done(GetMobile, at)
 	p.day(at).Issued[ch]++
 	p.T.ByAge[ch][AgeBand(int(c.Age))]++
-	if t := p.centre(int(c.Centre)); t != nil {
-		t.Issued++
+	if serial == 1 {
+		p.day(at).First++
+	}
+	if ch == lifecycle.Counter {
+		p.T.IssuedAt[c.At]++
 	}
 }

@@ -50,6 +50,9 @@ func (m *Model) actCard(p *Place, c *Citizen, at int64) {
 	case CardPrinted:
 		w := m.cardDraw(c, population.ForOrder)
 		ready := int64(p.Plant.Ready(m.Cal.Day(at)-1, rng.Uniform(w[0]))) * day
+		if ready < m.End {
+			p.day(ready).CardsPrinted++
+		}
 		if rng.Below(w[1], float64(m.Scenario.Cards.ByMail)) {
 			c.At = noCentre
 			c.Card, c.CardStep = ready+10*hour+after(w[2], 2*day), ActivateCard
@@ -94,6 +97,7 @@ func (m *Model) cardEvent(p *Place, c *Citizen, at int64) {
 		return
 	}
 	c.Flags &^= PlasticHeld
+	p.day(at).PlasticLost++
 	if c.Law&lifecycle.HasCredential != 0 {
 		if w := &p.Wallets[c.Wallet-1]; w.Lost == Never {
 			w.Lost = at
@@ -150,7 +154,7 @@ func (m *Model) visitedCard(p *Place, c *Citizen, v VisitResult) {
 		c.At = uint16(v.Centre)
 	} else {
 		p.day(v.At).SecondVisits++
-		p.day(v.At).PeopleRetries++
+		p.peopleRetry(v.At)
 	}
 	back := v.At + after(m.cardDraw(c, population.ForCardStep)[1], m.Scenario.Centres.ComeBack.Milliseconds())
 	next := func(then, again Step) {
@@ -193,6 +197,7 @@ func (m *Model) orderCard(p *Place, c *Citizen, at int64) {
 	d.CardOrders++
 	d.FeeWon += int64(fee)
 	p.Orders++
+	c.ordered = uint16(at / hour)
 	if chip {
 		c.Order |= withChip
 		d.ChipOrders++
@@ -210,7 +215,7 @@ func (m *Model) answerCard(p *Place, c *Citizen, r Request, at int64, reached bo
 	if !reached {
 		rec.Env = Unavailable
 		p.keep(c, rec)
-		p.day(at).PeopleRetries++
+		p.peopleRetry(at)
 		c.Card, c.CardStep = at+after(m.cardDraw(c, population.ForCardStep)[0], 2*hour), ActivateCard
 		return
 	}
@@ -218,6 +223,16 @@ func (m *Model) answerCard(p *Place, c *Citizen, r Request, at int64, reached bo
 	reason := m.move(p, c, lifecycle.CardIssued, at)
 	rec.Decided = uint8(reason)
 	p.keep(c, rec)
+	if c.Order&orderReason != OrderFirst {
+		p.day(at).Reissues++
+	}
+	p.T.OrderWait[min(int(at/hour)-int(c.ordered), OrderHours-1)/6]++
+	if c.Flags&Chip != 0 {
+		p.T.ChipCards--
+	}
+	if rec.Chip {
+		p.T.ChipCards++
+	}
 	c.Flags |= PlasticHeld | NewPhoto
 	c.Flags &^= Chip | PINBlocked | KnowsSuspended
 	if rec.Chip {
@@ -258,7 +273,7 @@ func (m *Model) answerCardReport(p *Place, c *Citizen, r Request, at int64, reac
 	if !reached {
 		rec.Env = Unavailable
 		p.keep(c, rec)
-		p.day(at).PeopleRetries++
+		p.peopleRetry(at)
 		c.Card = at + after(w[0], 30*minute)
 		return
 	}
@@ -266,7 +281,7 @@ func (m *Model) answerCardReport(p *Place, c *Citizen, r Request, at int64, reac
 		rec.Decided = uint8(m.move(p, c, lifecycle.ReleasePhysical, at))
 		p.keep(c, rec)
 		p.T.done(ReleaseLoss, at)
-		p.day(at).Releases++
+		p.day(at).ReleasesPhysical++
 		m.released(p, c, at)
 		m.cardIdle(c, at)
 		m.wakeAffair(c, at)

@@ -37,6 +37,7 @@ type Citizen struct {
 	nCard, nPhone, nAffair, nVisit, nFinder uint8 // occurrences, for the streams
 	nDemand                                 uint16
 	cardBy, phoneBy                         ReportBy // the way of the report under way
+	ordered                                 uint16   // hour of the application for the card on order
 }
 
 // Flags are what is true of a citizen.

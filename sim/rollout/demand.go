@@ -82,11 +82,16 @@ func (m *Model) actDemand(p *Place, c *Citizen, at int64) {
 	pl := &m.demand.places[k]
 	if c.Flags&(WalletHeld|PhoneHeld|KnowsSuspended) != WalletHeld|PhoneHeld || !rng.Below(w[2], float64(pl.Mobile)) {
 		if c.Flags&PlasticHeld != 0 {
-			p.day(at).Plastic++
+			if c.Law&lifecycle.HasCredential != 0 {
+				p.day(at).HolderPlastic++
+				p.T.ByPlace[k].HolderPlastic++
+			} else {
+				p.day(at).Plastic++
+			}
 			p.T.Intents[ShowIdentity].Done++
 			return
 		}
-		p.turnedAway(k, at)
+		p.noIdentity(k, at)
 		return
 	}
 	v := int32(rng.Uniform(w[3]) * float64(pl.Verifiers))
@@ -97,10 +102,10 @@ func (m *Model) actDemand(p *Place, c *Citizen, at int64) {
 	m.presentCached(p, c, c.Wallet, OfDemand, k, v, at)
 }
 
-func (p *Place) turnedAway(k int, at int64) {
+func (p *Place) noIdentity(k int, at int64) {
 	p.T.Intents[ShowIdentity].Abandoned++
-	p.day(at).TurnedAway++
-	p.T.ByPlace[k].TurnedAway++
+	p.day(at).NoIdentity++
+	p.T.ByPlace[k].NoIdentity++
 }
 
 // actFinder is somebody with a found phone who tries to pass with it.
@@ -187,10 +192,12 @@ func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v li
 		pt.Accepted++
 		w.LastAccepted = at
 		switch {
-		case !active:
-			d.AcceptedStale++
-		case from == OfFinder:
+		case !active && at > m.bound(w, rec):
 			d.FalseAccepts++
+		case !active:
+			d.ExposureAccepts++
+		case from == OfFinder:
+			d.UnreportedAccepts++
 		}
 	case lifecycle.Suspended:
 		d.RejectedSuspended++
@@ -200,9 +207,13 @@ func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v li
 		}
 	case lifecycle.NotValid:
 		d.RejectedOther++
+		pt.Other++
 	case lifecycle.CannotTell:
 		d.CannotTell++
 		pt.CannotTell++
+		if p.T.Turned != nil {
+			p.T.Turned[min(int(at/hour), len(p.T.Turned)-1)][rec.Place]++
+		}
 	}
 	if from == OfFinder {
 		if v == lifecycle.Suspended || v == lifecycle.NotValid {
@@ -225,5 +236,16 @@ func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v li
 		p.T.Intents[ShowIdentity].Done++
 		return
 	}
-	p.turnedAway(int(rec.Place), at)
+	p.noIdentity(int(rec.Place), at)
+}
+
+// bound is the latest instant at which a verifier may still accept a credential
+// that the register no longer holds valid: the last change plus what S4 allows.
+func (m *Model) bound(w *Wallet, rec Record) int64 {
+	since := w.changes[len(w.changes)-1].at
+	if !rec.Cached {
+		return since
+	}
+	l := &m.Scenario.StatusLists
+	return since + (l.PublishInterval + m.demand.places[rec.Place].TTL + l.Allowance).Milliseconds()
 }

@@ -358,13 +358,4 @@ type Place struct {
 	Records  []Record                 // of pool citizens
 }
 
-// centreOf returns the tally of a centre of this municipality, or nil.
-func (p *Place) centre(c int) *CentreTally {
-	mu := &p.M.Nation.Municipalities[p.Municipality]
-	if c < mu.First || c >= mu.End {
-		return nil
-	}
-	return &p.T.ByCentre[c-mu.First]
-}
-
 func (p *Place) day(t int64) *DayTally { return &p.T.Day[min(int(t/day), len(p.T.Day)-1)] }

@@ -54,6 +54,7 @@ func (m *Model) newPhone(p *Place, c *Citizen, at int64) {
 	c.Device++
 	if c.Flags&WalletHeld != 0 {
 		c.Flags &^= WalletHeld
+		p.day(at).NewPhones++
 		if c.Flags&WantsMobile == 0 {
 			c.Affair, c.AffairStep = at+after(m.phoneDraw(c)[2], m.Scenario.Phones.ReissueDelay.Milliseconds()), WantMobile
 		}
@@ -73,6 +74,7 @@ func (m *Model) phoneEvent(p *Place, c *Citizen, at int64) {
 	back, step := m.phoneReturn(v[0], v[1])
 	report := at + after(w[1], l.Noticed.Milliseconds()) + after(w[2], l.Report.Milliseconds())
 	if c.Flags&WalletHeld != 0 && c.Law&lifecycle.HasCredential != 0 {
+		p.day(at).PhonesLost++
 		x := &p.Wallets[c.Wallet-1]
 		if x.Lost == Never {
 			x.Lost = at
@@ -137,7 +139,7 @@ func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, rea
 	if !reached {
 		rec.Env = Unavailable
 		p.keep(c, rec)
-		p.day(at).PeopleRetries++
+		p.peopleRetry(at)
 		c.Phone = at + after(w[0], 30*minute)
 		return
 	}
@@ -145,7 +147,7 @@ func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, rea
 		rec.Decided = uint8(m.move(p, c, lifecycle.ReleaseMobile, at))
 		p.keep(c, rec)
 		p.T.done(ReleaseLoss, at)
-		p.day(at).Releases++
+		p.day(at).ReleasesMobile++
 		m.released(p, c, at)
 		m.phoneIdle(c, at)
 		return

@@ -31,30 +31,45 @@ const AgeBands = 7
 // AgeBand is the band of an age.
 func AgeBand(age int) int { return min(max(age/10-1, 0), AgeBands-1) }
 
-// DayTally is one municipality's day.
+// DayTally is one municipality's day. Visits and waits belong to the
+// municipality of the centre, all else to that of the citizen.
 type DayTally struct {
-	Wanted                              int32
-	Issued                              [2]int32 // by lifecycle.Channel
-	Ended                               int32    // credentials that ended
-	Holders                             int32    // change of the number of holders
-	Visits                              int32    // for the mobile card and plastic cards, served
-	SecondVisits, Balked, Reneged, Shut int32
-	OtherServed, OtherLeft              int32
-	Presentations, Accepted             int32 // of mobile cards
-	RejectedSuspended, RejectedOther    int32
-	CannotTell                          int32
-	FalseAccepts, FalseRejects          int32
-	AcceptedStale                       int32 // accepted within the bound of a cached list after the acknowledgement
-	TurnedAway                          int32 // could not show who they are
-	Plastic, Fallback                   int32 // plastic shown; shown after the mobile card failed
-	ReportsPhysical, ReportsMobile      int32
-	Releases, CardOrders, ChipOrders    int32
-	CardsIssued                         int32
-	Refused                             [lifecycle.NumReasons]int32 // applications, by reason
-	Unavailable                         int32                       // requests that failed after all machine retries
-	PeopleRetries                       int32
-	FeeWon                              int64
-	Wait                                WaitHistogram
+	Wanted       int32
+	Issued       [2]int32 // by lifecycle.Channel
+	First        int32    // of the issued: the citizen's first
+	Ended        int32    // credentials that ended
+	Holders      int32    // change of the number of holders
+	FaceSessions int32
+	FaceFailed   int32
+	NewPhotos    int32
+	Refused      [lifecycle.NumReasons]int32 // applications, by reason
+	Unavailable  int32                       // requests that failed after all machine retries
+	PeopleRetry  int32
+
+	Served, Balked, Reneged, Shut int32 // visits for mobile and plastic cards and losses
+	SecondVisits                  int32
+	OtherServed, OtherLeft        int32
+	Wait                          WaitHistogram
+
+	Presentations, Accepted          int32 // of mobile cards
+	RejectedSuspended, RejectedOther int32
+	CannotTell                       int32
+	FalseAccepts                     int32 // by somebody not entitled, beyond the bound of cached lists
+	ExposureAccepts                  int32 // the same within that bound
+	UnreportedAccepts                int32 // from a lost phone before a report
+	FalseRejects                     int32
+	Plastic                          int32 // shown by people without a mobile card
+	HolderPlastic                    int32 // shown by holders of a mobile card
+	Fallback                         int32 // shown after the mobile card failed
+	NoIdentity                       int32 // could not show who they are
+
+	PlasticLost, PhonesLost, NewPhones int32 // phones: with a mobile card on them
+	ReportsPhysical, ReportsMobile     int32
+	ReleasesPhysical, ReleasesMobile   int32
+
+	CardOrders, ChipOrders, CardsPrinted int32
+	CardsIssued, Reissues                int32
+	FeeWon                               int64
 }
 
 // WaitHistogram counts waits: ten seconds wide up to 10 minutes, a minute up to
@@ -147,31 +162,50 @@ const MaxPlaces = 12
 
 // Tally is what one municipality counted.
 type Tally struct {
-	Events   int64
-	Intents  [NumIntents]IntentCount
-	Backlog  []int32 // by hour: change of the intents that wait for something
-	Goodput  [][capacity.NumFunctions]int32
-	Day      []DayTally
-	ByAge    [2][AgeBands]int64
-	ByCentre []CentreTally         // of the municipality, in order
-	Latency  [LatencyBuckets]int64 // of online verifications
-	Exposure []Exposure
-	ByPlace  [MaxPlaces]PlaceTally
+	Events    int64
+	Intents   [NumIntents]IntentCount
+	Backlog   []int32 // by hour: change of the intents that wait for something
+	Retries   []int32 // by hour: people who try again
+	Goodput   [][capacity.NumFunctions]int32
+	Turned    [][MaxPlaces]int32 // by hour: presentations that were not answered; nil without faults
+	Day       []DayTally
+	ByAge     [2][AgeBands]int64    // issued, by channel
+	Holders   [AgeBands]int64       // at the end
+	ByCentre  []CentreTally         // of the municipality, in order
+	IssuedAt  []int32               // to its citizens, by centre of the nation
+	Latency   [LatencyBuckets]int64 // of online verifications
+	OrderWait [OrderHours / 6]int32 // plastic cards, application to hand, six hours wide
+	ChipCards int64
+	Exposure  []Exposure
+	ByPlace   [MaxPlaces]PlaceTally
 }
 
+// OrderHours bounds the waits for plastic cards that are told apart.
+const OrderHours = 24 * 120
+
 // PlaceTally is one kind of place.
-type PlaceTally struct{ Presentations, Accepted, Suspended, CannotTell, TurnedAway int64 }
+type PlaceTally struct {
+	Presentations, Accepted, Suspended, Other, CannotTell, HolderPlastic, NoIdentity int64
+}
 
 // CentreTally is one centre.
-type CentreTally struct{ Issued, Visits, Citizens int64 }
+type CentreTally struct {
+	Citizens, Visits int64
+	Wait             WaitHistogram
+}
 
 // NewTally makes an empty tally.
 func NewTally(m *Model, centres int) *Tally {
-	return &Tally{
-		Day: make([]DayTally, m.Cal.Days), Backlog: make([]int32, m.Cal.Days*24+1),
-		Goodput:  make([][capacity.NumFunctions]int32, m.Cal.Days*24+1),
-		ByCentre: make([]CentreTally, centres),
+	hours := m.Cal.Days*24 + 1
+	t := &Tally{
+		Day: make([]DayTally, m.Cal.Days), Backlog: make([]int32, hours), Retries: make([]int32, hours),
+		Goodput: make([][capacity.NumFunctions]int32, hours), ByCentre: make([]CentreTally, centres),
+		IssuedAt: make([]int32, len(m.Nation.Centres)),
 	}
+	if len(m.Scenario.Faults) > 0 {
+		t.Turned = make([][MaxPlaces]int32, hours)
+	}
+	return t
 }
 
 func (t *Tally) post(i Intent, at int64) {
