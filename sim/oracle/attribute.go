@@ -63,7 +63,8 @@ func (c *court) chargeAcceptance(k *look, lo int, before *look) {
 
 // stale says whether the list that a cached verifier held was past its ttl or
 // its expiry; a verifier without a list is worse off still.
-func (c *court) stale(k *look) bool {
+// slack moves the limits by the allowance for skew, in favour of the verifier.
+func (c *court) stale(k *look, slack time.Duration) bool {
 	p := &c.h.Policy
 	if k.cached == nil {
 		return false
@@ -79,12 +80,17 @@ func (c *court) stale(k *look) bool {
 		ttl = k.list.token.ttl
 	}
 	until := k.list.token.expires
-	return k.begin.At.After(k.cached.Fetched.At.Add(ttl+p.Allowance)) || !until.IsZero() && k.begin.At.After(until.Add(p.Allowance))
+	return k.begin.At.After(k.cached.Fetched.At.Add(ttl+slack)) || !until.IsZero() && k.begin.At.After(until.Add(slack))
 }
 
 // chargeCached judges a verifier that went by a cached list.
 func (c *court) chargeCached(k *look) {
-	cc, stale := k.cached, c.stale(k)
+	cc := k.cached
+	slack := c.h.Policy.Allowance
+	if !k.accepted() {
+		slack = -slack
+	}
+	stale := c.stale(k, slack)
 	if !k.accepted() {
 		if stale && !cc.AcceptsExpired {
 			if k.outcome != TurnedAway {

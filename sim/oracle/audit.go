@@ -37,6 +37,15 @@ type AuditEntry struct {
 	Subject  string     `json:"subject,omitempty"`
 	Card     string     `json:"card,omitempty"`
 	Wallet   string     `json:"wallet,omitempty"`
+	Until    string     `json:"until,omitempty"` // RFC 3339
+	// Copies are the places of an issued credential in the status lists.
+	Copies []AuditCopy `json:"copies,omitempty"`
+}
+
+// AuditCopy is a place in a status list; lists are numbered.
+type AuditCopy struct {
+	List  uint32 `json:"list"`
+	Index uint64 `json:"index"`
 }
 
 // AuditState is a person's legal state as an entry states it.

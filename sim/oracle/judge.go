@@ -35,6 +35,7 @@ func Judge(h *History, opt Options) *Verdict {
 	}
 	c.gather()
 	c.readAudit()
+	c.fillCopies()
 	c.replay()
 	c.readLists()
 	c.phonesLost = c.mobileReports()

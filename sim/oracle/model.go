@@ -416,7 +416,9 @@ func (c *court) readAudit() {
 			}
 			matched := false
 			for _, e := range free[place{l.citizen, o.event}] {
-				if e.claimed || e.At.Before(o.begin.At.Add(-c.h.Policy.AuditSkew-time.Millisecond)) ||
+				call := o.call()
+				if e.claimed || call.Actor != "" && e.Actor != call.Actor || call.Role != "" && e.Role != call.Role ||
+					e.At.Before(o.begin.At.Add(-c.h.Policy.AuditSkew-time.Millisecond)) ||
 					o.event == CredentialIssued && e.Wallet != o.wallet || o.event == CardIssued && e.Card != o.document {
 					continue
 				}
@@ -449,6 +451,40 @@ func (c *court) registration(l *life, document string) *op {
 		}
 	}
 	return nil
+}
+
+// fillCopies learns from the audit the places of credentials whose issue was
+// not answered, as far as acknowledged issues tell which number is which list.
+func (c *court) fillCopies() {
+	name := map[uint32]string{}
+	for _, l := range c.ordered {
+		for _, o := range l.ops {
+			if o.app == nil || o.entry == nil || len(o.entry.Copies) != len(o.copies) {
+				continue
+			}
+			for i, ref := range o.copies {
+				if o.entry.Copies[i].Index == ref.Index {
+					name[o.entry.Copies[i].List] = ref.URI
+				}
+			}
+		}
+	}
+	for _, l := range c.ordered {
+		for _, o := range l.ops {
+			if o.app == nil || o.entry == nil || len(o.copies) > 0 || len(o.entry.Copies) == 0 {
+				continue
+			}
+			for _, place := range o.entry.Copies {
+				uri, ok := name[place.List]
+				if !ok {
+					o.copies = nil
+					break
+				}
+				o.copies = append(o.copies, StatusRef{uri, place.Index})
+			}
+			o.until, _ = time.Parse(time.RFC3339, o.entry.Until)
+		}
+	}
 }
 
 // replay lets every life happen.

@@ -100,7 +100,7 @@ func (c *court) s3() {
 // suspended card after the bound, or any card when its list is past the ttl.
 func (c *court) s4() {
 	for _, k := range c.looks {
-		if k.cached != nil && k.outcome != TurnedAway && (k.may == isSuspended || c.stale(k)) {
+		if k.cached != nil && k.outcome != TurnedAway && (k.may == isSuspended || c.stale(k, c.h.Policy.Allowance)) {
 			c.chance("S4")
 		}
 	}
@@ -429,6 +429,8 @@ func (c *court) s10() {
 			fault = "names role " + e.Role + " instead of " + call.Role
 		case o.cause != "" && e.Cause != string(o.cause):
 			fault = "gives the cause " + e.Cause
+		case o.app != nil && !samePlaces(e.Copies, o.copies):
+			fault = "gives the credential other places in the status lists"
 		case o.report != nil && e.Reason == "":
 			fault = "gives no reason"
 		case e.At.Before(o.begin.At.Add(-skew - 1e6)):
@@ -449,6 +451,14 @@ func (c *court) s10() {
 		}
 	}
 	c.strayEntries("S10")
+}
+
+// samePlaces compares indices; an entry without any says nothing.
+func samePlaces(entry []AuditCopy, issued []StatusRef) bool {
+	if len(entry) == 0 || len(issued) == 0 {
+		return true
+	}
+	return slices.EqualFunc(entry, issued, func(a AuditCopy, b StatusRef) bool { return a.Index == b.Index })
 }
 
 // strayEntries finds audit entries of changes that nobody asked for, as far as
