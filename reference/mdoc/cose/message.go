@@ -12,19 +12,26 @@ import (
 	"math/big"
 )
 
-// Algorithms (RFC 9053 Tables 1 and 4).
+// Algorithms (RFC 9053 §2.1, §3.1).
 const (
-	ES256       = -7
-	HMAC256     = 5
-	labelAlg    = 1
-	labelCrit   = 2
-	labelType   = 16 // RFC 9596
-	labelX5C    = 33
-	maxChain    = 4
-	signature1  = "Signature1"
-	mac0        = "MAC0"
-	sign1Tag    = 18
-	signatureLn = 64
+	ES256   = -7
+	HMAC256 = 5 // HMAC 256/256
+)
+
+// Header labels (RFC 9052 §3.1, RFC 9596, RFC 9360).
+const (
+	labelAlg  = 1
+	labelCrit = 2
+	labelType = 16
+	labelX5C  = 33
+)
+
+const (
+	signature1    = "Signature1" // contexts (RFC 9052 §4.4, §6.3)
+	mac0          = "MAC0"
+	sign1Tag      = 18
+	signatureSize = 64
+	maxChain      = 4
 )
 
 // Signer makes ES256 signatures: r and s of the digest, 64 bytes.
@@ -66,8 +73,8 @@ func Sign1(s Signer, h Header, payload []byte, detached bool) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	if len(rs) != signatureLn {
-		return nil, fmt.Errorf("the signer gave %d bytes; ES256 is %d: r and s", len(rs), signatureLn)
+	if len(rs) != signatureSize {
+		return nil, fmt.Errorf("the signer gave %d bytes; ES256 is %d: r and s", len(rs), signatureSize)
 	}
 	size := len(protected) + len(payload) + 96
 	for _, c := range h.Chain {
@@ -190,7 +197,7 @@ func (m *Message) chain(r *Reader) {
 // detached is the payload if the message does not carry it.
 func (m *Message) VerifySignature(key *ecdsa.PublicKey, detached []byte) bool {
 	payload, ok := m.payload(detached)
-	if !ok || m.Algorithm != ES256 || len(m.Signature) != signatureLn || key.Curve != elliptic.P256() {
+	if !ok || m.Algorithm != ES256 || len(m.Signature) != signatureSize || key.Curve != elliptic.P256() {
 		return false
 	}
 	digest := structureDigest(signature1, m.protected, payload)
@@ -242,7 +249,7 @@ func structureHead(context string, protected []byte, payload int) []byte {
 
 // VerifyDigest checks r and s, 64 bytes, over a SHA-256 digest.
 func VerifyDigest(key *ecdsa.PublicKey, digest, rs []byte) bool {
-	if len(rs) != signatureLn {
+	if len(rs) != signatureSize {
 		return false
 	}
 	var der [72]byte
@@ -280,7 +287,7 @@ func SignDigest(key crypto.Signer, digest []byte) ([]byte, error) {
 		sig.R.Sign() <= 0 || sig.S.Sign() <= 0 || sig.R.BitLen() > 256 || sig.S.BitLen() > 256 {
 		return nil, errors.New("the key does not give P-256 signatures")
 	}
-	rs := make([]byte, signatureLn)
+	rs := make([]byte, signatureSize)
 	sig.R.FillBytes(rs[:32])
 	sig.S.FillBytes(rs[32:])
 	return rs, nil
