@@ -10,6 +10,7 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"math/big"
+	"reflect"
 	"time"
 )
 
@@ -69,14 +70,18 @@ type (
 	}
 )
 
-// decode reads DER that has to fill b.
+// decode reads DER that has to fill b and to be, byte for byte, what the value
+// read is written as: encoding/asn1 by itself passes over elements at the end of
+// a SEQUENCE and over the lengths of explicit tags.
 func decode(b []byte, into any, what string) error {
-	rest, err := asn1.Unmarshal(b, into)
-	if err != nil {
+	if rest, err := asn1.Unmarshal(b, into); err != nil {
 		return fmt.Errorf("%w: %s: %v", ErrMalformed, what, err)
-	}
-	if len(rest) != 0 {
+	} else if len(rest) != 0 {
 		return fmt.Errorf("%w: %d bytes follow the %s", ErrMalformed, len(rest), what)
+	}
+	again, err := asn1.Marshal(reflect.ValueOf(into).Elem().Interface())
+	if err != nil || !bytes.Equal(again, b) {
+		return fmt.Errorf("%w: the %s holds more than it should, or is not DER", ErrMalformed, what)
 	}
 	return nil
 }
@@ -115,6 +120,9 @@ func (v *Verifier) securityObject(sod []byte, at time.Time) (map[int][sha256.Siz
 	if by.Version != 1 || !isAlgorithm(by.DigestAlgorithm, oidSHA256) || !isAlgorithm(by.SignatureAlgorithm, oidECDSAWithSHA256) {
 		return nil, fmt.Errorf("%w: EF.SOD is signed by something else than ECDSA with SHA-256", ErrMalformed)
 	}
+	if !data.Certificates.IsCompound || !by.SignedAttributes.IsCompound {
+		return nil, fmt.Errorf("%w: EF.SOD lacks the signer's certificate or the signed attributes", ErrMalformed)
+	}
 	certificate, err := v.documentSigner(data.Certificates.Bytes, at)
 	if err != nil {
 		return nil, err
@@ -141,12 +149,16 @@ func checkAttributes(set, content []byte) error {
 	var previous []byte
 	seen := map[string]bool{}
 	for len(set) > 0 {
-		var a attribute
-		rest, err := asn1.Unmarshal(set, &a)
+		var raw asn1.RawValue
+		rest, err := asn1.Unmarshal(set, &raw)
 		if err != nil {
 			return fmt.Errorf("%w: signed attributes: %v", ErrMalformed, err)
 		}
-		encoded := set[:len(set)-len(rest)]
+		var a attribute
+		encoded := raw.FullBytes
+		if err := decode(encoded, &a, "signed attribute"); err != nil {
+			return err
+		}
 		name := a.Type.String()
 		if bytes.Compare(previous, encoded) >= 0 || seen[name] || len(a.Values) != 1 {
 			return fmt.Errorf("%w: the signed attributes are not a set in the order of DER", ErrMalformed)
