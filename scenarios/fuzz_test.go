@@ -22,6 +22,7 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Add("extends: announced\n", "faults[0]={name: x, kind: slow, nodes: [face], at: 2025-03-01, for: 1h}")
+	f.Add("0:", "0=")
 	f.Add("extends: smoke\n", "demand.places.bank.ttl=1h")
 	f.Fuzz(func(t *testing.T, text, setting string) {
 		if strings.Contains(text, "extends") && strings.ContainsAny(text, "/\\") {

@@ -244,6 +244,7 @@ func (l *loader) check(f *field, t *tree, path string) *tree {
 			child := f.child(e.key)
 			if child == nil {
 				l.problems = append(l.problems, e.place.problem(join(path, e.key), unknownKey(e.key, f.childKeys())))
+				e.value = nil
 				continue
 			}
 			e.value = l.check(child, e.value, join(path, e.key))
@@ -258,6 +259,8 @@ func (l *loader) check(f *field, t *tree, path string) *tree {
 			e := &t.entries[i]
 			if m := f.checkKey(e.key); m != nil {
 				l.problems = append(l.problems, e.place.problem(join(path, e.key), m))
+				e.value = nil
+				continue
 			}
 			e.value = l.check(f.elem, e.value, join(path, e.key))
 		}
