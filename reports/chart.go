@@ -27,8 +27,21 @@ type tick struct {
 	At    float64 // percent
 	Label string
 	Minor bool // left out on a phone
-	Low   bool // second row
+	Left  bool // stands left of its line
+	Lane  int  // row of its label
 }
+
+// MarksHeight is what the rows of names take, Top where one begins.
+func (p plot) MarksHeight() int {
+	h := 0
+	for _, m := range p.Marks {
+		h = max(h, m.Top()+18)
+	}
+	return h
+}
+
+// Top is the distance of a name from the top of its line.
+func (t tick) Top() int { return 17 * t.Lane }
 
 // shapes collects SVG elements. Numbers are written with few digits.
 type shapes struct{ strings.Builder }
@@ -162,13 +175,43 @@ func (d days) marks(s *shapes, r *Result, anyCentre string) []tick {
 			return
 		}
 		s.f(`<path class="phase" d="M%v,0V100"/>`, x)
-		out = append(out, tick{At: d.percent(x), Label: label, Low: len(out)%2 == 1})
+		out = append(out, tick{At: d.percent(x), Label: label})
 	}
 	for _, p := range r.Nation.ByPhase {
 		line(p.From, p.Phase)
 	}
 	line(r.Meta.AnyCentre, anyCentre)
-	return out
+	return lanes(out)
+}
+
+// lanes gives each label the first row in which it touches no other one, on a
+// phone, where a letter takes a little over two percent of the width.
+func lanes(marks []tick) []tick {
+	type span struct{ from, to float64 }
+	var taken [][]span
+	for i := range marks {
+		m := &marks[i]
+		width := 2 + 2.3*float64(len([]rune(m.Label)))
+		s := span{m.At, m.At + width}
+		if s.to > 100 {
+			m.Left = true
+			s = span{m.At - width, m.At}
+		}
+	lane:
+		for m.Lane = 0; m.Lane < len(taken); m.Lane++ {
+			for _, t := range taken[m.Lane] {
+				if s.from < t.to && t.from < s.to {
+					continue lane
+				}
+			}
+			break
+		}
+		if m.Lane == len(taken) {
+			taken = append(taken, nil)
+		}
+		taken[m.Lane] = append(taken[m.Lane], s)
+	}
+	return marks
 }
 
 // hours is a horizontal axis of hours.

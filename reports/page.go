@@ -292,7 +292,17 @@ func (r Recovery) FunctionList() []struct {
 	}
 }
 
-// Assumed and Published are the indices of the assumptions with that mark.
+// Assumed and Published are the indices of the assumptions with that mark,
+// and Mattering those that are said to move the answer most.
+func (p *page) Mattering() []int {
+	var out []int
+	for i, a := range p.Trust.Assumptions {
+		if a.Matters {
+			out = append(out, i)
+		}
+	}
+	return out
+}
 func (p *page) Assumed() []int   { return p.marked(false) }
 func (p *page) Published() []int { return p.marked(true) }
 

@@ -506,12 +506,13 @@ type Trust struct {
 
 // Assumption is a parameter with its mark. Values are as a scenario writes them.
 type Assumption struct {
-	Path   string `json:"path"` // "adoption.level"
-	Value  string `json:"value"`
-	Mark   string `json:"mark"` // S: read in a source; A: approximate
-	Source string `json:"source"`
-	Low    string `json:"low"` // plausible range; empty where none is stated
-	High   string `json:"high"`
+	Path    string `json:"path"` // "adoption.level"
+	Value   string `json:"value"`
+	Mark    string `json:"mark"` // S: read in a source; A: approximate
+	Source  string `json:"source"`
+	Low     string `json:"low"` // plausible range; empty where none is stated
+	High    string `json:"high"`
+	Matters bool   `json:"matters"` // one of the few that move the answer most: shown first
 }
 
 // Definition says what a figure is.

@@ -274,10 +274,10 @@ func sample(regions []RegionRow, start time.Time, days int, fault bool) *Result 
 	}
 	r.Trust = Trust{
 		Assumptions: []Assumption{
-			{"adoption.level", "4%", "A", "order of magnitude of the pilot municipalities", "1%", "30%"},
-			{"centres.counter_share", "25%", "A", "one official in four serves this business", "10%", "50%"},
-			{"centres.issue_service.mean", "6m", "A", "", "3m", "12m"},
-			{"cards.fee_chip", "5000 KRW", "S", "announcement of 2024-12-26", "", ""},
+			{"adoption.level", "4%", "A", "order of magnitude of the pilot municipalities", "1%", "30%", true},
+			{"centres.counter_share", "25%", "A", "one official in four serves this business", "10%", "50%", true},
+			{"centres.issue_service.mean", "6m", "A", "", "3m", "12m", false},
+			{"cards.fee_chip", "5000 KRW", "S", "announcement of 2024-12-26", "", "", false},
 		},
 		NeverValidated: []string{"Waits at centres: no figure was ever published.", "The share of failed face matches at issuance.", "How long a lost card is used before its owner notices."},
 		Sources:        []string{"Registered population: Ministry of the Interior and Safety, jumin.mois.go.kr"},

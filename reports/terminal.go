@@ -55,12 +55,9 @@ func (s *summary) count(n int64) string { return s.say("count", Num(n)) }
 // line writes a label and what belongs to it, parted by three spaces, folded
 // between the parts when the terminal is narrow. The last part names the way.
 func (s *summary) line(label, way string, parts ...string) {
-	const indent = 12
+	indent := max(12, utf8.RuneCountInString(s.r.Meta.Scenario)+2)
 	used := indent
 	fmt.Fprintf(&s.b, "%s", s.paint(bold, label)+strings.Repeat(" ", max(1, indent-utf8.RuneCountInString(label))))
-	if utf8.RuneCountInString(label) >= indent {
-		used = utf8.RuneCountInString(label) + 1
-	}
 	first := true
 	put := func(p, code string) {
 		n := utf8.RuneCountInString(p)
