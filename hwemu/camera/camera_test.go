@@ -9,11 +9,11 @@ import (
 	"gonum.org/v1/gonum/mathext"
 )
 
-// The threshold and qualities of the built-in scenarios, by whose figures these
-// tests judge.
+// The threshold and qualities at which these tests judge: false matches of one in
+// a million, and the usual false non-matches.
 const (
 	threshold = 0.405
-	live      = 0.58
+	live      = 0.60
 	livePoor  = 0.50
 	photo     = 0.53
 	photoOld  = 0.45
@@ -208,9 +208,9 @@ func TestTheQualitiesOfTheScenariosGiveUsualErrorRates(t *testing.T) {
 		t.Errorf("the threshold of 1e-6 is %v", got)
 	}
 	for name, c := range map[string]struct{ got, low, high float64 }{
-		"good capture, four in five photos recent": {0.8*rate(photo, live) + 0.2*rate(photoOld, live), 0.003, 0.01},
-		"poor capture, recent photo":               {rate(photo, livePoor), 0.01, 0.06},
-		"good capture, old photo":                  {rate(photoOld, live), 0.015, 0.06},
+		"good capture, half of the photos ten years old": {0.5*rate(photo, live) + 0.5*rate(photoOld, live), 0.003, 0.01},
+		"poor capture, recent photo":                     {rate(photo, livePoor), 0.01, 0.06},
+		"good capture, old photo":                        {rate(photoOld, live), 0.015, 0.06},
 	} {
 		if c.got < c.low || c.got > c.high {
 			t.Errorf("%s: FNMR %.4f, want %v to %v", name, c.got, c.low, c.high)
