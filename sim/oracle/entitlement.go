@@ -23,7 +23,7 @@ func (c *court) applications(f func(l *life, o *op, a *Application, end Stamp)) 
 func (c *court) forbid(p Property, o *op, format string, args ...any) {
 	c.chance(p)
 	if o.granted {
-		c.find(p, o.life.citizen, o, o.begin, nil, format, args...)
+		c.find(p, o.life.citizen, o, o.begin, format, args...)
 	}
 }
 

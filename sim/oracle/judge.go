@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -58,15 +59,13 @@ func (c *court) chance(p Property) {
 }
 
 // find counts a violation and keeps the first findings of each property.
-func (c *court) find(p Property, citizen string, o *op, at Stamp, k *look, format string, args ...any) {
-	c.found(p, citizen, o, at, k, nil, format, args...)
+func (c *court) find(p Property, citizen string, o *op, at Stamp, format string, args ...any) {
+	c.found(p, citizen, o, at, nil, nil, format, args...)
 }
 
-func (c *court) findList(p Property, citizen string, o *op, at Stamp, l *listing, format string, args ...any) {
-	c.found(p, citizen, o, at, nil, l, format, args...)
-}
-
-func (c *court) found(p Property, citizen string, o *op, at Stamp, k *look, l *listing, format string, args ...any) {
+// found keeps a finding. other is a change of somebody else, l a list, that
+// the excerpt must hold to show it.
+func (c *court) found(p Property, citizen string, o *op, at Stamp, other *op, l *listing, format string, args ...any) {
 	n := c.verdict.ByProperty[p]
 	n.Violations++
 	c.verdict.ByProperty[p] = n
@@ -75,26 +74,32 @@ func (c *court) found(p Property, citizen string, o *op, at Stamp, k *look, l *l
 	}
 	c.kept[p]++
 	f := Finding{Property: p, Citizen: citizen, At: at.At, Sentence: fmt.Sprintf(format, args...)}
+	who := []string{citizen}
+	for _, x := range []*op{o, other} {
+		if x != nil && x.life != nil {
+			who = append(who, x.life.citizen)
+		}
+	}
 	if o != nil {
 		f.Sequence = o.seq
 	}
-	f.Excerpt = c.excerpt(citizen, l)
+	f.Excerpt = c.excerpt(who, l)
 	c.verdict.Findings = append(c.verdict.Findings, f)
 }
 
-// excerpt is what bears on one citizen, and one list.
-func (c *court) excerpt(citizen string, l *listing) *History {
+// excerpt is what bears on some citizens, and one list.
+func (c *court) excerpt(who []string, l *listing) *History {
 	h := c.h
 	x := &History{Policy: h.Policy, Faults: h.Faults, Restarts: h.Restarts, Partial: true}
-	x.Residents = only(h.Residents, func(r *Resident) bool { return r.Citizen == citizen })
-	x.Registrations = only(h.Registrations, func(r *Registration) bool { return r.Citizen == citizen })
-	x.Offers = only(h.Offers, func(r *Offer) bool { return r.Citizen == citizen })
-	x.Applications = only(h.Applications, func(r *Application) bool { return r.Citizen == citizen })
-	x.Reports = only(h.Reports, func(r *Report) bool { return r.Citizen == citizen })
-	x.Releases = only(h.Releases, func(r *Release) bool { return r.Citizen == citizen })
-	x.Endings = only(h.Endings, func(r *Ending) bool { return r.Citizen == citizen })
-	x.Inquiries = only(h.Inquiries, func(r *Inquiry) bool { return r.Citizen == citizen })
-	x.Presentations = only(h.Presentations, func(r *Presentation) bool { return r.Citizen == citizen })
+	x.Residents = only(h.Residents, func(r *Resident) bool { return slices.Contains(who, r.Citizen) })
+	x.Registrations = only(h.Registrations, func(r *Registration) bool { return slices.Contains(who, r.Citizen) })
+	x.Offers = only(h.Offers, func(r *Offer) bool { return slices.Contains(who, r.Citizen) })
+	x.Applications = only(h.Applications, func(r *Application) bool { return slices.Contains(who, r.Citizen) })
+	x.Reports = only(h.Reports, func(r *Report) bool { return slices.Contains(who, r.Citizen) })
+	x.Releases = only(h.Releases, func(r *Release) bool { return slices.Contains(who, r.Citizen) })
+	x.Endings = only(h.Endings, func(r *Ending) bool { return slices.Contains(who, r.Citizen) })
+	x.Inquiries = only(h.Inquiries, func(r *Inquiry) bool { return slices.Contains(who, r.Citizen) })
+	x.Presentations = only(h.Presentations, func(r *Presentation) bool { return slices.Contains(who, r.Citizen) })
 	moved := map[int]int{}
 	keep := func(i int) int {
 		j, ok := moved[i]
@@ -118,8 +123,8 @@ func (c *court) excerpt(citizen string, l *listing) *History {
 		}
 	}
 	var lines [][]byte
-	for i := range c.audit {
-		if c.audit[i].person == citizen {
+	for i := range c.audit { // the first line shows that there was an audit
+		if i == 0 || slices.Contains(who, c.audit[i].person) {
 			lines = append(lines, c.audit[i].raw)
 		}
 	}
@@ -159,8 +164,12 @@ func (c *court) expose() {
 				submitted = r.begin.At
 			}
 			by := map[place]*Exposure{}
-			for _, k := range l.looks {
-				if k.inquiry != nil || k.begin.At.Before(lost) || lifted != nil && !k.begin.Before(lifted.begin) || !l.hit(k, r, from) {
+			first := sort.Search(len(l.looks), func(i int) bool { return !l.looks[i].begin.At.Before(lost) })
+			for _, k := range l.looks[first:] {
+				if lifted != nil && !k.begin.Before(lifted.begin) {
+					break
+				}
+				if k.inquiry != nil || !l.hit(k, r, from) {
 					continue
 				}
 				at := place{k.kind, k.cached != nil}

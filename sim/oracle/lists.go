@@ -98,11 +98,11 @@ type mismatch struct {
 }
 
 // compareLists holds every list against the register at the number it states.
-func (c *court) compareLists(report func(*listing, string, *mismatch)) {
+func (c *court) compareLists(report func(l *listing, what string, by *op, m *mismatch)) {
 	order := make([]*listing, 0, len(c.lists))
 	for i := range c.lists {
 		if l := &c.lists[i]; l.token == nil {
-			report(l, l.err.Error(), nil)
+			report(l, l.err.Error(), nil, nil)
 		} else {
 			order = append(order, l)
 		}
@@ -149,16 +149,16 @@ func (c *court) compareLists(report func(*listing, string, *mismatch)) {
 		}
 		c.verdict.ListsJudged++
 		if t.bits != 2 {
-			report(l, fmt.Sprintf("the list has %d bits an entry, not 2", t.bits), nil)
+			report(l, fmt.Sprintf("the list has %d bits an entry, not 2", t.bits), nil, nil)
 			continue
 		}
 		if o := c.tooEarly(l); o != nil {
 			report(l, fmt.Sprintf("published at %s, it states register sequence %d, but %s of citizen %s was requested only at %s",
-				l.published.Published.At.Format(moment), t.register, o.what(), o.life.citizen, o.begin.At.Format(moment)), nil)
+				l.published.Published.At.Format(moment), t.register, o.what(), o.life.citizen, o.begin.At.Format(moment)), o, nil)
 			continue
 		}
 		if c.audited && !c.h.Partial && t.register > c.verdict.LastSequence {
-			report(l, fmt.Sprintf("it states register sequence %d, but the register ends at %d", t.register, c.verdict.LastSequence), nil)
+			report(l, fmt.Sprintf("it states register sequence %d, but the register ends at %d", t.register, c.verdict.LastSequence), nil, nil)
 			continue
 		}
 		e := at(t.uri)
@@ -170,7 +170,7 @@ func (c *court) compareLists(report func(*listing, string, *mismatch)) {
 		}
 		l.inflate()
 		if l.err != nil {
-			report(l, l.err.Error(), nil)
+			report(l, l.err.Error(), nil, nil)
 			continue
 		}
 		if p := last[t.uri]; p != nil && p != l {
@@ -184,7 +184,7 @@ func (c *court) compareLists(report func(*listing, string, *mismatch)) {
 // release drops the decoded bits; a verifier's look decodes again.
 func (l *listing) release() { l.bits, l.inflated = nil, false }
 
-func (c *court) compareList(l *listing, e *expectation, hidden int, report func(*listing, string, *mismatch)) {
+func (c *court) compareList(l *listing, e *expectation, hidden int, report func(l *listing, what string, by *op, m *mismatch)) {
 	n := min(len(l.bits), len(e.bits))
 	if bytes.Equal(l.bits[:n], e.bits[:n]) && zero(l.bits[n:]) && zero(e.bits[n:]) {
 		return
@@ -210,7 +210,7 @@ func (c *court) compareList(l *listing, e *expectation, hidden int, report func(
 			if cr == nil && (hidden > 0 || c.h.Partial) {
 				continue
 			}
-			report(l, "", &mismatch{l, index, g, w, cr})
+			report(l, "", nil, &mismatch{l, index, g, w, cr})
 			return // one finding a list
 		}
 	}

@@ -16,7 +16,7 @@ const ReasonOlder = "older-than-report"
 func (c *court) broken(p Property) {
 	for _, k := range c.looks {
 		if k.broken == p {
-			c.find(p, k.life.citizen, k.by, k.begin, k, "%s", k.sentence)
+			c.find(p, k.life.citizen, k.by, k.begin, "%s", k.sentence)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func (c *court) s2() {
 			}
 			c.chance("S2")
 			if !o.granted && o.call().Reason == "card-suspended" {
-				c.find("S2", l.citizen, l.states[lo].mobile, o.begin, nil, "an application with the plastic card was refused as %s, although only the phone is reported lost", "card-suspended")
+				c.find("S2", l.citizen, l.states[lo].mobile, o.begin, "an application with the plastic card was refused as %s, although only the phone is reported lost", "card-suspended")
 			}
 		}
 	}
@@ -123,9 +123,9 @@ func (c *court) s5() {
 		c.chance("S5")
 		k := contradicted[o]
 		if k != nil {
-			c.find("S5", o.life.citizen, o, k.begin, k, "%s", k.sentence)
+			c.find("S5", o.life.citizen, o, k.begin, "%s", k.sentence)
 		} else if c.missing(o) && !c.survived(o) {
-			c.find("S5", o.life.citizen, o, o.end, nil, "%s was acknowledged at %s, before the restart at %s, and the register knows nothing of it afterwards",
+			c.find("S5", o.life.citizen, o, o.end, "%s was acknowledged at %s, before the restart at %s, and the register knows nothing of it afterwards",
 				o.what(), o.end.At.Format(moment), o.restartAfter.Up.At.Format(moment))
 		}
 	}
@@ -133,7 +133,7 @@ func (c *court) s5() {
 
 // missing says that the audit has no entry of an acknowledged change.
 func (c *court) missing(o *op) bool {
-	return c.audited && !c.h.Partial && o.entry == nil && !o.end.IsZero()
+	return c.audited && o.entry == nil && !o.end.IsZero()
 }
 
 // survived says whether anything after the restart shows the change: the same
@@ -169,7 +169,7 @@ func (c *court) s6() {
 					c.chance("S6")
 				}
 				if !may && o.granted && o.unlawful == "S6" && l.inForce(o, &l.states[lo], lo) != nil {
-					c.find("S6", l.citizen, o, o.begin, nil, "%s was granted to %s, who may not release %s", o.what(), o.call().Role, o.cause)
+					c.find("S6", l.citizen, o, o.begin, "%s was granted to %s, who may not release %s", o.what(), o.call().Role, o.cause)
 				}
 			case o.app != nil && o.answered:
 				lost := true
@@ -179,7 +179,7 @@ func (c *court) s6() {
 				if lost {
 					c.chance("S6")
 					if o.granted {
-						c.find("S6", l.citizen, o, o.begin, nil, "%s to a wallet that is reported lost (%s) and not released", o.what(), l.walletReport(o.wallet, lo).what())
+						c.find("S6", l.citizen, o, o.begin, "%s to a wallet that is reported lost (%s) and not released", o.what(), l.walletReport(o.wallet, lo).what())
 					}
 				}
 			}
@@ -233,10 +233,10 @@ func (c *court) s8() {
 			}
 			switch {
 			case o.granted && all && r != nil:
-				c.find("S8", l.citizen, o, o.begin, nil, "%s was granted while %s was in force", o.what(), r.what())
+				c.find("S8", l.citizen, o, o.begin, "%s was granted while %s was in force", o.what(), r.what())
 			case o.granted:
 				if r := l.reportBefore(o); r != nil {
-					c.find("S8", l.citizen, o, o.begin, nil, "%s began after %s was acknowledged, and yet it was granted", o.what(), r.what())
+					c.find("S8", l.citizen, o, o.begin, "%s began after %s was acknowledged, and yet it was granted", o.what(), r.what())
 				}
 			}
 		}
@@ -296,11 +296,11 @@ func (c *court) s9() {
 		if i > 0 {
 			p := c.order[i-1]
 			if p.seq == o.seq && !(c.missing(p) || c.missing(o)) {
-				c.find("S9", o.life.citizen, o, o.begin, nil, "sequence %d was given twice: to %s of citizen %s and to %s", o.seq, p.event, p.life.citizen, o.event)
+				c.found("S9", o.life.citizen, o, o.begin, p, nil, "sequence %d was given twice: to %s of citizen %s and to %s", o.seq, p.event, p.life.citizen, o.event)
 			}
 		}
 		if last != nil && !o.end.IsZero() && o.end.Before(last.begin) && !issueAndSuspension(last, o) {
-			c.find("S9", o.life.citizen, o, o.begin, nil, "%s was acknowledged before %s of citizen %s was requested, and yet has the higher number", o.what(), last.what(), last.life.citizen)
+			c.found("S9", o.life.citizen, o, o.begin, last, nil, "%s was acknowledged before %s of citizen %s was requested, and yet has the higher number", o.what(), last.what(), last.life.citizen)
 		}
 		if last == nil || last.begin.Before(o.begin) {
 			last = o
@@ -322,7 +322,7 @@ func issueAndSuspension(issue, report *op) bool {
 
 func (c *court) sameAnswers(o *op) {
 	if o.granted && o.seq == 0 {
-		c.find("S9", o.life.citizen, o, o.begin, nil, "%s was granted without a sequence number", o.event)
+		c.find("S9", o.life.citizen, o, o.begin, "%s was granted without a sequence number", o.event)
 	}
 	var first *Call
 	for _, call := range o.calls {
@@ -335,7 +335,7 @@ func (c *court) sameAnswers(o *op) {
 		}
 		c.chance("S9")
 		if call.Granted != first.Granted || call.Sequence != first.Sequence || call.Reason != first.Reason {
-			c.find("S9", o.life.citizen, o, call.Begin, nil, "the same %s with the same key was answered first %s, then %s", o.event, first.answer(), call.answer())
+			c.find("S9", o.life.citizen, o, call.Begin, "the same %s with the same key was answered first %s, then %s", o.event, first.answer(), call.answer())
 			return
 		}
 	}
@@ -344,7 +344,7 @@ func (c *court) sameAnswers(o *op) {
 	}
 	for _, a := range o.attempts {
 		if refs := refsOf(a); a.Answered() && len(refs) > 0 && !slices.Equal(refs, o.copies) {
-			c.find("S9", o.life.citizen, o, a.Begin, nil, "the same application with the same key was answered with another credential")
+			c.find("S9", o.life.citizen, o, a.Begin, "the same application with the same key was answered with another credential")
 			return
 		}
 	}
@@ -389,9 +389,9 @@ func (c *court) olderRelease(o *op) {
 	r := l.inForce(o, &l.states[lo], lo)
 	switch {
 	case o.granted:
-		c.find("S9", l.citizen, o, o.begin, nil, "%s names sequence %d, older than the newest report %d, and yet was granted", o.what(), o.names, r.seq)
+		c.find("S9", l.citizen, o, o.begin, "%s names sequence %d, older than the newest report %d, and yet was granted", o.what(), o.names, r.seq)
 	case o.call().Reason != ReasonOlder:
-		c.find("S9", l.citizen, r, o.begin, nil, "%s names sequence %d, older than the newest report %d, and was refused as %q instead of %q", o.event, o.names, r.seq, o.call().Reason, ReasonOlder)
+		c.find("S9", l.citizen, r, o.begin, "%s names sequence %d, older than the newest report %d, and was refused as %q instead of %q", o.event, o.names, r.seq, o.call().Reason, ReasonOlder)
 	}
 }
 
@@ -399,7 +399,7 @@ func (c *court) olderRelease(o *op) {
 func (c *court) s10() {
 	if c.auditErr != nil {
 		c.chance("S10")
-		c.find("S10", "", nil, Stamp{}, nil, "%v", c.auditErr)
+		c.find("S10", "", nil, Stamp{}, "%v", c.auditErr)
 		return
 	}
 	if !c.audited {
@@ -411,7 +411,7 @@ func (c *court) s10() {
 		e := o.entry
 		if e == nil {
 			if c.missing(o) && (o.restartAfter == nil || c.survived(o)) {
-				c.find("S10", o.life.citizen, o, o.end, nil, "%s was acknowledged, and has no entry", o.what())
+				c.find("S10", o.life.citizen, o, o.end, "%s was acknowledged, and has no entry", o.what())
 			}
 			continue
 		}
@@ -431,7 +431,7 @@ func (c *court) s10() {
 			fault = "gives the cause " + e.Cause
 		case o.app != nil && !samePlaces(e.Copies, o.copies):
 			fault = "gives the credential other places in the status lists"
-		case o.report != nil && e.Reason == "":
+		case o.cause != "" && e.Reason == "":
 			fault = "gives no reason"
 		case e.At.Before(o.begin.At.Add(-skew - 1e6)):
 			fault = "is dated before the request"
@@ -439,13 +439,13 @@ func (c *court) s10() {
 			fault = "is dated after the answer"
 		}
 		if fault != "" {
-			c.find("S10", o.life.citizen, o, o.begin, nil, "the entry of %s %s", o.what(), fault)
+			c.find("S10", o.life.citizen, o, o.begin, "the entry of %s %s", o.what(), fault)
 		}
 	}
 	if !c.h.Partial {
 		for i := range c.audit {
 			if broken := link(c.audit, i); broken != "" {
-				c.find("S10", c.audit[i].person, nil, Stamp{At: c.audit[i].At}, nil, "%s", broken)
+				c.find("S10", c.audit[i].person, nil, Stamp{At: c.audit[i].At}, "%s", broken)
 				break
 			}
 		}
@@ -467,7 +467,7 @@ func samePlaces(entry []AuditCopy, issued []StatusRef) bool {
 func (c *court) strayEntries(p Property) {
 	for i := range c.audit {
 		e := &c.audit[i]
-		if e.claimed {
+		if e.claimed || c.h.Partial && c.lives[e.person] == nil {
 			continue
 		}
 		to, by := Property("S10"), (*op)(nil)
@@ -489,7 +489,7 @@ func (c *court) strayEntries(p Property) {
 			if o == nil {
 				o = &op{event: e.Event, seq: e.Sequence}
 			}
-			c.find(p, e.person, o, Stamp{At: e.At}, nil, "audit entry %d (%s): %s", e.Sequence, e.Event, sentence)
+			c.find(p, e.person, o, Stamp{At: e.At}, "audit entry %d (%s): %s", e.Sequence, e.Event, sentence)
 		}
 	}
 }
@@ -509,22 +509,26 @@ func (c *court) s11() {
 		c.chance("S11")
 	}
 	names := [...]string{"valid", "invalid", "suspended", "renewal required"}
-	c.compareLists(func(l *listing, what string, m *mismatch) {
+	c.compareLists(func(l *listing, what string, by *op, m *mismatch) {
 		at := l.published.Published
 		switch {
 		case m == nil:
-			c.findList("S11", "", nil, at, l, "a published list is wrong: %s", what)
+			citizen := ""
+			if by != nil {
+				citizen = by.life.citizen
+			}
+			c.found("S11", citizen, by, at, nil, l, "a published list is wrong: %s", what)
 		case m.cred == nil:
-			c.findList("S11", "", nil, at, l, "list %s at register sequence %d shows index %d, which was never issued, as %s", l.token.uri, l.token.register, m.index, names[m.got])
+			c.found("S11", "", nil, at, nil, l, "list %s at register sequence %d shows index %d, which was never issued, as %s", l.token.uri, l.token.register, m.index, names[m.got])
 		default:
-			c.findList("S11", m.cred.life.citizen, m.cred.lastChange(l.token.register), at, l, "list %s at register sequence %d shows index %d as %s, the register has it %s", l.token.uri, l.token.register, m.index, names[m.got], names[m.want])
+			c.found("S11", m.cred.life.citizen, m.cred.lastChange(l.token.register), at, nil, l, "list %s at register sequence %d shows index %d as %s, the register has it %s", l.token.uri, l.token.register, m.index, names[m.got], names[m.want])
 		}
 	})
 	for _, t := range c.twice {
-		c.find("S11", t.second.life.citizen, t.second.op, t.second.op.begin, nil, "index %d of list %s was given to citizen %s before (%s)", t.ref.Index, t.ref.URI, t.first.life.citizen, t.first.op.what())
+		c.found("S11", t.second.life.citizen, t.second.op, t.second.op.begin, t.first.op, nil, "index %d of list %s was given to citizen %s before (%s)", t.ref.Index, t.ref.URI, t.first.life.citizen, t.first.op.what())
 	}
 	for _, e := range c.parseErr {
-		c.find("S11", e.op.life.citizen, e.op, e.op.begin, nil, "what was issued can't be read: %v", e.err)
+		c.find("S11", e.op.life.citizen, e.op, e.op.begin, "what was issued can't be read: %v", e.err)
 	}
 }
 

@@ -388,15 +388,17 @@ func (w *world) inquire(citizen string) *Inquiry {
 }
 
 // publish returns the number of the list in the history.
-func (w *world) publish() int {
-	bits := make([]byte, 1<<10)
+func (w *world) publish() int { return w.publishBits(w.seq, w.bits(1<<10)) }
+
+func (w *world) bits(size int) []byte {
+	bits := make([]byte, size)
 	for _, c := range w.held {
 		v := map[Outcome]byte{NotValid: statusInvalid, Suspended: statusSuspended}[w.status(c)]
 		for _, copy := range c.copies {
 			setEntry(bits, copy.Status.Index, v)
 		}
 	}
-	return w.publishBits(w.seq, bits)
+	return bits
 }
 
 func (w *world) publishBits(seq uint64, bits []byte) int {
@@ -529,6 +531,12 @@ func planted(t *testing.T, p Property, build func(w *world, wrong bool)) {
 		}
 		if f.Sentence == "" || f.Excerpt == nil {
 			t.Errorf("a finding of %s says nothing", f.Property)
+		}
+		if f.Citizen == "" {
+			continue // only the whole history shows it
+		}
+		if again := Judge(f.Excerpt, Options{}); again.ByProperty[p].Violations == 0 {
+			t.Errorf("judged alone, the excerpt does not show it: %s", f.Sentence)
 		}
 	}
 	if v := Judge(h, Options{Without: []Property{p}}); v.Violations() != 0 {
