@@ -926,7 +926,6 @@ func TestTheSweepEndsWhatIsDue(t *testing.T) {
 }
 
 func TestE1ToE5AnApplicationIsRefusedForTheReasonOfTheRulebook(t *testing.T) {
-	w := newWorld(t)
 	child := func(q *issuance.ResidentRequest) {
 		q.Resident.BirthDate = time.Date(2008, 3, 15, 0, 0, 0, 0, time.UTC) // 17 tomorrow
 	}
@@ -977,7 +976,6 @@ func TestE1ToE5AnApplicationIsRefusedForTheReasonOfTheRulebook(t *testing.T) {
 			}
 		})
 	}
-	_ = w
 }
 
 func TestE3OnlyACentreOfTheOwnMunicipalityServesUntilAnyCentreDoes(t *testing.T) {

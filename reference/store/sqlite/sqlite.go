@@ -216,11 +216,11 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 		return store.ErrClosed
 	}
 	defer func() { db.readers <- c }()
-	if err := c.exec("BEGIN"); err != nil {
+	if err := c.control("BEGIN"); err != nil {
 		return err
 	}
 	err := guard(func() error { return f(&tx{conn: c}) })
-	if e := c.exec("ROLLBACK"); err == nil {
+	if e := c.control("ROLLBACK"); err == nil {
 		err = e
 	}
 	db.views.Add(1)
@@ -381,7 +381,7 @@ func (db *DB) run(batch []*request) {
 		return
 	}
 	w := db.writer
-	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := w.control("BEGIN IMMEDIATE"); err != nil {
 		fail(plain(err))
 		return
 	}
@@ -390,7 +390,7 @@ func (db *DB) run(batch []*request) {
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
 		}
-		if err := w.exec("SAVEPOINT request"); err != nil {
+		if err := w.control("SAVEPOINT request"); err != nil {
 			db.abandon(batch, err)
 			return
 		}
@@ -401,30 +401,30 @@ func (db *DB) run(batch []*request) {
 		}
 		if r.err == nil {
 			granted++
-		} else if err := w.exec("ROLLBACK TO request"); err != nil {
+		} else if err := w.control("ROLLBACK TO request"); err != nil {
 			// SQLite gave up the whole transaction.
 			db.abandon(batch, r.err)
 			return
 		}
-		if err := w.exec("RELEASE request"); err != nil {
+		if err := w.control("RELEASE request"); err != nil {
 			db.abandon(batch, err)
 			return
 		}
 	}
 	if granted == 0 {
-		_ = w.exec("ROLLBACK")
+		_ = w.control("ROLLBACK")
 		return
 	}
 
 	db.commit.Lock()
 	defer db.commit.Unlock()
 	if db.fenced.Load() {
-		_ = w.exec("ROLLBACK")
+		_ = w.control("ROLLBACK")
 		fail(store.ErrFenced)
 		return
 	}
-	if err := w.exec("COMMIT"); err != nil {
-		_ = w.exec("ROLLBACK")
+	if err := w.control("COMMIT"); err != nil {
+		_ = w.control("ROLLBACK")
 		if code(err)&0xff == sqlitelib.SQLITE_FULL {
 			fail(plain(err))
 			return
@@ -455,7 +455,7 @@ func (db *DB) run(batch []*request) {
 // and every request fails, those refused before included, because they may have
 // been refused for something that is now undone.
 func (db *DB) abandon(batch []*request, err error) {
-	_ = db.writer.exec("ROLLBACK")
+	_ = db.writer.control("ROLLBACK")
 	for _, r := range batch {
 		r.err = plain(err)
 	}

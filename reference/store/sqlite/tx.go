@@ -38,7 +38,16 @@ func (c *conn) prepare(query string) (*sql.Stmt, error) {
 	return s, err
 }
 
-// exec runs a statement without arguments.
+// control runs a statement without arguments that is run again and again.
+func (c *conn) control(query string) error {
+	s, err := c.prepare(query)
+	if err == nil {
+		_, err = s.ExecContext(context.Background())
+	}
+	return err
+}
+
+// exec runs a script.
 func (c *conn) exec(query string) error {
 	_, err := c.c.ExecContext(context.Background(), query)
 	return err
