@@ -107,6 +107,7 @@ func (c *court) e4() {
 func (c *court) e5() {
 	c.applications(func(l *life, o *op, a *Application, _ Stamp) {
 		switch {
+		case a.AtOffer:
 		case a.NoFace:
 			c.forbid("E5", o, "issued without a face capture")
 		case a.FaceScore < c.h.Policy.FaceThreshold:

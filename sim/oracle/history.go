@@ -165,7 +165,8 @@ const (
 	Centre = "centre"
 )
 
-// Application asks for a mobile credential.
+// Application asks for a mobile credential. Somebody whom the clerk turns down
+// before there is a QR code has applied as well: AtOffer, without code or face.
 type Application struct {
 	Call
 	Channel      string `json:"channel"` // Tap or Centre
@@ -182,6 +183,8 @@ type Application struct {
 	// record; NoFace: there was no capture.
 	FaceScore float64 `json:"face_score,omitempty"`
 	NoFace    bool    `json:"no_face,omitempty"`
+	// AtOffer: refused (or not) when the clerk asked for the code.
+	AtOffer bool `json:"at_offer,omitempty"`
 	// Copies of the credential that was issued.
 	Copies []Copy `json:"copies,omitempty"`
 }

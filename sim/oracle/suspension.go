@@ -171,7 +171,7 @@ func (c *court) s6() {
 				if !may && o.granted && o.unlawful == "S6" && l.inForce(o, &l.states[lo], lo) != nil {
 					c.find("S6", l.citizen, o, o.begin, "%s was granted to %s, who may not release %s", o.what(), o.call().Role, o.cause)
 				}
-			case o.app != nil && o.answered:
+			case o.app != nil && o.answered && !o.app.AtOffer:
 				lost := true
 				for i := lo; i <= hi; i++ {
 					lost = lost && l.walletReport(o.wallet, i) != nil
