@@ -30,6 +30,31 @@ func Write(dir string, r *Result, m *Map) error {
 	return folder{dir, createTemp}.write(files)
 }
 
+// Names of what an interrupted run leaves: nobody shall take it for a result.
+const (
+	PartialResultFile = "result.partial.json"
+	PartialSeriesFile = "series.partial.csv"
+)
+
+// WritePartial keeps what an interrupted run had: the figures so far, and the
+// days that were complete, those before a date (YYYY-MM-DD). It returns the
+// path of the days.
+func WritePartial(dir string, r *Result, before string) (string, error) {
+	result, err := Encode(r)
+	if err != nil {
+		return "", err
+	}
+	days := *r
+	days.Nation.Series = nil
+	for _, row := range r.Nation.Series {
+		if row.Date < before {
+			days.Nation.Series = append(days.Nation.Series, row)
+		}
+	}
+	err = folder{dir, createTemp}.write([]file{{PartialSeriesFile, renderSeries(&days)}, {PartialResultFile, result}})
+	return filepath.Join(dir, PartialSeriesFile), err
+}
+
 type file struct {
 	name string
 	data []byte

@@ -159,6 +159,21 @@ func parseOperand(kind int, token string) (operand, error) {
 	return o, nil
 }
 
+// About says whether the expectation names a figure at or below one of the
+// dotted paths.
+func (e Expectation) About(paths ...string) bool {
+	for _, c := range e.terms {
+		for _, o := range []operand{c.left, c.right} {
+			for _, p := range paths {
+				if len(o.path) > 0 && (o.written == p || strings.HasPrefix(o.written, p+".") || strings.HasPrefix(o.written, p+"[")) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // Eval judges a result, decoded from JSON. The value is what the first path
 // led to: of the first comparison that does not hold, or of the first.
 func (e Expectation) Eval(result any) (value any, holds bool, err error) {

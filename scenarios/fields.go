@@ -60,6 +60,7 @@ var rules = []rule{
 	r("channels.tag_lost", "of taps: the card leaves the field too early"),
 	r("channels.wrong_pin", "of PIN entries"),
 	r("channels.tap_retry", "mean delay to the next try", positive),
+	r("channels.outage_retry", "mean delay to the next try after the service could not be reached", positive),
 	r("channels.tap_tries", "tries before they go to a centre", between(1, 100)),
 	r("channels.scan_delay", "mean from QR code shown to scanned", positive),
 	r("channels.scan_spread", "standard deviation of its logarithm", between(0, 3)),

@@ -136,12 +136,13 @@ type Channels struct {
 	EarlyAttempt  Share         `yaml:"early_attempt"` // of those who want one: try before their place is open
 	WrongCentre   Share         `yaml:"wrong_centre"`  // of visits before any_centre_from: to another municipality by mistake
 	TapHours      Hours         `yaml:"tap_hours"`
-	TagLost       Share         `yaml:"tag_lost"`    // of taps: the card leaves the field too early
-	WrongPIN      Share         `yaml:"wrong_pin"`   // of PIN entries
-	TapRetry      time.Duration `yaml:"tap_retry"`   // mean delay to the next try after a failed one
-	TapTries      int           `yaml:"tap_tries"`   // then they go to a centre
-	ScanDelay     time.Duration `yaml:"scan_delay"`  // mean from QR shown to scanned
-	ScanSpread    float64       `yaml:"scan_spread"` // σ of its logarithm
+	TagLost       Share         `yaml:"tag_lost"`     // of taps: the card leaves the field too early
+	WrongPIN      Share         `yaml:"wrong_pin"`    // of PIN entries
+	TapRetry      time.Duration `yaml:"tap_retry"`    // mean delay to the next try after a failed one
+	OutageRetry   time.Duration `yaml:"outage_retry"` // mean delay to the next try after the service could not be reached
+	TapTries      int           `yaml:"tap_tries"`    // then they go to a centre
+	ScanDelay     time.Duration `yaml:"scan_delay"`   // mean from QR shown to scanned
+	ScanSpread    float64       `yaml:"scan_spread"`  // σ of its logarithm
 	OfferLifetime time.Duration `yaml:"offer_lifetime"`
 	Validity      time.Duration // of a mobile card
 	MinimumAge    int           `yaml:"minimum_age"`

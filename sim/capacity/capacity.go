@@ -134,6 +134,11 @@ type Stats struct {
 	// FirstFailed is the first second in which an attempt failed, by fault; -1.
 	FirstFailed []int64
 	Touched     []int64 // failed attempts while the fault was on
+	// While a fault was on, by function; and the first second from which a
+	// function that had failed was served again, -1.
+	Tried    [][NumFunctions]int64
+	Answered [][NumFunctions]int64
+	Restored [][NumFunctions]int64
 }
 
 // New compiles the service of a scenario; seconds count from its start.
@@ -188,6 +193,12 @@ func New(s *scenarios.Scenario) (*Service, error) {
 		sv.Stats.FirstFailed = append(sv.Stats.FirstFailed, -1)
 	}
 	sv.Stats.Touched = make([]int64, len(sv.faults))
+	sv.Stats.Tried = make([][NumFunctions]int64, len(sv.faults))
+	sv.Stats.Answered = make([][NumFunctions]int64, len(sv.faults))
+	sv.Stats.Restored = make([][NumFunctions]int64, len(sv.faults))
+	for i := range sv.Stats.Restored {
+		sv.Stats.Restored[i] = [NumFunctions]int64{-1, -1, -1, -1}
+	}
 	if len(sv.nodes) > maxNodes {
 		return nil, fmt.Errorf("service.nodes: %d nodes are more than %d", len(sv.nodes), maxNodes)
 	}
@@ -304,8 +315,10 @@ func (sv *Service) second(sec int64, arrivals *[NumOps]int32, single *[NumOps]Fa
 		sv.Stats.Attempts[hour][op] += n
 		fail := int64(single[op].FailPermille)
 		sv.Stats.Served[hour][op] += n - n*fail/1000
+		if len(sv.faults) > 0 {
+			sv.watch(op, sec, n, fail)
+		}
 		if fail > 0 {
-			sv.failed(sec, n*fail/1000)
 			sv.retry(op, sec, 0, first*fail/1000)
 			if retries != nil {
 				for a, k := range retries[op] {
@@ -361,13 +374,28 @@ func (sv *Service) retry(op Op, sec int64, attempt int, n int64) {
 	d[op][attempt+1] += n
 }
 
-func (sv *Service) failed(sec, n int64) {
+// watch keeps what a fault did: n attempts at a second, of which fail permille
+// failed.
+func (sv *Service) watch(op Op, sec, n, fail int64) {
+	fn := Of(op)
 	for i := range sv.faults {
-		if sec >= sv.faults[i].from && sec < sv.faults[i].to && n > 0 {
-			sv.Stats.Touched[i] += n
-			if sv.Stats.FirstFailed[i] < 0 {
-				sv.Stats.FirstFailed[i] = sec
+		f := &sv.faults[i]
+		if sec < f.from {
+			continue
+		}
+		st := &sv.Stats
+		on := sec < f.to
+		if on {
+			st.Tried[i][fn] += n
+			st.Answered[i][fn] += n - n*fail/1000
+		}
+		if failed := n * fail / 1000; failed > 0 && (on || st.Touched[i] > 0 && st.Restored[i][fn] < 0) {
+			st.Touched[i] += failed
+			if st.FirstFailed[i] < 0 {
+				st.FirstFailed[i] = sec
 			}
+		} else if fail < 500 && st.Restored[i][fn] < 0 && st.Answered[i][fn] < st.Tried[i][fn] {
+			st.Restored[i][fn] = sec
 		}
 	}
 }

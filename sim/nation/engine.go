@@ -23,12 +23,6 @@ import (
 	"rollcall.example/rollcall/sim/rollout"
 )
 
-// Options are what a run may choose without changing its result.
-type Options struct {
-	Workers  int
-	Progress func(done, total int64, events int64) // virtual milliseconds; may be nil
-}
-
 type shard struct {
 	place    rollout.Place
 	citizens []rollout.Citizen
@@ -56,7 +50,7 @@ type engine struct {
 }
 
 // Run simulates a scenario.
-func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o Options) (*rollout.Outcome, error) {
+func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*rollout.Outcome, error) {
 	service, err := capacity.New(s)
 	if err != nil {
 		return nil, err

@@ -79,10 +79,11 @@ func (m *Model) wish(c *Citizen, municipality int) {
 	if delay > 100_000 {
 		return
 	}
-	at := m.opens[municipality] + int64(delay*float64(day))
+	opens := max(0, m.opens[municipality]) // who came before the start is not part of the run
+	at := opens + int64(delay*float64(day))
 	if rng.Below(w[3], float64(m.Scenario.Channels.EarlyAttempt)) {
 		v := m.Source.Draw(c.ID, population.ForAdoption, 1)
-		at = max(0, m.opens[municipality]-after(v[0], 4*day))
+		at = max(0, opens-after(v[0], 4*day))
 	}
 	if at = m.atMostEnd(at); at != Never {
 		c.Affair, c.AffairStep = at, WantMobile

@@ -182,6 +182,8 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 		p.keep(c, rec)
 		if app.Channel == lifecycle.Counter {
 			day.SecondVisits++
+		} else {
+			retry = m.Scenario.Channels.OutageRetry
 		}
 		m.tryAgain(p, c, at, retry)
 		c.Tries-- // not their fault

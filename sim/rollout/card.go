@@ -216,7 +216,7 @@ func (m *Model) answerCard(p *Place, c *Citizen, r Request, at int64, reached bo
 		rec.Env = Unavailable
 		p.keep(c, rec)
 		p.peopleRetry(at)
-		c.Card, c.CardStep = at+after(m.cardDraw(c, population.ForCardStep)[0], 2*hour), ActivateCard
+		c.Card, c.CardStep = at+after(m.cardDraw(c, population.ForCardStep)[0], m.Scenario.Channels.OutageRetry.Milliseconds()), ActivateCard
 		return
 	}
 	had := c.Law & lifecycle.HasCredential
@@ -274,7 +274,7 @@ func (m *Model) answerCardReport(p *Place, c *Citizen, r Request, at int64, reac
 		rec.Env = Unavailable
 		p.keep(c, rec)
 		p.peopleRetry(at)
-		c.Card = at + after(w[0], 30*minute)
+		c.Card = at + after(w[0], m.Scenario.Channels.OutageRetry.Milliseconds())
 		return
 	}
 	if release {

@@ -16,3 +16,11 @@ type Outcome struct {
 	Complete bool // false: interrupted
 	Until    int64
 }
+
+// Options are what a run may choose without changing its result.
+type Options struct {
+	Workers int
+	// Progress is told the virtual milliseconds done, all of them, and the events
+	// so far; may be nil.
+	Progress func(done, total, events int64)
+}

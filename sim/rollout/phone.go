@@ -140,7 +140,7 @@ func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, rea
 		rec.Env = Unavailable
 		p.keep(c, rec)
 		p.peopleRetry(at)
-		c.Phone = at + after(w[0], 30*minute)
+		c.Phone = at + after(w[0], m.Scenario.Channels.OutageRetry.Milliseconds())
 		return
 	}
 	if release {

@@ -1,0 +1,298 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"rollcall.example/rollcall/reports"
+	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/nation"
+	"rollcall.example/rollcall/sim/plain"
+	"rollcall.example/rollcall/sim/rollout"
+	"rollcall.example/rollcall/sim/statistics"
+)
+
+type runFlags struct {
+	regions []string
+	panel   string
+	seed    int64
+	workers int
+	engine  string
+	sets    []string
+	out     string
+	json    bool
+}
+
+func runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run SCENARIO",
+		Short: "Run a scenario and write its report",
+		Long: `Run a scenario: the nation in virtual time, the panel against the real service,
+the oracle's judgement. SCENARIO is the name of one that is built in (see
+rollcall scenario list) or a file.
+
+Writes report.html, result.json, junit.xml and series.csv. The exit code is 0
+when every expectation holds, 99 when one does not.`,
+		Example: `  rollcall run announced
+  rollcall run six-hour-outage --set faults.outage.at="2025-02-28 13:00" --set faults.outage.for=2h
+  rollcall run announced --regions KR-50,KR-49 --panel 500 --out trial`,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: completeScenario,
+		RunE: func(c *cobra.Command, args []string) error {
+			return run(c.Context(), args[0], &f, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	fl := c.Flags()
+	fl.StringSliceVar(&f.regions, "regions", nil, "simulate these regions only, by ISO `CODE`; the others are a load on the service")
+	fl.StringVar(&f.panel, "panel", "", "`N` citizens live against the real service, or off (default: as the scenario says)")
+	fl.Int64Var(&f.seed, "seed", -1, "seed of every random stream (default: the scenario's)")
+	fl.IntVar(&f.workers, "workers", runtime.NumCPU(), "threads; the result does not depend on it")
+	fl.StringVar(&f.engine, "engine", "fast", "fast or plain; both give the same result, plain is for small regions")
+	fl.StringArrayVar(&f.sets, "set", nil, "change a parameter: `KEY=VALUE`, as in centres.counters.KR-26=4")
+	fl.StringVar(&f.out, "out", "", "`DIR` for the result (default rollcall-out/SCENARIO)")
+	fl.BoolVar(&f.json, "json", false, "print result.json on standard output, the summary on standard error")
+	return c
+}
+
+// settings turns flags into settings of the scenario, so that they are checked
+// and hashed like everything else, and into the command that repeats the run.
+func (f *runFlags) settings(scenario string) (sets []string, command string, err error) {
+	words := []string{"rollcall", "run", quote(scenario)}
+	sets = append(sets, f.sets...)
+	for _, s := range f.sets {
+		words = append(words, "--set", quote(s))
+	}
+	if len(f.regions) > 0 {
+		sets = append(sets, "population.regions=["+strings.Join(f.regions, ", ")+"]")
+		words = append(words, "--regions", quote(strings.Join(f.regions, ",")))
+	}
+	if f.panel != "" {
+		n := f.panel
+		if n == "off" {
+			n = "0"
+		}
+		if k, e := strconv.Atoi(n); e != nil || k < 0 {
+			return nil, "", fmt.Errorf("--panel: %q is not a number of citizens (write a number, or off)", f.panel)
+		}
+		sets = append(sets, "panel.citizens="+n)
+		words = append(words, "--panel", f.panel)
+	}
+	if f.seed >= 0 {
+		sets = append(sets, fmt.Sprintf("seed=%d", f.seed))
+		words = append(words, "--seed", strconv.FormatInt(f.seed, 10))
+	}
+	if f.engine != "fast" && f.engine != "plain" {
+		return nil, "", fmt.Errorf("--engine: there is no engine %q (write fast or plain)", f.engine)
+	}
+	if f.workers < 1 {
+		return nil, "", fmt.Errorf("--workers: %d threads cannot work (write 1 or more)", f.workers)
+	}
+	return sets, strings.Join(words, " "), nil
+}
+
+func quote(s string) string {
+	if strings.ContainsAny(s, " \t\"'$&|;<>()[]{}*?!\\") {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
+}
+
+func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer) error {
+	began := time.Now()
+	sets, command, err := f.settings(name)
+	if err != nil {
+		return usage(err)
+	}
+	s, err := scenarios.Load(name, sets)
+	if err != nil {
+		return usage(err)
+	}
+	people, err := scenarios.LoadNation()
+	if err != nil {
+		return &exit{exitInternal, err}
+	}
+	chart, err := loadMap()
+	if err != nil {
+		return &exit{exitInternal, err}
+	}
+	if f.out == "" {
+		f.out = filepath.Join("rollcall-out", s.Name)
+	}
+	// Better now than after a minute's work.
+	if err := os.MkdirAll(f.out, 0o777); err != nil {
+		return usage(fmt.Errorf("--out: %w (name a folder that can be written)", err))
+	}
+
+	p := newProgress(stderr)
+	defer p.end()
+	engine := func(s *scenarios.Scenario, phase string) (*rollout.Outcome, error) {
+		p.begin(phase)
+		o := rollout.Options{Workers: f.workers, Progress: func(done, total, events int64) {
+			at := s.Start.Add(time.Duration(done) * time.Millisecond)
+			p.show(done, total, fmt.Sprintf("%s   %s events", at.Format("2 Jan 2006"), thousands(events)))
+		}}
+		if f.engine == "plain" {
+			return plain.Run(ctx, s, people, o)
+		}
+		return nation.Run(ctx, s, people, o)
+	}
+
+	simulated := time.Now()
+	var twin *rollout.Outcome
+	if len(s.Faults) > 0 {
+		calm := *s
+		calm.Faults, calm.Panel.Citizens = nil, 0
+		if twin, err = engine(&calm, s.Name+" without its faults"); err != nil {
+			return &exit{exitInternal, err}
+		}
+		debug.FreeOSMemory() // one nation at a time
+	}
+	o := twin
+	if twin == nil || twin.Complete {
+		if o, err = engine(s, s.Name); err != nil {
+			return &exit{exitInternal, err}
+		}
+	}
+	engineTook := time.Since(simulated)
+
+	r := &reports.Result{}
+	statistics.Fill(r, o, twin)
+	r.Meta.InputsSHA256 = inputsHash(s)
+	r.Meta.Version, r.Meta.Command = version, command
+	r.Meta.Started = began.Format(time.RFC3339)
+	if !o.Complete {
+		p.end()
+		return interrupted(r, f.out, o)
+	}
+
+	var panelErr error
+	if s.Panel.Citizens > 0 {
+		p.begin("panel")
+		debug.FreeOSMemory()
+		panelErr = runPanel(ctx, r, o, s, f, p)
+		if ctx.Err() != nil {
+			p.end()
+			return interrupted(r, f.out, o)
+		}
+		if panelErr != nil {
+			return &exit{exitInternal, panelErr}
+		}
+	}
+	if err := statistics.Judge(r, s); err != nil {
+		return usage(err)
+	}
+
+	events := r.Nation.Events
+	if twin != nil {
+		for _, t := range twin.Tallies {
+			if t != nil {
+				events += t.Events
+			}
+		}
+	}
+	h := &r.Meta.Host
+	h.Events, h.Workers, h.Engine, h.CPU, h.OS = events, f.workers, f.engine, cpuName(), runtime.GOOS+"/"+runtime.GOARCH
+	h.EventsPerSecond = reports.Num(float64(events) / engineTook.Seconds())
+	h.PeakRSSBytes = peakRSS()
+	h.WallSeconds = reports.Num(time.Since(began).Seconds())
+	if err := reports.Write(f.out, r, chart); err != nil {
+		return &exit{exitInternal, err}
+	}
+	p.end()
+
+	human := stdout
+	if f.json {
+		human = stderr
+		b, err := reports.Encode(r)
+		if err != nil {
+			return &exit{exitInternal, err}
+		}
+		if _, err := stdout.Write(b); err != nil {
+			return &exit{exitInternal, err}
+		}
+	}
+	width, colour := 0, false
+	if file, ok := human.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		width, _, _ = term.GetSize(int(file.Fd()))
+		colour = os.Getenv("NO_COLOR") == ""
+	}
+	if err := reports.Summary(human, r, reports.Terminal{Width: width, Colour: colour, Report: filepath.Join(f.out, reports.ReportFile)}); err != nil {
+		return &exit{exitInternal, err}
+	}
+	if !r.Verdict.Holds {
+		return &exit{exitExpect, errors.New(failed(r))}
+	}
+	return nil
+}
+
+// failed names the expectations that do not hold.
+func failed(r *reports.Result) string {
+	var names []string
+	for _, e := range r.Expectations {
+		if !e.Holds {
+			names = append(names, e.Text)
+		}
+	}
+	word := "an expectation does not hold"
+	if len(names) > 1 {
+		word = "expectations do not hold"
+	}
+	return word + ": " + strings.Join(names, "; ")
+}
+
+// interrupted keeps the days that were complete under names that nobody takes
+// for a result.
+func interrupted(r *reports.Result, dir string, o *rollout.Outcome) error {
+	until := o.Model.Cal.Time(o.Until).Format("2006-01-02 15:04")
+	path, err := reports.WritePartial(dir, r, o.Model.Cal.Time(o.Until).Format(time.DateOnly))
+	if err != nil {
+		return &exit{exitInternal, fmt.Errorf("interrupted at %s of virtual time; what was complete could not be kept: %w", until, err)}
+	}
+	return &exit{exitInternal, fmt.Errorf("interrupted at %s of virtual time; the days that were complete are in %s", until, path)}
+}
+
+func loadMap() (*reports.Map, error) {
+	b, err := scenarios.DataFile("map_sido.svgpaths.json")
+	if err != nil {
+		return nil, err
+	}
+	return reports.ParseMap(b)
+}
+
+// inputsHash covers all that can change the answer: the resolved scenario (with
+// seed, regions and panel) and the data.
+func inputsHash(s *scenarios.Scenario) string {
+	h := sha256.New()
+	h.Write(s.YAML())
+	for _, name := range []string{"regions.csv", "municipalities.csv", "centres.csv", "sex.csv"} {
+		b, err := scenarios.DataFile(name)
+		if err != nil {
+			panic(err) // it was read already
+		}
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+

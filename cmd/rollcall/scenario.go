@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"rollcall.example/rollcall/scenarios"
+)
+
+func scenarioCommand() *cobra.Command {
+	c := &cobra.Command{Use: "scenario", Short: "List, show and check scenarios; print their JSON Schema"}
+
+	c.AddCommand(&cobra.Command{
+		Use: "list", Short: "List the scenarios that are built in", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			all, err := scenarios.BuiltIns()
+			if err != nil {
+				return &exit{exitInternal, err}
+			}
+			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 3, ' ', 0)
+			for _, s := range all {
+				fmt.Fprintf(w, "%s\t%s\n", s.Name, s.Title)
+			}
+			return w.Flush()
+		},
+	})
+
+	var sets []string
+	show := &cobra.Command{
+		Use: "show NAME|FILE", Short: "Print a scenario with everything it inherits, sources and ranges beside the values",
+		Args: cobra.ExactArgs(1), ValidArgsFunction: completeScenario,
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := scenarios.Load(args[0], sets)
+			if err != nil {
+				return usage(err)
+			}
+			_, err = c.OutOrStdout().Write(s.Annotated())
+			return err
+		},
+	}
+	show.Flags().StringArrayVar(&sets, "set", nil, "change a parameter: `KEY=VALUE`, as in adoption.level=30%")
+	c.AddCommand(show)
+
+	c.AddCommand(&cobra.Command{
+		Use: "validate FILE...", Short: "Check scenario files and say what is wrong, where, and what to write instead",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			var failed error
+			for _, file := range args {
+				if _, err := scenarios.Load(file, nil); err != nil {
+					if failed != nil {
+						fmt.Fprintln(c.ErrOrStderr(), failed)
+					}
+					failed = err
+					continue
+				}
+				fmt.Fprintf(c.OutOrStdout(), "%s: valid\n", file)
+			}
+			return usage(failed)
+		},
+	})
+
+	c.AddCommand(&cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of scenario files", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			b, err := scenarios.Schema()
+			if err != nil {
+				return &exit{exitInternal, err}
+			}
+			_, err = c.OutOrStdout().Write(b)
+			return err
+		},
+	})
+	return c
+}
+
+func completeScenario(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	all, err := scenarios.BuiltIns()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Name+"\t"+s.Title)
+	}
+	return names, cobra.ShellCompDirectiveDefault // files too
+}

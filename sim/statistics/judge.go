@@ -1,0 +1,99 @@
+package statistics
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"rollcall.example/rollcall/reports"
+	"rollcall.example/rollcall/scenarios"
+)
+
+// Judge evaluates the scenario's expectations and those that hold for every run
+// without being written: no violation, equal lives, conserved intents, every
+// property with an opportunity in a default panel, no fault that tested nothing.
+// An expectation over a figure that does not exist is an error.
+func Judge(r *reports.Result, s *scenarios.Scenario) error {
+	r.Expectations = []reports.Expectation{}
+	standing := func(text string, value int64, holds bool) {
+		r.Expectations = append(r.Expectations, reports.Expectation{Text: text, Value: reports.Num(value), Holds: holds, Standing: true})
+	}
+	n := &r.Nation.Intents
+	standing("nation.intents.posted == done + abandoned + pending", n.Posted, n.Posted == n.Done+n.Abandoned+n.Pending && conserved(n.ByKind))
+	var early int64
+	for _, p := range r.Nation.ByPhase {
+		early += p.Before
+	}
+	standing("nation.by_phase[*].issued_before == 0", early, early == 0)
+	if p := r.Panel; p != nil {
+		standing("suspension.violations == 0", r.Suspension.Violations, r.Suspension.Violations == 0)
+		standing("panel.trajectories_equal == panel.citizens", p.TrajectoriesEqual, p.TrajectoriesEqual == p.Citizens)
+		standing("panel.restart.missing == 0", p.Restart.Missing, p.Restart.Missing == 0)
+		standing("panel.restart.twice == 0", p.Restart.Twice, p.Restart.Twice == 0)
+		if p.Citizens >= 100 {
+			var idle int64
+			for _, name := range reports.PropertyNames {
+				if r.Suspension.ByProperty[name].Opportunities == 0 {
+					idle++
+				}
+			}
+			standing("properties without an opportunity == 0", idle, idle == 0)
+		}
+	}
+	for i, f := range r.Recovery {
+		standing(fmt.Sprintf("recovery[%d].touched > 0", i), f.Touched, f.Touched > 0)
+	}
+
+	encoded, err := reports.Encode(r)
+	if err != nil {
+		return err
+	}
+	var tree any
+	if err := json.Unmarshal(encoded, &tree); err != nil {
+		return err
+	}
+	written := map[string]bool{}
+	for _, e := range r.Expectations {
+		written[e.Text] = true
+	}
+	for _, text := range s.Expect {
+		if written[text] {
+			continue // it stands already
+		}
+		e, err := scenarios.ParseExpectation(text)
+		if err != nil {
+			return fmt.Errorf("expect: %w", err)
+		}
+		if r.Panel == nil && e.About("panel", "suspension.violations", "suspension.by_property") {
+			continue // the panel was off: there is nothing to judge
+		}
+		value, holds, err := e.Eval(tree)
+		if err != nil {
+			return fmt.Errorf("expect: %q: %w", text, err)
+		}
+		r.Expectations = append(r.Expectations, reports.Expectation{Text: text, Value: number(value), Holds: holds})
+	}
+	return nil
+}
+
+func conserved(kinds []reports.IntentKind) bool {
+	for _, k := range kinds {
+		if k.Posted != k.Done+k.Abandoned+k.Pending || k.Pending < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func number(v any) reports.Num {
+	switch x := v.(type) {
+	case float64:
+		return reports.Num(x)
+	case bool:
+		if x {
+			return 1
+		}
+		return 0
+	}
+	return reports.Num(math.NaN())
+}

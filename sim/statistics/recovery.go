@@ -1,0 +1,160 @@
+package statistics
+
+import (
+	"math"
+	"time"
+
+	"rollcall.example/rollcall/reports"
+	"rollcall.example/rollcall/sim/capacity"
+	"rollcall.example/rollcall/sim/rollout"
+)
+
+// hours are the hourly series of a run.
+type hours struct {
+	backlog []int64 // intents waiting at the end of each hour
+	goodput []int64 // operations of the service done in it
+	retries []int64 // by people
+	offline []int64 // presentations accepted against a cached list
+	turned  [][rollout.MaxPlaces]int64
+}
+
+func series(o *rollout.Outcome) hours {
+	n := o.Model.Cal.Days * 24
+	h := hours{make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([][rollout.MaxPlaces]int64, n)}
+	for _, t := range o.Tallies {
+		if t == nil {
+			continue
+		}
+		for i := range n {
+			h.backlog[i] += int64(t.Backlog[i])
+			h.retries[i] += int64(t.Retries[i])
+			g := t.Goodput[i]
+			h.goodput[i] += int64(g[capacity.Issuance]) + int64(g[capacity.OnlineVerification]) + int64(g[capacity.Suspension])
+			h.offline[i] += int64(g[capacity.OfflineVerification])
+			if t.Turned != nil {
+				for k, x := range t.Turned[i] {
+					h.turned[i][k] += int64(x)
+				}
+			}
+		}
+	}
+	for i := 1; i < n; i++ {
+		h.backlog[i] += h.backlog[i-1]
+	}
+	return h
+}
+
+// drained is the share of the peak excess of waiting intents at which the
+// backlog counts as gone.
+const drained = 0.01
+
+// recovery measures fault i beside the twin.
+func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
+	m := o.Model
+	f := &m.Scenario.Faults[i]
+	st := &o.Service.Stats
+	a, b := series(o), series(twin)
+	from, to := m.Since(f.At.Time), m.Since(f.At.Time)+f.For.Milliseconds()
+	r := reports.Recovery{Fault: f.Name, Kind: f.Kind, Nodes: f.Nodes,
+		From: f.At.Format(time.RFC3339), Until: f.At.Add(f.For).Format(time.RFC3339), Touched: st.Touched[i],
+		Detected: reports.None(), Restored: reports.None(), Drain: reports.None(),
+		RetryAmplification: reports.None(), RetriesMachine: reports.None(), RetriesPeople: reports.None()}
+	if alarm := o.Service.Health(i); alarm >= 0 && st.FirstFailed[i] >= 0 {
+		r.Detected = reports.Num(float64(max(0, alarm-st.FirstFailed[i])))
+	}
+	restored, all := int64(-1), true
+	for fn := range capacity.Function(capacity.NumFunctions) {
+		if st.Answered[i][fn] < st.Tried[i][fn] {
+			if st.Restored[i][fn] < 0 {
+				all = false
+			}
+			restored = max(restored, st.Restored[i][fn])
+		}
+	}
+	if all && restored >= 0 {
+		r.Restored = reports.Num(float64(restored - from/1000))
+	}
+
+	first, last := int(from/hourMs), min(int((to+hourMs-1)/hourMs), len(a.backlog)) // its hours
+	var peak int64
+	for h := first; h < len(a.backlog); h++ {
+		peak = max(peak, a.backlog[h]-b.backlog[h])
+	}
+	end := len(a.backlog) - 1
+	for h := max(last-1, first); h < len(a.backlog); h++ {
+		if float64(a.backlog[h]-b.backlog[h]) <= drained*float64(peak) {
+			r.Drain = reports.Num(math.Max(0, float64(int64(h+1)*hourMs-to)/1000))
+			end = h
+			break
+		}
+	}
+
+	var requests, attempts, people int64
+	for h := first; h < last; h++ {
+		for op := range capacity.Op(capacity.NumOps) {
+			requests += st.Requests[h][op]
+			attempts += st.Attempts[h][op]
+		}
+		people += max(0, a.retries[h]-b.retries[h])
+	}
+	if intents := requests - min(people, requests/2); intents > 0 {
+		r.RetryAmplification = reports.Num(float64(attempts) / float64(intents))
+		r.RetriesMachine = reports.Num(float64(attempts) / float64(requests))
+		r.RetriesPeople = reports.Num(float64(requests) / float64(intents))
+	}
+	const week = 7 * 24
+	r.GoodputBefore = perHour(a.goodput, first-week, last-week)
+	r.GoodputDuring = perHour(a.goodput, first, last)
+	r.GoodputAfter = perHour(a.goodput, last, last+last-first)
+	for k, p := range m.Scenario.Demand.Places {
+		var n int64
+		for h := first; h < last; h++ {
+			n += a.turned[h][k] - b.turned[h][k]
+		}
+		r.TurnedAway += max(0, n)
+		r.TurnedAwayByPlace = append(r.TurnedAwayByPlace, reports.TurnedAway{Place: p.Name, Count: max(0, n)})
+	}
+	function := func(fn capacity.Function) reports.Function {
+		x := reports.Function{Attempts: st.Tried[i][fn], Succeeded: st.Answered[i][fn]}
+		if fn == capacity.OfflineVerification {
+			for h := first; h < last; h++ {
+				x.Succeeded += a.offline[h]
+				for k, p := range m.Scenario.Demand.Places {
+					if p.Check == "cached" {
+						x.Attempts += a.turned[h][k]
+					}
+				}
+			}
+			x.Attempts += x.Succeeded
+		}
+		x.Works = 2*x.Succeeded > x.Attempts
+		if x.Attempts == 0 {
+			x.Works = o.Service.Survives(i, fn)
+		}
+		return x
+	}
+	r.Functions = reports.Functions{Issuance: function(capacity.Issuance), OnlineVerification: function(capacity.OnlineVerification),
+		OfflineVerification: function(capacity.OfflineVerification), Suspension: function(capacity.Suspension)}
+	for h := max(0, first-24); h <= min(end+24, last+21*24, len(a.backlog)-1); h++ {
+		p := reports.RecoveryPoint{T: m.Cal.Time(int64(h) * hourMs).Format(time.RFC3339),
+			Goodput: a.goodput[h], GoodputTwin: b.goodput[h], Backlog: a.backlog[h], BacklogTwin: b.backlog[h], RetriesPeople: a.retries[h]}
+		for op := range capacity.Op(capacity.NumOps) {
+			p.RetriesMachine += st.Attempts[h][op] - st.Requests[h][op]
+		}
+		r.Timeline = append(r.Timeline, p)
+	}
+	return r
+}
+
+const hourMs = 3_600_000
+
+func perHour(series []int64, from, to int) reports.Num {
+	if from < 0 || to > len(series) || from >= to {
+		return reports.None()
+	}
+	var n int64
+	for _, x := range series[from:to] {
+		n += x
+	}
+	return reports.Num(float64(n) / float64(to-from))
+}
