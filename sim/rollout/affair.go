@@ -170,7 +170,7 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 	c.nAffair++
 	p.day(at).FaceSessions++
 	app.RegionOpen, app.FaceMatched = at >= m.opens[p.Municipality], rec.Faces.Matched
-	app.WalletLost = c.Law.Causes()&lifecycle.MobileLost != 0 && c.Wallet != 0 && p.Wallets[c.Wallet-1].Device == c.Device
+	app.WalletLost = p.reported(c)
 	day := p.day(at)
 
 	retry := m.Scenario.Channels.TapRetry
@@ -259,7 +259,7 @@ func (m *Model) issue(p *Place, c *Citizen, at int64, ch lifecycle.Channel) {
 	c.Wallet = 0 // the old wallet's history is written
 	m.move(p, c, lifecycle.CredentialIssued, at)
 	p.Wallets = append(p.Wallets, Wallet{
-		Issued: at, Expires: at + m.Policy.CredentialValidity.Milliseconds(), Ended: Never,
+		Issued: at, Expires: floorTo(at, second) + m.Policy.CredentialValidity.Milliseconds(), Ended: Never,
 		Lost: Never, Submitted: Never, Acked: Never, Prev: before, Serial: serial, Device: c.Device,
 	})
 	c.Wallet = int32(len(p.Wallets))

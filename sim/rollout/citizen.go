@@ -76,6 +76,7 @@ type Wallet struct {
 	Serial                 uint8
 	Device                 uint8
 	Found                  bool  // a finder has it
+	Reported               bool  // carries the report of a lost phone: outlives its credential, until it is released
 	exposure               int32 // of the report in force, +1
 }
 

@@ -20,7 +20,7 @@ func (m *Model) actPhone(p *Place, c *Citizen, at int64) {
 	case PhoneBack:
 		c.Flags |= PhoneHeld
 		c.Finder = Never
-		if c.Law.Causes()&lifecycle.MobileLost != 0 {
+		if p.reported(c) {
 			p.T.post(ReleaseLoss, at)
 			c.Phone, c.PhoneStep = at+after(m.phoneDraw(c)[0], 6*hour), ReleasePhone
 			return
@@ -144,7 +144,7 @@ func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, rea
 		return
 	}
 	if release {
-		rec.Decided = uint8(m.move(p, c, lifecycle.ReleaseMobile, at))
+		rec.Decided = uint8(m.releaseWallet(p, c, at))
 		p.keep(c, rec)
 		p.T.done(ReleaseLoss, at)
 		p.day(at).ReleasesMobile++
@@ -161,8 +161,38 @@ func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, rea
 	p.T.done(ReportLoss, at)
 	p.day(at).ReportsMobile++
 	if reason == lifecycle.Granted {
+		p.Wallets[c.Wallet-1].Reported = true
 		m.suspended(p, c, at, false)
 	}
 	delay, step := m.phoneReturn(w[1], w[2])
 	c.Phone, c.PhoneStep = at+delay, step
+}
+
+// reported says whether the wallet on the phone in use carries a report of loss.
+func (p *Place) reported(c *Citizen) bool {
+	if c.Wallet == 0 {
+		return false
+	}
+	w := &p.Wallets[c.Wallet-1]
+	return w.Reported && w.Device == c.Device
+}
+
+// releaseWallet withdraws the report of the phone in use. If the credential has
+// ended meanwhile, the wallet carries the report all the same: it is judged as
+// if it still held one.
+func (m *Model) releaseWallet(p *Place, c *Citizen, at int64) lifecycle.Reason {
+	if !p.reported(c) {
+		return m.move(p, c, lifecycle.ReleaseMobile, at)
+	}
+	reason := lifecycle.Granted
+	if c.Law.Causes()&lifecycle.MobileLost != 0 {
+		reason = m.move(p, c, lifecycle.ReleaseMobile, at)
+	} else {
+		carried := lifecycle.HasCard | lifecycle.HasCredential | lifecycle.State(lifecycle.MobileLost)
+		reason = m.Table[lifecycle.ReleaseMobile][carried].Reason
+	}
+	if reason == lifecycle.Granted {
+		p.Wallets[c.Wallet-1].Reported = false
+	}
+	return reason
 }
