@@ -309,7 +309,21 @@ func Fingerprint(request any) ([]byte, error) {
 	return h[:], nil
 }
 
-// Once answers a request exactly once. If the key is known, it returns the
+// Retention is how long answers, challenges, offers and nonces are remembered
+// at least: a request must not be repeated later than that.
+const Retention = 7 * 24 * time.Hour
+
+// Forget deletes what is older than Retention, at most limit records of each
+// kind, and returns how many.
+func (r *Register) Forget(ctx context.Context, limit int) (n int, err error) {
+	err = r.Update(ctx, func(tx store.Tx) (err error) {
+		n, err = tx.Forget(r.Now().Add(-Retention), limit)
+		return err
+	})
+	return n, err
+}
+
+// Once answers a request exactly once, within Retention. If the key is known, it returns the
 // stored answer; otherwise it runs f in a transaction and stores what it
 // returns, refusals too, in the same commit. An error of f is not an answer:
 // nothing is stored and the request may be repeated.

@@ -9,6 +9,8 @@ import (
 	"io"
 	"time"
 
+	"rollcall.example/rollcall/reference/card"
+	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
@@ -53,6 +55,12 @@ type Service struct {
 	Verification *verification.Service
 	Publisher    *suspension.Publisher
 }
+
+// The real card reader's and matcher's server sides.
+var (
+	_ issuance.CardVerifier = (*card.Verifier)(nil)
+	_ issuance.FaceMatcher  = face.Matcher{}
+)
 
 // New puts a service together on a register, and opens the first status list.
 func New(ctx context.Context, c Config) (*Service, error) {

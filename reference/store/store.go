@@ -136,8 +136,8 @@ type Tx interface {
 	AddReport(Report) error
 	// AppendAudit adds the next record; its Sequence must be Sequence()+1.
 	AppendAudit(AuditRecord) error
-	// Forget deletes nonces that expired, unused challenges and offers that
-	// expired, and answers older than the moment; at most limit of each kind.
+	// Forget deletes nonces that expired before the moment, and challenges,
+	// offers and answers made before it; at most limit of each kind.
 	Forget(before time.Time, limit int) (int, error)
 }
 

@@ -36,7 +36,7 @@ type Published struct {
 // PublisherOptions say how long a list may be used.
 type PublisherOptions struct {
 	TTL      time.Duration // how long a verifier may keep a fetched list
-	Validity time.Duration // from issue to exp; a list is signed anew at half of it at the latest
+	Validity time.Duration // from issue to exp, at least twice the ttl; a list is signed anew at half of it
 }
 
 // Publisher signs the status lists. It reads committed states only, so that a
@@ -59,8 +59,8 @@ type listed struct {
 
 // NewPublisher returns a publisher; signer's certificate is a status signer's.
 func NewPublisher(r *register.Register, signer mdoc.Signer, o PublisherOptions) (*Publisher, error) {
-	if o.TTL <= 0 || o.Validity < o.TTL {
-		return nil, fmt.Errorf("a status list must be valid (%v) for at least its ttl (%v), which must be positive", o.Validity, o.TTL)
+	if o.TTL <= 0 || o.Validity < 2*o.TTL {
+		return nil, fmt.Errorf("a status list must be valid (%v) for twice its ttl (%v) or longer, or one fetched late ends before its ttl does", o.Validity, o.TTL)
 	}
 	return &Publisher{register: r, signer: signer, options: o}, nil
 }

@@ -1,0 +1,123 @@
+package audit_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/sqlite"
+)
+
+var ctx = context.Background()
+
+func chain(t testing.TB, n int) (path string, head audit.Head) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "r.db")
+	db, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for i := range n {
+		if err := db.Update(ctx, func(tx store.Tx) error {
+			seq, err := audit.Append(tx, audit.Entry{
+				At: time.Date(2025, 3, 14, 9, 0, i, 999999, time.FixedZone("KST", 9*3600)), Event: "report-mobile-lost", Person: uint64(i), Actor: "operator", Role: "call-centre",
+			})
+			if seq != uint64(i+1) {
+				t.Errorf("entry %d has number %d", i+1, seq)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if head, err = audit.Verify(ctx, db); err != nil {
+		t.Fatal(err)
+	}
+	return path, head
+}
+
+func TestTamperingWithTheDatabaseIsFoundAtTheEntry(t *testing.T) {
+	for _, test := range []struct {
+		name, statement string
+		at              uint64
+	}{
+		{"a reason is rewritten", `UPDATE audit SET body = CAST(replace(CAST(body AS TEXT), 'operator', 'nobody') AS BLOB) WHERE sequence = 3`, 3},
+		{"an entry is removed", `DELETE FROM audit WHERE sequence = 3`, 3},
+		{"an entry is removed and the rest moved up", `DELETE FROM audit WHERE sequence = 3; UPDATE audit SET sequence = sequence - 1 WHERE sequence > 3`, 3},
+		{"two entries change places", `UPDATE audit SET sequence = -1 WHERE sequence = 3; UPDATE audit SET sequence = 3 WHERE sequence = 4; UPDATE audit SET sequence = 4 WHERE sequence = -1`, 3},
+		{"a hash is changed", `UPDATE audit SET hash = zeroblob(32) WHERE sequence = 3`, 3},
+		{"the end is cut off", `DELETE FROM audit WHERE sequence > 2`, 3},
+		{"everything is removed", `DELETE FROM audit`, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path, head := chain(t, 5)
+			raw, err := sql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := raw.Exec(test.statement); err != nil {
+				t.Fatal(err)
+			}
+			raw.Close()
+			db, err := sqlite.Open(path, sqlite.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			_, err = audit.Verify(ctx, db, head)
+			var fault *audit.Fault
+			if !errors.As(err, &fault) || fault.Sequence != test.at {
+				t.Errorf("found: %v; want entry %d", err, test.at)
+			}
+		})
+	}
+}
+
+func TestAnExportFromTheMiddleLinksToWhatWasBefore(t *testing.T) {
+	path, head := chain(t, 5)
+	db, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var all, tail bytes.Buffer
+	if err := errors.Join(audit.Export(ctx, db, 0, &all), audit.Export(ctx, db, 4, &tail)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(all.String(), tail.String()) || strings.Count(tail.String(), "\n") != 2 {
+		t.Errorf("the tail is\n%s", &tail)
+	}
+	if h, err := audit.VerifyExport(&all, head); err != nil || h != head {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if !strings.Contains(tail.String(), `"at":"2025-03-14T00:00:03Z"`) {
+		t.Errorf("times are not in UTC and whole milliseconds:\n%s", &tail)
+	}
+}
+
+func FuzzVerifyExport(f *testing.F) {
+	body := []byte(`{"sequence":1}`)
+	hash := sha256.Sum256(append(make([]byte, 32), body...))
+	f.Add([]byte(`{"previous":"` + strings.Repeat("00", 32) + `","hash":"` + hex.EncodeToString(hash[:]) + `","entry":{"sequence":1}}` + "\n"))
+	f.Add([]byte(`{"previous":"","hash":"","entry":{}}`))
+	f.Add([]byte("\n\n"))
+	f.Add([]byte(`{"entry":[[[[[[`))
+	f.Fuzz(func(t *testing.T, export []byte) {
+		head, err := audit.VerifyExport(bytes.NewReader(export))
+		if err == nil && head.Sequence != uint64(len(bytes.Split(bytes.TrimSuffix(export, []byte("\n")), []byte("\n")))) && len(export) > 0 {
+			t.Errorf("%d entries were found in %q", head.Sequence, export)
+		}
+	})
+}
