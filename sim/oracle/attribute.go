@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 )
@@ -171,30 +172,23 @@ func (c *court) chargeAccepted(k *look, s *state) {
 			return
 		}
 	}
-	for _, r := range reports {
-		for _, o := range l.ops {
-			if o.cause == "" || o.report != nil {
-				continue
-			}
-			tried := false // the release, or a repetition, came after the report
-			for _, call := range o.calls {
-				if !call.Begin.Before(r.begin) && !k.end.Before(call.Begin) {
-					tried = true
+	for _, sameCause := range []bool{true, false} {
+		for _, r := range reports {
+			for _, o := range l.ops {
+				if o.cause == "" || o.report != nil || (o.cause == r.cause) != sameCause || !o.triedBetween(r.begin, k.end) {
+					continue
 				}
-			}
-			if !tried {
-				continue
-			}
-			switch {
-			case o.cause == r.cause && (o.names != 0 && o.names < r.seq || o.seq != 0 && o.seq < r.seq):
-				accuse("S9", r, "a release (%s by %s) that is older than the report took effect", o.event, o.call().Role)
-				return
-			case o.cause == r.cause && !c.h.Policy.mayRelease(o.cause, o.call().Role):
-				accuse("S6", r, "a release by %s, who may not, took effect", o.call().Role)
-				return
-			case o.cause != r.cause:
-				accuse("S6", r, "only %s was released", o.cause)
-				return
+				switch {
+				case !sameCause:
+					accuse("S6", r, "only %s was released", o.cause)
+					return
+				case o.names != 0 && o.names < r.seq || o.seq != 0 && o.seq < r.seq:
+					accuse("S9", r, "a release (%s by %s) that is older than the report took effect", o.event, o.call().Role)
+					return
+				case !c.h.Policy.mayRelease(o.cause, o.call().Role):
+					accuse("S6", r, "a release by %s, who may not, took effect", o.call().Role)
+					return
+				}
 			}
 		}
 	}
@@ -213,6 +207,13 @@ func (c *court) chargeAccepted(k *look, s *state) {
 	default:
 		accuse("S3", r, "it began after that")
 	}
+}
+
+// triedBetween says whether an attempt was sent between two moments.
+func (o *op) triedBetween(from, to Stamp) bool {
+	return slices.ContainsFunc(o.calls, func(call *Call) bool {
+		return !call.Begin.Before(from) && !to.Before(call.Begin)
+	})
 }
 
 // overlap says whether neither was certainly over before the other began.

@@ -25,19 +25,18 @@ type AuditLine struct {
 // AuditEntry is what the judge reads of an entry; members unknown here are
 // covered by the hash only. Sequence is the register's, one for each change.
 type AuditEntry struct {
-	Sequence uint64     `json:"sequence"`
-	At       time.Time  `json:"at"`
-	Event    string     `json:"event"`
-	Person   uint64     `json:"person"`
-	Actor    string     `json:"actor"`
-	Role     string     `json:"role"`
-	Reason   string     `json:"reason"`
-	After    AuditState `json:"after"`
-	Cause    string     `json:"cause,omitempty"`
-	Subject  string     `json:"subject,omitempty"`
-	Card     string     `json:"card,omitempty"`
-	Wallet   string     `json:"wallet,omitempty"`
-	Until    string     `json:"until,omitempty"` // RFC 3339
+	Sequence uint64    `json:"sequence"`
+	At       time.Time `json:"at"`
+	Event    string    `json:"event"`
+	Person   uint64    `json:"person"`
+	Actor    string    `json:"actor"`
+	Role     string    `json:"role"`
+	Reason   string    `json:"reason"`
+	Cause    string    `json:"cause,omitempty"`
+	Subject  string    `json:"subject,omitempty"`
+	Card     string    `json:"card,omitempty"`
+	Wallet   string    `json:"wallet,omitempty"`
+	Until    string    `json:"until,omitempty"` // RFC 3339
 	// Copies are the places of an issued credential in the status lists.
 	Copies []AuditCopy `json:"copies,omitempty"`
 }
@@ -46,15 +45,6 @@ type AuditEntry struct {
 type AuditCopy struct {
 	List  uint32 `json:"list"`
 	Index uint64 `json:"index"`
-}
-
-// AuditState is a person's legal state as an entry states it.
-type AuditState struct {
-	Card           bool `json:"card"`
-	Credential     bool `json:"credential"`
-	PhysicalLost   bool `json:"physical_lost"`
-	MobileLost     bool `json:"mobile_lost"`
-	Administrative bool `json:"administrative"`
 }
 
 // Events of audit entries.
