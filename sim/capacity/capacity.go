@@ -450,10 +450,11 @@ func (sv *Service) StatusUp(sec int64) bool {
 }
 
 // Health is what the service's own health signal saw of a fault: the second of
-// the first alarm, or -1. The signal looks at every multiple of "detect".
+// the first alarm, or -1. The signal looks at every multiple of "detect"; a look
+// at the instant at which the fault begins still finds all well.
 func (sv *Service) Health(i int) int64 {
 	f := &sv.faults[i]
-	for at := (f.from + sv.detect - 1) / sv.detect * sv.detect; at < f.to; at += sv.detect {
+	for at := (f.from/sv.detect + 1) * sv.detect; at < f.to; at += sv.detect {
 		for _, n := range f.nodes {
 			if fail, left := sv.down(n, at); fail >= 500 || left <= 500 {
 				return at

@@ -46,7 +46,7 @@ func series(o *rollout.Outcome) hours {
 
 // drained is the share of the peak excess of waiting intents at which the
 // backlog counts as gone.
-const drained = 0.01
+const drained = 0.05
 
 // recovery measures fault i beside the twin.
 func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
