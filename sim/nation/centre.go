@@ -41,7 +41,7 @@ func (c *centre) solve(m *rollout.Model, p *rollout.Place, w rollout.Window, out
 	due := 0
 	if len(c.coming) > 0 {
 		slices.SortFunc(c.coming, func(a, b rollout.Visit) int {
-			return cmp.Or(cmp.Compare(a.Arrive, b.Arrive), cmp.Compare(a.Citizen, b.Citizen))
+			return cmp.Or(cmp.Compare(a.Arrive, b.Arrive), cmp.Compare(a.Citizen, b.Citizen), cmp.Compare(a.From, b.From))
 		})
 		for due < len(c.coming) && c.coming[due].Arrive < w.End {
 			due++
@@ -84,7 +84,7 @@ func (c *centre) arrive(m *rollout.Model, p *rollout.Place, x customer, out []ro
 	if limit := m.BalkAt() * open; len(c.waiting) >= limit {
 		n := 0
 		for _, y := range c.waiting {
-			if y.Deadline >= x.Arrive {
+			if y.Deadline > x.Arrive { // who leaves now is gone
 				n++
 			}
 		}

@@ -273,6 +273,10 @@ func (e *engine) window(sh *shard, worker int, before, w, ahead rollout.Window, 
 		c.coming = append(c.coming, v)
 	}
 	sh.inVisits = sh.inVisits[:0]
+	slices.SortFunc(sh.inResults, func(a, b rollout.VisitResult) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Citizen, b.Citizen),
+			cmp.Compare(a.From, b.From), cmp.Compare(a.Centre, b.Centre))
+	})
 	for _, v := range sh.inResults {
 		i := v.Citizen - p.First
 		e.m.Visited(p, &sh.citizens[i], v)

@@ -49,7 +49,7 @@ func (m *Model) goMobile(p *Place, c *Citizen, at int64) {
 	ch := &m.Scenario.Channels
 	switch {
 	case c.Flags&PhoneHeld == 0:
-		c.Affair = at + after(m.affairDraw(c)[0], day)
+		c.Affair = at + after(m.affairDraw(c)[0], m.Scenario.Habits.PhoneMissing.Milliseconds())
 	case c.Flags&PlasticHeld == 0:
 		c.Affair = Never
 		c.Flags |= WantsCard
@@ -143,7 +143,7 @@ func (m *Model) visitedAffair(p *Place, c *Citizen, v VisitResult) {
 		return // the affair has moved on
 	}
 	if v.End == Served {
-		c.Affair, c.AffairStep, c.At = v.At, AtCounter, uint16(v.Centre)
+		c.Affair, c.AffairStep, c.affairAt = v.At, AtCounter, uint16(v.Centre)
 		return
 	}
 	p.day(v.At).SecondVisits++
@@ -159,8 +159,8 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 	if r.Op == capacity.IssueCentre {
 		mu := &m.Nation.Municipalities[p.Municipality]
 		app.Channel = lifecycle.Counter
-		app.CentreAllowed = at >= m.anyFrom || int(c.At) >= mu.First && int(c.At) < mu.End
-		rec.Act, rec.Centre = ActIssueCentre, int32(c.At)
+		app.CentreAllowed = at >= m.anyFrom || int(c.affairAt) >= mu.First && int(c.affairAt) < mu.End
+		rec.Act, rec.Centre = ActIssueCentre, int32(c.affairAt)
 		qr = m.qrAge(c, uint32(c.nAffair))
 	} else {
 		t := m.drawTap(c)
@@ -196,8 +196,8 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 		first.Decided = uint8(lifecycle.Admit(&stale, &m.Policy))
 		p.keep(c, first)
 		day.Refused[first.Decided]++
-		qr = 20 * second
-		at += minute
+		qr = m.Scenario.Habits.SecondCodeScan.Milliseconds()
+		at += m.Scenario.Habits.SecondCode.Milliseconds()
 		rec.At = at
 	}
 	app.OfferAge, rec.QRAge = time.Duration(qr)*time.Millisecond, qr
@@ -216,7 +216,7 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 	}
 	switch reason {
 	case lifecycle.NotOpenYet:
-		c.Affair, c.AffairStep = max(at, m.opens[p.Municipality])+after(m.affairDraw(c)[1], 12*hour), GoMobile
+		c.Affair, c.AffairStep = max(at, m.opens[p.Municipality])+after(m.affairDraw(c)[1], m.Scenario.Habits.AfterOpening.Milliseconds()), GoMobile
 	case lifecycle.CardSuspended, lifecycle.NoPlasticCard, lifecycle.PersonSuspended:
 		c.Affair, c.AffairStep = Never, GoMobile
 		c.Flags |= WantsCard
@@ -276,6 +276,6 @@ func (m *Model) issue(p *Place, c *Citizen, at int64, ch lifecycle.Channel) {
 		p.day(at).First++
 	}
 	if ch == lifecycle.Counter {
-		p.T.IssuedAt[c.At]++
+		p.T.IssuedAt[c.affairAt]++
 	}
 }

@@ -30,7 +30,7 @@ func (m *Model) actCard(p *Place, c *Citizen, at int64) {
 	case FindCard:
 		c.Flags |= PlasticHeld
 		p.T.post(ReleaseLoss, at)
-		c.Card, c.CardStep = at+after(m.cardDraw(c, population.ForCardStep)[0], day), ReleaseCard
+		c.Card, c.CardStep = at+after(m.cardDraw(c, population.ForCardStep)[0], m.Scenario.Habits.ReleaseCard.Milliseconds()), ReleaseCard
 		m.wakeAffair(c, at) // they may try to use the card before they withdraw the report
 	case ReleaseCard:
 		c.Card = Never
@@ -54,14 +54,14 @@ func (m *Model) actCard(p *Place, c *Citizen, at int64) {
 			p.day(ready).CardsPrinted++
 		}
 		if rng.Below(w[1], float64(m.Scenario.Cards.ByMail)) {
-			c.At = noCentre
-			c.Card, c.CardStep = ready+10*hour+after(w[2], 2*day), ActivateCard
+			c.cardAt = noCentre
+			c.Card, c.CardStep = ready+m.Cal.opens+after(w[2], m.Scenario.Habits.Mail.Milliseconds()), ActivateCard
 		} else {
-			c.Card, c.CardStep = ready+9*hour+after(w[2], m.Scenario.Cards.CollectDelay.Milliseconds()), CollectCard
+			c.Card, c.CardStep = ready+m.Cal.opens+after(w[2], m.Scenario.Cards.CollectDelay.Milliseconds()), CollectCard
 		}
 	case CollectCard:
 		c.Card = Never
-		m.visit(p, c, at, ToCollect, OfCard, hour)
+		m.visit(p, c, at, ToCollect, OfCard, m.Scenario.Habits.CollectVisit.Milliseconds())
 	case ActivateCard:
 		c.Card = Never
 		p.request(c, Request{Op: capacity.RegisterCard, From: OfCard, At: at}, 0)
@@ -141,7 +141,7 @@ func (m *Model) reportCard(p *Place, c *Citizen, at int64) {
 		c.Card = m.Cal.officeTime(at, int64((0.3+0.7*rng.Uniform(w[1]))*float64(l.PortalHandled.Milliseconds())))
 	case ByCentre:
 		c.Card = Never
-		m.visit(p, c, at, ToReport, OfCard, 4*hour)
+		m.visit(p, c, at, ToReport, OfCard, m.Scenario.Habits.ReportVisit.Milliseconds())
 	default:
 		c.Card = Never
 		p.request(c, Request{Op: capacity.Report, From: OfCard, At: at}, 0)
@@ -151,7 +151,7 @@ func (m *Model) reportCard(p *Place, c *Citizen, at int64) {
 func (m *Model) visitedCard(p *Place, c *Citizen, v VisitResult) {
 	served := v.End == Served
 	if served {
-		c.At = uint16(v.Centre)
+		c.cardAt = uint16(v.Centre)
 	} else {
 		p.day(v.At).SecondVisits++
 		p.peopleRetry(v.At)
@@ -209,8 +209,8 @@ func (m *Model) orderCard(p *Place, c *Citizen, at int64) {
 func (m *Model) answerCard(p *Place, c *Citizen, r Request, at int64, reached bool) {
 	rec := Record{Act: ActRegisterCard, At: at, Centre: -1, Chip: c.Order&withChip != 0,
 		NewPhoto: true, Channel: ByPost}
-	if c.At != noCentre {
-		rec.Centre, rec.Channel = int32(c.At), ByCentre
+	if c.cardAt != noCentre {
+		rec.Centre, rec.Channel = int32(c.cardAt), ByCentre
 	}
 	if !reached {
 		rec.Env = Unavailable
@@ -254,7 +254,7 @@ func (m *Model) wakeAffair(c *Citizen, at int64) {
 	if c.Flags&WantsCard != 0 && c.Flags&WantsMobile != 0 {
 		c.Flags &^= WantsCard
 		c.Tries = 0
-		c.Affair, c.AffairStep = at+after(m.affairDraw(c)[3], 3*hour), GoMobile
+		c.Affair, c.AffairStep = at+after(m.affairDraw(c)[3], m.Scenario.Habits.CardAtHand.Milliseconds()), GoMobile
 	}
 }
 
@@ -265,7 +265,7 @@ func (m *Model) answerCardReport(p *Place, c *Citizen, r Request, at int64, reac
 	release := c.CardStep == ReleaseCard
 	rec := Record{Act: ActReportPhysical, At: at, Centre: -1, Channel: c.cardBy}
 	if c.cardBy == ByCentre {
-		rec.Centre = int32(c.At)
+		rec.Centre = int32(c.cardAt)
 	}
 	if release {
 		rec.Act, rec.Channel, rec.Centre = ActReleasePhysical, ByPortal, -1

@@ -31,12 +31,12 @@ type Citizen struct {
 	AffairStep Step
 	Device     uint8 // how many phones they have had
 
-	At    uint16 // the centre of the visit that was served last
-	Order Order  // what the plastic card on order is for
+	Order Order // what the plastic card on order is for
 
 	nCard, nPhone, nAffair, nVisit, nFinder uint8 // occurrences, for the streams
 	nDemand                                 uint16
 	cardBy, phoneBy                         ReportBy // the way of the report under way
+	cardAt, phoneAt, affairAt               uint16   // the centre that served the process's last visit
 	ordered                                 uint16   // hour of the application for the card on order
 }
 

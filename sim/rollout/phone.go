@@ -22,7 +22,7 @@ func (m *Model) actPhone(p *Place, c *Citizen, at int64) {
 		c.Finder = Never
 		if p.reported(c) {
 			p.T.post(ReleaseLoss, at)
-			c.Phone, c.PhoneStep = at+after(m.phoneDraw(c)[0], 6*hour), ReleasePhone
+			c.Phone, c.PhoneStep = at+after(m.phoneDraw(c)[0], m.Scenario.Habits.ReleasePhone.Milliseconds()), ReleasePhone
 			return
 		}
 		if c.Wallet != 0 {
@@ -109,7 +109,7 @@ func (m *Model) reportPhone(p *Place, c *Citizen, at int64) {
 	}
 	c.phoneBy = reportBy(w[0], &m.Scenario.Losses.Phone.Channels, false)
 	if c.phoneBy == ByCentre {
-		m.visit(p, c, at, ToReport, OfPhone, 3*hour)
+		m.visit(p, c, at, ToReport, OfPhone, m.Scenario.Habits.ReportVisit.Milliseconds())
 		return
 	}
 	p.request(c, Request{Op: capacity.Report, From: OfPhone, At: at}, 0)
@@ -118,12 +118,12 @@ func (m *Model) reportPhone(p *Place, c *Citizen, at int64) {
 func (m *Model) visitedPhone(p *Place, c *Citizen, v VisitResult) {
 	c.Phone = v.At
 	if v.End == Served {
-		c.At = uint16(v.Centre)
+		c.phoneAt = uint16(v.Centre)
 		return
 	}
 	p.day(v.At).SecondVisits++
 	c.phoneBy = ByCall
-	c.Phone += after(m.phoneDraw(c)[0], hour) // who could not wait calls later
+	c.Phone += after(m.phoneDraw(c)[0], m.Scenario.Channels.OutageRetry.Milliseconds()) // who could not wait calls later
 }
 
 func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, reached bool) {
@@ -131,7 +131,7 @@ func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, rea
 	release := c.PhoneStep == ReleasePhone
 	rec := Record{Act: ActReportMobile, At: at, Centre: -1, Channel: c.phoneBy, Device: c.Device}
 	if c.phoneBy == ByCentre {
-		rec.Centre = int32(c.At)
+		rec.Centre = int32(c.phoneAt)
 	}
 	if release {
 		rec.Act, rec.Channel, rec.Centre = ActReleaseMobile, ByPortal, -1
