@@ -73,6 +73,7 @@ type Scenario struct {
 	Panel       Panel
 	Demand      Demand
 	Losses      Losses
+	Habits      Habits
 	Service     Service
 	StatusLists StatusLists `yaml:"status_lists"`
 	Faults      []Fault
@@ -283,6 +284,21 @@ type PhoneLoss struct {
 	Found      Share         // of lost phones
 	FoundAfter time.Duration `yaml:"found_after"`
 	NewPhone   time.Duration `yaml:"new_phone"` // mean from lost to a new one, where not found
+}
+
+// Habits are mean delays of small steps in people's lives; all exponential.
+type Habits struct {
+	EarlyBy        time.Duration `yaml:"early_by"`      // before the opening, of an early attempt
+	AfterOpening   time.Duration `yaml:"after_opening"` // after the opening, of who was refused before it
+	PhoneMissing   time.Duration `yaml:"phone_missing"` // to the next try while the phone is not at hand
+	CardAtHand     time.Duration `yaml:"card_at_hand"`  // from the plastic card at hand to going on
+	ReleaseCard    time.Duration `yaml:"release_card"`  // from found to withdrawn
+	ReleasePhone   time.Duration `yaml:"release_phone"` // from found to withdrawn
+	ReportVisit    time.Duration `yaml:"report_visit"`  // to the centre, to report a loss
+	CollectVisit   time.Duration `yaml:"collect_visit"` // to the centre, to collect a card
+	Mail           time.Duration // from printed to delivered
+	SecondCode     time.Duration `yaml:"second_code"`      // fixed: until a second QR code is redeemed
+	SecondCodeScan time.Duration `yaml:"second_code_scan"` // fixed: of that, from shown to redeemed
 }
 
 // ReportChannels are weights of the ways to report.

@@ -83,7 +83,7 @@ func (m *Model) wish(c *Citizen, municipality int) {
 	at := opens + int64(delay*float64(day))
 	if rng.Below(w[3], float64(m.Scenario.Channels.EarlyAttempt)) {
 		v := m.Source.Draw(c.ID, population.ForAdoption, 1)
-		at = max(0, opens-after(v[0], 4*day))
+		at = max(0, opens-after(v[0], m.Scenario.Habits.EarlyBy.Milliseconds()))
 	}
 	if at = m.atMostEnd(at); at != Never {
 		c.Affair, c.AffairStep = at, WantMobile
@@ -160,7 +160,7 @@ func (m *Model) Answer(p *Place, c *Citizen, r Request, f capacity.Fate) {
 	case capacity.RegisterCard:
 		m.answerCard(p, c, r, at, reached)
 	}
-	c.notBefore(at + minute)
+	c.notBefore(at + m.Scenario.Habits.SecondCode.Milliseconds())
 }
 
 // notBefore moves steps that are due by t behind it: one life is a sequence,
