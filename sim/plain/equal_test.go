@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/nation"
@@ -99,17 +100,36 @@ func TestBothEnginesGiveTheSameBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := load(t, "announced")
-	s.Population.Regions = []string{"KR-50"}
-	fast, err := nation.Run(context.Background(), s, n, rollout.Options{Workers: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slow, err := plain.Run(context.Background(), s, n, rollout.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range differences(canon(fast), canon(slow)) {
-		t.Error(d)
+	for _, c := range []struct{
+		name, scenario string
+		regions []string
+		set []string
+	}{
+		{"Sejong announced","announced", []string{"KR-50"}, nil},
+		{"Sejong outage","six-hour-outage", []string{"KR-50"}, nil},
+		{"Sejong loss wave","loss-wave", []string{"KR-50"}, nil},
+		{"Jeju announced","announced", []string{"KR-49"}, nil},
+		{"Jeju smoke","smoke", []string{"KR-49"}, nil},
+		{"smoke","smoke", nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := load(t, c.scenario, c.set...)
+			if c.regions != nil { s.Population.Regions = c.regions }
+			start := time.Now()
+			fast, err := nation.Run(context.Background(), s, n, rollout.Options{Workers: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log("fast", time.Since(start))
+			start = time.Now()
+			slow, err := plain.Run(context.Background(), s, n, rollout.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log("plain", time.Since(start), len(fast.Records))
+			for _, d := range differences(canon(fast), canon(slow)) {
+				t.Error(d)
+			}
+		})
 	}
 }

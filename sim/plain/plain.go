@@ -131,7 +131,7 @@ func (e *engine) bear(t *town, id uint32, centre, age int) {
 
 // plan sets the timer of a citizen's next step, if there is one in the run.
 func (e *engine) plan(p *person) {
-	if at := p.Next(); p.Flags&rollout.Busy == 0 && at < e.m.End {
+	if at := max(p.Next(), e.life.Now()); p.Flags&rollout.Busy == 0 && at < e.m.End {
 		p.step.Set(at)
 	} else {
 		p.step.Stop()
