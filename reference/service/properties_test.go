@@ -87,7 +87,7 @@ func TestS1NoAnswerEverShowsOneWithoutTheOther(t *testing.T) {
 			// Plastic first: while only reports follow each other, mobile can
 			// not be accepted after plastic was not.
 			p := c.plastic()
-			if m := c.mobile(); p == suspended && m == accepted {
+			if m := w.look(c.phone.held[0]).Verdict; p == suspended && m == accepted {
 				t.Error("plastic was suspended and mobile accepted after it")
 			}
 		}
