@@ -16,7 +16,9 @@ func (m *Model) actAffair(p *Place, c *Citizen, at int64) {
 	case WantMobile:
 		m.wantMobile(p, c, at)
 	case GoMobile:
-		m.goMobile(p, c, at)
+		m.goMobile(p, c, at, m.Scenario.Centres.VisitDelay)
+	case ComeAgain: // come_back has passed already
+		m.goMobile(p, c, at, m.Scenario.Habits.CollectVisit)
 	case TapCard:
 		m.tapCard(p, c, at)
 	case AtCounter:
@@ -40,11 +42,11 @@ func (m *Model) wantMobile(p *Place, c *Citizen, at int64) {
 		p.day(at).Wanted++
 	}
 	c.Tries = 0
-	m.goMobile(p, c, at)
+	m.goMobile(p, c, at, m.Scenario.Centres.VisitDelay)
 }
 
 // goMobile decides how to get it now.
-func (m *Model) goMobile(p *Place, c *Citizen, at int64) {
+func (m *Model) goMobile(p *Place, c *Citizen, at int64, visitAfter time.Duration) {
 	c.AffairStep = GoMobile
 	ch := &m.Scenario.Channels
 	switch {
@@ -67,7 +69,7 @@ func (m *Model) goMobile(p *Place, c *Citizen, at int64) {
 		p.T.abandon(GetMobile, at)
 	default:
 		c.Affair, c.AffairStep = Never, WaitVisit
-		m.visit(p, c, at, ToIssue, OfAffair, m.Scenario.Centres.VisitDelay.Milliseconds())
+		m.visit(p, c, at, ToIssue, OfAffair, visitAfter.Milliseconds())
 	}
 }
 
@@ -100,7 +102,7 @@ func (m *Model) drawTap(c *Citizen) tap {
 
 func (m *Model) tapCard(p *Place, c *Citizen, at int64) {
 	if c.Flags&PlasticHeld == 0 || c.Flags&PhoneHeld == 0 || c.Flags&Chip == 0 {
-		m.goMobile(p, c, at)
+		m.goMobile(p, c, at, m.Scenario.Centres.VisitDelay)
 		return
 	}
 	t := m.drawTap(c)
@@ -123,14 +125,14 @@ func (m *Model) tapCard(p *Place, c *Citizen, at int64) {
 func (m *Model) tryAgain(p *Place, c *Citizen, at int64, mean time.Duration) {
 	c.Tries++
 	p.peopleRetry(at)
-	c.Affair, c.AffairStep = at+after(m.affairDraw(c)[1], mean.Milliseconds()), GoMobile
+	c.Affair, c.AffairStep = at+after(m.affairDraw(c)[1], mean.Milliseconds()), ComeAgain
 }
 
 // scanOffer is the moment after the counter: the phone has scanned the one-time
 // QR code and the face is captured.
 func (m *Model) scanOffer(p *Place, c *Citizen, at int64) {
 	if c.Flags&PlasticHeld == 0 || c.Flags&PhoneHeld == 0 {
-		m.goMobile(p, c, at) // lost on the way
+		m.goMobile(p, c, at, m.Scenario.Centres.VisitDelay) // lost on the way
 		return
 	}
 	s := m.face.session(m.Source, c, uint32(c.nAffair))

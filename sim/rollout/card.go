@@ -35,7 +35,11 @@ func (m *Model) actCard(p *Place, c *Citizen, at int64) {
 	case ReleaseCard:
 		c.Card = Never
 		p.request(c, Request{Op: capacity.Release, From: OfCard, At: at}, 0)
-	case ApplyCard:
+	case ApplyCard, ApplyAgain:
+		mean := m.Scenario.Centres.VisitDelay
+		if c.CardStep == ApplyAgain {
+			mean = m.Scenario.Habits.CollectVisit // come_back has passed already
+		}
 		if c.Order == NoOrder {
 			reason := OrderLost
 			if c.Law&lifecycle.HasCard == 0 {
@@ -44,7 +48,7 @@ func (m *Model) actCard(p *Place, c *Citizen, at int64) {
 			m.order(p, c, at, reason)
 		}
 		c.Card = Never
-		m.visit(p, c, at, ToOrder, OfCard, m.Scenario.Centres.VisitDelay.Milliseconds())
+		m.visit(p, c, at, ToOrder, OfCard, mean.Milliseconds())
 	case OrderCard:
 		m.orderCard(p, c, at)
 	case CardPrinted:
@@ -164,7 +168,7 @@ func (m *Model) visitedCard(p *Place, c *Citizen, v VisitResult) {
 	}
 	switch v.Purpose {
 	case ToOrder:
-		next(OrderCard, ApplyCard)
+		next(OrderCard, ApplyAgain)
 	case ToCollect:
 		next(ActivateCard, CollectCard)
 	case ToReport:

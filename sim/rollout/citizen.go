@@ -158,5 +158,8 @@ const (
 	PhoneBack
 	ReleasePhone
 	PhoneNew
+
+	ComeAgain  // decide how, after a try that failed
+	ApplyAgain // go and apply, after a visit that failed
 	NumSteps = iota
 )
