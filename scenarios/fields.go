@@ -54,7 +54,7 @@ var rules = []rule{
 
 	r("channels", "how people go about it"),
 	r("channels.chip_upgrade", "of those without a chip, who pay for one instead of going to a centre, by age", atMost(1)),
-	r("channels.early_attempt", "of those who want one, who try before their place is open"),
+	r("channels.early_attempt", "of those who want one within four weeks of the opening, who try before it"),
 	r("channels.wrong_centre", "of visits while the municipality rule holds, to another municipality by mistake"),
 	r("channels.tap_hours", "when people tap"),
 	r("channels.tag_lost", "of taps: the card leaves the field too early"),

@@ -134,7 +134,7 @@ type Adoption struct {
 // Channels is how they go about it.
 type Channels struct {
 	ChipUpgrade   ByAge         `yaml:"chip_upgrade"`  // share of those without a chip who pay for one instead of a QR visit
-	EarlyAttempt  Share         `yaml:"early_attempt"` // of those who want one: try before their place is open
+	EarlyAttempt  Share         `yaml:"early_attempt"` // of those who want one within four weeks of the opening: try before it
 	WrongCentre   Share         `yaml:"wrong_centre"`  // of visits before any_centre_from: to another municipality by mistake
 	TapHours      Hours         `yaml:"tap_hours"`
 	TagLost       Share         `yaml:"tag_lost"`     // of taps: the card leaves the field too early

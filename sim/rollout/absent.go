@@ -69,12 +69,26 @@ func NewAbsent(m *Model) *Absent {
 		a.mean[h][capacity.Release] += reported * float64(l.Found)
 		other := people * (m.cardClock.cum[h+1] - m.cardClock.cum[h]) * (1 - m.cardLoss[h])
 		ordered := reported*(1-float64(l.Found))*float64(l.Reissue) + other
-		a.orders[h/24] += ordered
-		if ready := h + int(s.Cards.Handling.Hours()); ready < len(a.mean) {
-			a.mean[ready][capacity.RegisterCard] += ordered
-		}
+		a.order(h, ordered)
 	}
 	return a
+}
+
+// order adds the mean number of plastic cards ordered in an hour, which come
+// into force when they were printed and collected.
+func (a *Absent) order(h int, n float64) {
+	a.orders[h/24] += n
+	if ready := h + a.cardDelay(); ready < len(a.mean) {
+		a.mean[ready][capacity.RegisterCard] += n
+	}
+}
+
+// cardDelay is the mean time from a plastic card wanted to in force, in hours.
+func (a *Absent) cardDelay() int {
+	s := a.m.Scenario
+	mail := float64(s.Cards.ByMail)
+	return int(s.Centres.VisitDelay.Hours() + s.Cards.Handling.Hours() +
+		mail*s.Habits.Mail.Hours() + (1-mail)*s.Cards.CollectDelay.Hours())
 }
 
 // hourOfVisit is the mean share of a day's visits in each hour of the run.
@@ -94,11 +108,21 @@ func (a *Absent) municipality(i int, visit []float64) float64 {
 	m, s := a.m, a.m.Scenario
 	mu := &m.Nation.Municipalities[i]
 	ad := &s.Adoption
-	var people, ever float64
+	var people, ever, upgrades, young float64
 	for c := mu.First; c < mu.End; c++ {
 		for k, n := range m.Nation.Centres[c].Age {
 			people += float64(n)
-			ever += float64(n) * m.Draws.Owned[k] * min(1, float64(ad.Level)*m.byAge[k]*m.appeal[i])
+			want := float64(n) * m.Draws.Owned[k] * min(1, float64(ad.Level)*m.byAge[k]*m.appeal[i])
+			ever += want
+			upgrades += want * m.upgrade[k] * m.Draws.NFC
+		}
+		young += float64(m.Nation.Centres[c].Age[0])
+	}
+	upgrade := share(upgrades, ever)
+	for d := range m.Cal.Days { // first cards: Model.firstCard
+		w := float64(d) / 365
+		for h := d * 24; h < (d+1)*24; h++ {
+			a.order(h, young*max(0, 1-w)/365/24)
 		}
 	}
 	if m.opens[i] == Never {
@@ -116,6 +140,7 @@ func (a *Absent) municipality(i int, visit []float64) float64 {
 	}
 	opened := float64(m.opens[i]) / float64(day)
 	backlog, holders := 0.0, 0.0
+	tapped := make([]float64, len(a.mean))
 	rate := 0.0
 	for d := range m.Cal.Days {
 		t := float64(d) - opened
@@ -126,8 +151,15 @@ func (a *Absent) municipality(i int, visit []float64) float64 {
 		}
 		for h := d * 24; h < (d+1)*24 && h < len(a.mean); h++ {
 			n := today * visit[h]
-			a.mean[h][capacity.IssueCentre] += n
-			holders += n
+			direct, chip := n*(1-upgrade), n*upgrade
+			a.mean[h][capacity.IssueCentre] += direct
+			a.order(h, chip)
+			if ready := h + a.cardDelay(); ready < len(a.mean) {
+				a.mean[ready][capacity.IssueTap] += chip
+				tapped[ready] += chip
+			}
+			holders += direct
+			holders += tapped[h]
 			rate = a.online(h)
 			a.mean[h][capacity.VerifyOnline] += holders * rate
 			a.mean[h][capacity.Report] += holders * (m.phoneClock.cum[h+1] - m.phoneClock.cum[h]) * m.phoneLoss[h] * float64(s.Losses.Phone.Reported)
@@ -181,4 +213,14 @@ func (a *Absent) Post(w Window, load [][capacity.NumOps]int32) {
 // Orders is the number of cards that the absent regions order on a day.
 func (a *Absent) Orders(d int) int64 {
 	return int64(rng.Poisson(a.m.Source.Draw(uint32(d), population.ForAbsent, 2)[0], a.orders[d]))
+}
+
+// Mean is the mean number of requests over the whole run, by operation.
+func (a *Absent) Mean() (sum [capacity.NumOps]float64) {
+	for h := range a.mean {
+		for op, x := range a.mean[h] {
+			sum[op] += x
+		}
+	}
+	return sum
 }

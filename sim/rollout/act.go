@@ -81,7 +81,7 @@ func (m *Model) wish(c *Citizen, municipality int) {
 	}
 	opens := max(0, m.opens[municipality]) // who came before the start is not part of the run
 	at := opens + int64(delay*float64(day))
-	if rng.Below(w[3], float64(m.Scenario.Channels.EarlyAttempt)) {
+	if delay < 28 && rng.Below(w[3], float64(m.Scenario.Channels.EarlyAttempt)) {
 		v := m.Source.Draw(c.ID, population.ForAdoption, 1)
 		at = max(0, opens-after(v[0], m.Scenario.Habits.EarlyBy.Milliseconds()))
 	}

@@ -161,5 +161,5 @@ const (
 
 	ComeAgain  // decide how, after a try that failed
 	ApplyAgain // go and apply, after a visit that failed
-	NumSteps = iota
+	NumSteps   = iota
 )
