@@ -37,6 +37,8 @@ const (
 	business = 1 << 40
 )
 
+func byNumber(v rollout.Visit) uint64 { return uint64(v.Citizen)<<3 + uint64(v.From) }
+
 func (e *engine) newHall(t *town, centre int) *hall {
 	h := &hall{e: e, town: t, centre: centre, counters: make([]*des.Timer, e.m.Counters(centre))}
 	h.call = e.office.NewTimer(calling, h.callNext)
@@ -72,7 +74,7 @@ func (h *hall) hoursChange() {
 // expect is told of a visit ahead of time.
 func (h *hall) expect(v rollout.Visit) {
 	x := &customer{Visit: v}
-	h.e.office.NewTimer(citizens+uint64(v.Citizen)<<3+uint64(v.From), func() { h.arrive(x) }).Set(v.Arrive)
+	h.e.office.NewTimer(citizens+h.e.place(v), func() { h.arrive(x) }).Set(v.Arrive)
 }
 
 func (h *hall) nextOther(after int64) {

@@ -44,6 +44,9 @@ type engine struct {
 	fates [][capacity.NumOps]capacity.Fate
 	ends  []rollout.VisitResult // of visits, to be told at the next barrier
 
+	// place is that of a visit among those that arrive at one instant.
+	place func(rollout.Visit) uint64
+
 	until    int64
 	stopped  bool
 	progress func(done, total, events int64)
@@ -65,8 +68,16 @@ type person struct {
 // barrierRank comes before every citizen's.
 const barrierRank = 0
 
-// Run simulates a scenario. Workers are not used.
+// Run simulates a scenario. Options.Workers is not used.
 func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*rollout.Outcome, error) {
+	e, err := newEngine(s, n, o)
+	if err != nil {
+		return nil, err
+	}
+	return e.run(ctx), nil
+}
+
+func newEngine(s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*engine, error) {
 	service, err := capacity.New(s)
 	if err != nil {
 		return nil, err
@@ -79,7 +90,7 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 		m: m, service: service, plant: capacity.NewPlant(&s.Cards, m.Cal.Open),
 		life: des.New(), office: des.New(), people: map[uint32]*person{}, halls: map[int32]*hall{},
 		load: make([][capacity.NumOps]int32, 3600), fates: make([][capacity.NumOps]capacity.Fate, 3600),
-		progress: o.Progress,
+		progress: o.Progress, place: byNumber,
 	}
 	m.Pool = m.PoolShare()
 	for i := range n.Municipalities {
@@ -93,9 +104,13 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 	if len(e.towns) < len(n.Municipalities) {
 		e.absent = rollout.NewAbsent(m)
 	}
+	return e, nil
+}
+
+func (e *engine) run(ctx context.Context) *rollout.Outcome {
 	e.planBarriers(ctx)
 	e.life.Run(des.Forever)
-	return e.outcome(), nil
+	return e.outcome()
 }
 
 // settle founds a municipality with its centres and residents.

@@ -1,0 +1,75 @@
+package plain
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+)
+
+// random is a scene with everything moved that moves the order of things: seed,
+// hours, counters, patience, faults, how often people act.
+func random(seed uint64) scene {
+	r := rand.New(rand.NewPCG(seed, 0))
+	pick := func(key string, values ...string) string { return key + "=" + values[r.IntN(len(values))] }
+	return scene{
+		name: fmt.Sprintf("seed %d", seed), scenario: "smoke",
+		regions: [][]string{sejong, jeju}[r.IntN(2)],
+		settings: []string{
+			fmt.Sprintf("seed=%d", seed),
+			"end=2025-02-17",
+			pick("calendar.any_centre_from", "2025-02-12", "2025-02-14", "2025-02-18"),
+			pick("calendar.opens", "00:00", "08:30", "09:00"),
+			pick("calendar.closes", "17:45", "18:00", "23:00"),
+			pick("calendar.lunch_staff", "0%", "50%", "70%"),
+			pick("centres.counter_factor", "0.3", "1", "3"),
+			pick("centres.patience", "3m", "45m", "1d"),
+			pick("centres.balk_at", "2", "12", "1000"),
+			pick("centres.other_business", "0.002/day", "0.01/day", "0.04/day"),
+			pick("centres.issue_service.law", "lognormal", "exponential", "fixed"),
+			pick("channels.validity", "12h", "3d"),
+			pick("cards.printed_per_day", "300", "20000"),
+			pick("status_lists.publish_interval", "1m", "5m", "1h"),
+			pick("status_lists.expired", "refuse", "accept"),
+			pick("service.client.retries", "0", "3", "6"),
+			pick("faults[0].kind", "down", "slow"),
+			pick("faults[0].severity", "30%", "80%", "100%"),
+			pick("faults[0].nodes", "[gateway]", "[face]", "[register, signing]", "[status]", "[gateway, register, status]"),
+			pick("faults[0].at", "2025-02-13 08:59", "2025-02-14 23:30", "2025-02-12 12:03"),
+			pick("faults[0].for", "7m", "1h", "9h10m"),
+		},
+	}
+}
+
+func TestBothEnginesGiveTheSameBytesWhateverIsMoved(t *testing.T) {
+	seeds := uint64(1)
+	if os.Getenv("ROLLCALL_CAMPAIGN") != "" {
+		seeds = 30
+	}
+	for seed := range seeds {
+		c := random(seed)
+		t.Run(c.name, func(t *testing.T) {
+			if c.same(t); t.Failed() {
+				t.Logf("regions %v, settings %q", c.regions, c.settings)
+			}
+		})
+	}
+}
+
+// Whole scenarios on whole regions: set ROLLCALL_CAMPAIGN to run them.
+func TestBothEnginesGiveTheSameBytesForWholeScenarios(t *testing.T) {
+	if os.Getenv("ROLLCALL_CAMPAIGN") == "" {
+		t.Skip("slow: set ROLLCALL_CAMPAIGN=1")
+	}
+	for _, c := range []scene{
+		{"Jeju, announced", "announced", jeju, nil},
+		{"Sejong, six-hour-outage", "six-hour-outage", sejong, nil},
+		{"Jeju, six-hour-outage", "six-hour-outage", jeju, nil},
+		{"Sejong, loss-wave", "loss-wave", sejong, nil},
+		{"Jeju, loss-wave", "loss-wave", jeju, nil},
+		{"Sejong, big-bang", "big-bang", sejong, nil},
+		{"smoke", "smoke", nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.same(t) })
+	}
+}
