@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -45,6 +46,16 @@ func usage(err error) error {
 	return &exit{exitUsage, err}
 }
 
+// one wants the single argument of a command, and says what it is.
+func one(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usage(fmt.Errorf("name one %s (see %s --help)", what, c.CommandPath()))
+		}
+		return nil
+	}
+}
+
 func main() {
 	// A nation of records is a few large pointer-free arrays: collecting early
 	// costs nothing and keeps two runs in a row under the limit.
@@ -52,7 +63,7 @@ func main() {
 	debug.SetMemoryLimit(5 << 30)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 	os.Exit(Main(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -84,12 +95,11 @@ Start with:  rollcall run announced`,
 		return 0
 	}
 	fmt.Fprintf(stderr, "rollcall: %v\n", err)
-	var e *exit
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*exit](err); ok {
 		return e.code
 	}
-	if ctx.Err() != nil {
-		return exitInternal
+	if _, ok := errors.AsType[*fs.PathError](err); ok || ctx.Err() != nil {
+		return exitInternal // standard output cannot be written
 	}
 	return exitUsage // cobra's own: an unknown command, a missing argument
 }

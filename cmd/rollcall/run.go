@@ -29,7 +29,7 @@ import (
 type runFlags struct {
 	regions []string
 	panel   string
-	seed    int64
+	seed    string
 	workers int
 	engine  string
 	sets    []string
@@ -51,7 +51,7 @@ when every expectation holds, 99 when one does not.`,
 		Example: `  rollcall run announced
   rollcall run six-hour-outage --set faults.outage.at="2025-02-28 13:00" --set faults.outage.for=2h
   rollcall run announced --regions KR-50,KR-49 --panel 500 --out trial`,
-		Args: cobra.ExactArgs(1), ValidArgsFunction: completeScenario,
+		Args: one("scenario, or its file"), ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
 			return run(c.Context(), args[0], &f, c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -59,7 +59,7 @@ when every expectation holds, 99 when one does not.`,
 	fl := c.Flags()
 	fl.StringSliceVar(&f.regions, "regions", nil, "simulate these regions only, by ISO `CODE`; the others are a load on the service")
 	fl.StringVar(&f.panel, "panel", "", "`N` citizens live against the real service, or off (default: as the scenario says)")
-	fl.Int64Var(&f.seed, "seed", -1, "seed of every random stream (default: the scenario's)")
+	fl.StringVar(&f.seed, "seed", "", "`N`, seed of every random stream (default: the scenario's)")
 	fl.IntVar(&f.workers, "workers", runtime.NumCPU(), "threads; the result does not depend on it")
 	fl.StringVar(&f.engine, "engine", "fast", "fast or plain; both give the same result, plain is for small regions")
 	fl.StringArrayVar(&f.sets, "set", nil, "change a parameter: `KEY=VALUE`, as in centres.counters.KR-26=4")
@@ -91,9 +91,9 @@ func (f *runFlags) settings(scenario string) (sets []string, command string, err
 		sets = append(sets, "panel.citizens="+n)
 		words = append(words, "--panel", f.panel)
 	}
-	if f.seed >= 0 {
-		sets = append(sets, fmt.Sprintf("seed=%d", f.seed))
-		words = append(words, "--seed", strconv.FormatInt(f.seed, 10))
+	if f.seed != "" {
+		sets = append(sets, "seed="+f.seed)
+		words = append(words, "--seed", quote(f.seed))
 	}
 	if f.engine != "fast" && f.engine != "plain" {
 		return nil, "", fmt.Errorf("--engine: there is no engine %q (write fast or plain)", f.engine)
@@ -133,7 +133,7 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 		f.out = filepath.Join("rollcall-out", s.Name)
 	}
 	// Better now than after a minute's work.
-	if err := os.MkdirAll(f.out, 0o777); err != nil {
+	if err := writable(f.out); err != nil {
 		return usage(fmt.Errorf("--out: %w (name a folder that can be written)", err))
 	}
 
@@ -239,6 +239,19 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	return nil
 }
 
+// writable makes a folder where there is none and tries it.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	t, err := os.CreateTemp(dir, ".try.*")
+	if err != nil {
+		return err
+	}
+	t.Close()
+	return os.Remove(t.Name())
+}
+
 // failed names the expectations that do not hold.
 func failed(r *reports.Result) string {
 	var names []string
@@ -295,4 +308,3 @@ func thousands(n int64) string {
 	}
 	return s
 }
-

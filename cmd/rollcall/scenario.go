@@ -10,7 +10,15 @@ import (
 )
 
 func scenarioCommand() *cobra.Command {
-	c := &cobra.Command{Use: "scenario", Short: "List, show and check scenarios; print their JSON Schema"}
+	c := &cobra.Command{
+		Use: "scenario", Short: "List, show and check scenarios; print their JSON Schema",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(fmt.Errorf("unknown command %q for %q (its commands are list, show, validate and schema)", args[0], c.CommandPath()))
+			}
+			return c.Help()
+		},
+	}
 
 	c.AddCommand(&cobra.Command{
 		Use: "list", Short: "List the scenarios that are built in", Args: cobra.NoArgs,
@@ -30,7 +38,7 @@ func scenarioCommand() *cobra.Command {
 	var sets []string
 	show := &cobra.Command{
 		Use: "show NAME|FILE", Short: "Print a scenario with everything it inherits, sources and ranges beside the values",
-		Args: cobra.ExactArgs(1), ValidArgsFunction: completeScenario,
+		Args: one("scenario, or its file"), ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := scenarios.Load(args[0], sets)
 			if err != nil {
