@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -190,6 +192,52 @@ func (e Expectation) Eval(result any) (value any, holds bool, err error) {
 		}
 	}
 	return value, true, nil
+}
+
+// Check says whether a result can have the figures that the expectation names,
+// so that a misspelt one is found before the run. The schema is the result's
+// JSON Schema, decoded. Which elements a list will have, only the run knows.
+func (e Expectation) Check(schema any) error {
+	for _, c := range e.terms {
+		for _, o := range []operand{c.left, c.right} {
+			at, v := "the result", schema
+			for _, s := range o.path {
+				next, hint, ok := descend(v, s)
+				if !ok {
+					return fmt.Errorf("%s: %s has no %s (%s)", o.written, at, s.key, hint)
+				}
+				v, at = next, s.key
+			}
+		}
+	}
+	return nil
+}
+
+// descend goes one step into a JSON Schema.
+func descend(schema any, s segment) (next any, hint string, ok bool) {
+	object, _ := schema.(map[string]any)
+	if items, isList := object["items"]; isList {
+		if !s.index {
+			return nil, "it is a list; choose with [0] or [NAME]", false
+		}
+		return items, "", true
+	}
+	properties, _ := object["properties"].(map[string]any)
+	if next, ok = properties[s.key]; ok {
+		return next, "", true
+	}
+	if next, ok = object["additionalProperties"].(map[string]any); ok {
+		return next, "", true
+	}
+	names := slices.Sorted(maps.Keys(properties))
+	switch hint = didYouMean(s.key, names); {
+	case hint != "":
+	case len(names) == 0:
+		hint = "it is not a section"
+	default:
+		hint = "known are " + strings.Join(names, ", ")
+	}
+	return nil, hint, false
 }
 
 func (c comparison) eval(result any) (value any, holds bool, err error) {

@@ -110,3 +110,38 @@ func FuzzExpectation(f *testing.F) {
 		}
 	})
 }
+
+func TestAMisspeltFigureIsFoundWithoutAResult(t *testing.T) {
+	var schema any
+	if err := json.Unmarshal([]byte(`{"type": "object", "properties": {
+		"nation": {"type": "object", "properties": {
+			"issued": {"type": "object", "properties": {"total": {"type": "integer"}}},
+			"by_region": {"type": ["array", "null"], "items": {"type": "object", "properties": {"issued": {"type": "integer"}}}}}},
+		"by_property": {"type": "object", "additionalProperties": {"type": "object", "properties": {"violations": {"type": "integer"}}}}}}`), &schema); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"nation.issued.total > 1":                               "",
+		"nation.by_region[KR-50].issued > 1":                    "",
+		"nation.by_region[0].issued == nation.issued.total":     "",
+		"by_property.S1.violations == 0":                        "",
+		"nation.isued.total > 1":                                "nation.isued.total: nation has no isued (did you mean issued?)",
+		"nation.issued.total > 1 && 3 < nation.issued.all":      "nation.issued.all: issued has no all (known are total)",
+		"nation.by_region.issued > 1":                           "nation.by_region.issued: by_region has no issued (it is a list; choose with [0] or [NAME])",
+		"nation.by_region[0].isued > 1":                         "nation.by_region[0].isued: 0 has no isued (did you mean issued?)",
+		"nation.issued.total.tap > 1":                           "nation.issued.total.tap: total has no tap (it is not a section)",
+		"by_property.S1.opportunities > 0 && nation.issued > 3": "by_property.S1.opportunities: S1 has no opportunities (known are violations)",
+	} {
+		e, err := ParseExpectation(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if err := e.Check(schema); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}

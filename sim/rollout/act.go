@@ -186,14 +186,19 @@ func (m *Model) Visited(p *Place, c *Citizen, v VisitResult) {
 	}
 }
 
-// visit announces a visit: some days later, at a time of day when people come,
+// visit announces a visit: some open days later, at a time of day when people come,
 // at the nearest centre, another of the municipality, or elsewhere.
 func (m *Model) visit(p *Place, c *Citizen, at int64, purpose Purpose, from Process, mean int64) {
 	k := uint32(c.nVisit)
 	c.nVisit++
 	w := m.Source.Draw(c.ID, population.ForVisit, k*4)
-	when := at + after(w[0], mean)
-	d := m.Cal.openDay(m.Cal.Day(when))
+	// People count in days on which the centre is open: a closed weekend does not
+	// fall upon Monday as a whole.
+	delay := after(w[0], mean)
+	d := m.Cal.openDay(m.Cal.Day(at + delay%day))
+	for range delay / day {
+		d = m.Cal.openDay(d + 1)
+	}
 	arrive := int64(d)*day + m.Cal.visitTime(rng.Uniform(w[1]))
 	for arrive < p.Earliest || arrive < at {
 		d = m.Cal.openDay(d + 1)
