@@ -121,6 +121,9 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	if err != nil {
 		return usage(err)
 	}
+	if err := statistics.CheckExpectations(s); err != nil {
+		return usage(err)
+	}
 	people, err := scenarios.LoadNation()
 	if err != nil {
 		return &exit{exitInternal, err}

@@ -9,6 +9,25 @@ import (
 	"rollcall.example/rollcall/scenarios"
 )
 
+// CheckExpectations finds, before a run, expectations of a scenario that name
+// what no result has.
+func CheckExpectations(s *scenarios.Scenario) error {
+	var schema any
+	if err := json.Unmarshal(reports.Schema(), &schema); err != nil {
+		return err
+	}
+	for i, text := range s.Expect {
+		e, err := scenarios.ParseExpectation(text)
+		if err == nil {
+			err = e.Check(schema)
+		}
+		if err != nil {
+			return fmt.Errorf("expect[%d]: %q: %w", i, text, err)
+		}
+	}
+	return nil
+}
+
 // Judge evaluates the scenario's expectations and those that hold for every run
 // without being written: no violation, equal lives, conserved intents, every
 // property with an opportunity in a default panel, no fault that tested nothing.
