@@ -112,6 +112,14 @@ func (m *Model) Act(p *Place, c *Citizen) {
 	}
 }
 
+// Alone says whether the citizen's next step concerns nobody else: they show a
+// plastic card, no request is out and no visit under way whose end could reach
+// them before. Such steps may be taken as soon as their day begins.
+func (c *Citizen) Alone() bool {
+	return c.Wallet == 0 && c.CardStep == Idle && c.PhoneStep == Idle &&
+		(c.AffairStep == Idle || c.AffairStep == WantMobile) && c.Demand == c.Next()
+}
+
 // request posts a request at an instant of this window.
 func (p *Place) request(c *Citizen, r Request, faces int) {
 	r.Citizen = c.ID
