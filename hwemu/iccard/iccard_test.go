@@ -330,6 +330,9 @@ func TestThePortraitIsAnISO19794Record(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, ok := iso7816.Find(objects, 0x75)
+	if !ok {
+		t.Fatal("no 75")
+	}
 	for _, tag := range []iso7816.Tag{0x7F61, 0x7F60, 0x5F2E} {
 		if o, ok = o.Child(tag); !ok {
 			t.Fatalf("no %X", uint32(tag))

@@ -283,11 +283,10 @@ func TestS5NothingAcknowledgedIsLostAndNothingHappensTwice(t *testing.T) {
 	w := onFile(t, filepath.Join(dir, "register.db"), 1<<12)
 	const n = 12
 	type flight struct {
-		c    *citizen
-		ask  func(*world) (lifecycle.Reason, uint64, error)
-		seq  uint64
-		err  error
-		done bool
+		c   *citizen
+		ask func(*world) (lifecycle.Reason, uint64, error)
+		seq uint64
+		err error
 	}
 	var flights []*flight
 	for i := range n {
