@@ -94,7 +94,6 @@ const (
 type Service struct {
 	nodes    []node
 	path     [NumOps][]hop
-	network  int64
 	timeout  int64 // µs
 	detect   int64 // seconds
 	attempts int

@@ -29,7 +29,6 @@ type shard struct {
 	next     []int64
 	slots    [][]uint32 // of the day, by window
 	centres  []centre
-	ids      []uint32 // first citizen of each centre, to find a record
 
 	inVisits  []rollout.Visit
 	inResults []rollout.VisitResult
@@ -46,7 +45,6 @@ type engine struct {
 	load    [][][capacity.NumOps]int32 // by worker, by second of the window
 	fates   [][capacity.NumOps]capacity.Fate
 	absent  *rollout.Absent
-	events  atomic.Int64
 }
 
 // Run simulates a scenario.
