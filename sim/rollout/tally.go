@@ -114,7 +114,7 @@ func (h *WaitHistogram) Quantile(q float64) int64 {
 	var seen int64
 	for i, k := range h.Bucket {
 		seen += int64(k)
-		if seen >= max(need, 1) {
+		if seen >= max(need, 1) && i < WaitBuckets-1 { // the last has no upper end
 			return min(waitEdge(i+1), h.Max)
 		}
 	}
