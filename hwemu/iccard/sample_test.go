@@ -1,0 +1,36 @@
+package iccard
+
+import (
+	"encoding/asn1"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// With ROLLCALL_SAMPLE=DIR a card's security object is written as OpenSSL reads
+// it: the CMS SignedData inside EF.SOD, the country's certificate, and one data
+// group whose hash the object holds.
+//
+//	openssl cms -verify -inform DER -in ef_sod.cms -CAfile csca.pem -purpose any
+func TestSampleForOpenSSL(t *testing.T) {
+	dir := os.Getenv("ROLLCALL_SAMPLE")
+	c := personalised(t)
+	send(t, c, selectEMRTD)
+	var sod asn1.RawValue
+	if rest, err := asn1.Unmarshal(read(t, c, 0x1D), &sod); err != nil || len(rest) > 0 || sod.Tag != 23 {
+		t.Fatalf("EF.SOD: %v, %d bytes behind it, tag %d", err, len(rest), sod.Tag)
+	}
+	if dir == "" {
+		t.Skip("nothing to write: ROLLCALL_SAMPLE names no folder")
+	}
+	for name, content := range map[string][]byte{
+		"ef_sod.cms": sod.Bytes,
+		"dg2.bin":    read(t, c, 2),
+		"csca.pem":   pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: kit(t).CountryCA}),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
