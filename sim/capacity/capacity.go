@@ -103,6 +103,7 @@ type Service struct {
 	base   [NumOps]Fate                          // of an attempt in calm
 	single [][NumOps]Fate                        // of single attempts, by second of the window
 	due    map[int64]*[NumOps][maxAttempts]int64 // retries by second
+	rest   [NumOps][maxAttempts]int64            // permille of a failed attempt that is carried on
 	Stats  Stats
 }
 
@@ -313,17 +314,18 @@ func (sv *Service) second(sec int64, arrivals *[NumOps]int32, single *[NumOps]Fa
 		sv.Stats.Requests[hour][op] += first
 		sv.Stats.Attempts[hour][op] += n
 		fail := int64(single[op].FailPermille)
-		sv.Stats.Served[hour][op] += n - n*fail/1000
-		if len(sv.faults) > 0 {
-			sv.watch(op, sec, n, fail)
-		}
+		failed := int64(0)
 		if fail > 0 {
-			sv.retry(op, sec, 0, first*fail/1000)
+			failed = sv.fail(op, sec, 0, first, fail)
 			if retries != nil {
 				for a, k := range retries[op] {
-					sv.retry(op, sec, a, k*fail/1000)
+					failed += sv.fail(op, sec, a, k, fail)
 				}
 			}
+		}
+		sv.Stats.Served[hour][op] += n - failed
+		if len(sv.faults) > 0 {
+			sv.watch(op, sec, n, failed, fail)
 		}
 		// A request that fails at a node costs nothing behind it.
 		pass := int64(1000)
@@ -360,6 +362,17 @@ func (sv *Service) disturbed(sec int64) bool {
 	return false
 }
 
+// fail lets permille of n attempts fail, and come back if they may. Fractions of
+// an attempt are carried to the next second, so that few are failed as often as
+// many.
+func (sv *Service) fail(op Op, sec int64, attempt int, n, permille int64) int64 {
+	rest := &sv.rest[op][attempt]
+	failed := (n*permille + *rest) / 1000
+	*rest += n*permille - failed*1000
+	sv.retry(op, sec, attempt, failed)
+	return failed
+}
+
 func (sv *Service) retry(op Op, sec int64, attempt int, n int64) {
 	if n == 0 || attempt+1 >= sv.attempts {
 		return
@@ -373,9 +386,9 @@ func (sv *Service) retry(op Op, sec int64, attempt int, n int64) {
 	d[op][attempt+1] += n
 }
 
-// watch keeps what a fault did: n attempts at a second, of which fail permille
-// failed.
-func (sv *Service) watch(op Op, sec, n, fail int64) {
+// watch keeps what a fault did: of n attempts at a second some failed, permille
+// of them on average.
+func (sv *Service) watch(op Op, sec, n, failed, permille int64) {
 	fn := Of(op)
 	for i := range sv.faults {
 		f := &sv.faults[i]
@@ -386,14 +399,14 @@ func (sv *Service) watch(op Op, sec, n, fail int64) {
 		on := sec < f.to
 		if on {
 			st.Tried[i][fn] += n
-			st.Answered[i][fn] += n - n*fail/1000
+			st.Answered[i][fn] += n - failed
 		}
-		if failed := n * fail / 1000; failed > 0 && (on || st.Touched[i] > 0 && st.Restored[i][fn] < 0) {
+		if failed > 0 && (on || st.Touched[i] > 0 && st.Restored[i][fn] < 0) {
 			st.Touched[i] += failed
 			if st.FirstFailed[i] < 0 {
 				st.FirstFailed[i] = sec
 			}
-		} else if fail < 500 && st.Restored[i][fn] < 0 && st.Answered[i][fn] < st.Tried[i][fn] {
+		} else if (permille == 0 || !on && permille < 500) && st.Restored[i][fn] < 0 && st.Answered[i][fn] < st.Tried[i][fn] {
 			st.Restored[i][fn] = sec
 		}
 	}
@@ -424,16 +437,11 @@ func (sv *Service) fate(op Op, sec, start, end int64, single [][NumOps]Fate) Fat
 		if fail == 0 {
 			break
 		}
-		latency = max(latency, sv.delay[a]*1000+ms*boolInt(!told))
+		if !told {
+			latency = max(latency, sv.delay[a]*1000+ms)
+		}
 	}
 	return Fate{int32(remaining), int32(latency)}
-}
-
-func boolInt(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // StatusUp says whether verifiers can fetch lists, and lists are published, at

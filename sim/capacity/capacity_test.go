@@ -1,0 +1,320 @@
+package capacity
+
+import (
+	"math"
+	"testing"
+
+	"rollcall.example/rollcall/scenarios"
+)
+
+// service compiles the announced service with settings.
+func service(t testing.TB, settings ...string) (*Service, *scenarios.Scenario) {
+	t.Helper()
+	s, err := scenarios.Load("announced", settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sv, err := New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sv, s
+}
+
+// outage is a setting with one fault, for an hour from the second hour on.
+func outage(kind, nodes, severity string) string {
+	return "faults=[{name: f, kind: " + kind + ", nodes: [" + nodes + "], at: 2024-12-27 01:00, for: 1h, severity: " + severity + "}]"
+}
+
+const from, to = 3600, 7200 // of that fault
+
+// steady posts n requests of an operation each second.
+func steady(seconds int, op Op, n int32) [][NumOps]int32 {
+	out := make([][NumOps]int32, seconds)
+	for i := range out {
+		out[i][op] = n
+	}
+	return out
+}
+
+// solve runs a load from second 0 on, in windows of a width.
+func solve(sv *Service, load [][NumOps]int32, width int) [][NumOps]Fate {
+	fates := make([][NumOps]Fate, len(load))
+	for i := 0; i < len(load); i += width {
+		end := min(i+width, len(load))
+		sv.Solve(int64(i), load[i:end], fates[i:end])
+	}
+	return fates
+}
+
+func sum(hours [][NumOps]int64, op Op) (n int64) {
+	for _, h := range hours {
+		n += h[op]
+	}
+	return n
+}
+
+func TestWithoutLoadNothingHappens(t *testing.T) {
+	sv, _ := service(t)
+	solve(sv, make([][NumOps]int32, 7200), 3600)
+	for op := range Op(NumOps) {
+		if sum(sv.Stats.Attempts, op) != 0 || sum(sv.Stats.Served, op) != 0 {
+			t.Errorf("operation %d was attempted", op)
+		}
+	}
+}
+
+func TestInCalmEveryRequestTakesItsServiceDemands(t *testing.T) {
+	sv, s := service(t)
+	d := s.Service.Demands
+	for op, want := range map[Op]float64{
+		IssueTap:     (d["issue"]["gateway"] + d["issue"]["register"] + d["issue"]["face"] + d["face"]["face"] + d["issue"]["signing"]).Seconds(),
+		VerifyOnline: (d["verify"]["gateway"] + d["verify"]["register"]).Seconds(),
+		Report:       (d["report"]["gateway"] + d["report"]["register"]).Seconds(),
+	} {
+		fates := solve(sv, steady(60, op, 3), 60)
+		for i, f := range fates {
+			if f[op].FailPermille != 0 || f[op].LatencyMs != int32(math.Ceil(want*1000-1e-9)) {
+				t.Fatalf("operation %d, second %d: %+v, want %g s and no failure", op, i, f[op], want)
+			}
+		}
+		if a, r, served := sum(sv.Stats.Attempts, op), sum(sv.Stats.Requests, op), sum(sv.Stats.Served, op); a != 180 || r != 180 || served != 180 {
+			t.Errorf("operation %d: %d requests, %d attempts, %d served, want 180", op, r, a, served)
+		}
+	}
+}
+
+func TestWhileANodeIsDownAllFailAfterAllRetries(t *testing.T) {
+	sv, s := service(t, outage("down", "register", "100%"))
+	load := steady(9000, VerifyOnline, 2)
+	fates := solve(sv, load, 300)
+	last := int(sv.delay[sv.attempts-1])
+	for i, f := range fates {
+		switch want := f[VerifyOnline].FailPermille; {
+		case i < from || i >= to-last: // a retry falls behind the end
+			if want != 0 {
+				t.Fatalf("second %d: %d permille fail", i, want)
+			}
+		case want != 1000:
+			t.Fatalf("second %d, in the outage: %d permille fail", i, want)
+		}
+		if i >= to-last && i < to && f[VerifyOnline].LatencyMs < int32(to-i)*1000 {
+			t.Fatalf("second %d is served before the end of the outage, after %d ms", i, f[VerifyOnline].LatencyMs)
+		}
+	}
+	// Those of the outage's first part are attempted 1 + retries times.
+	attempts := int64(1 + s.Service.Client.Retries)
+	if attempts != int64(sv.attempts) {
+		t.Fatalf("%d attempts, want %d", sv.attempts, attempts)
+	}
+	extra := sum(sv.Stats.Attempts, VerifyOnline) - sum(sv.Stats.Requests, VerifyOnline)
+	want := int64(0)
+	for i := from; i < to; i++ {
+		for a := 1; a < sv.attempts; a++ {
+			if int64(i)+sv.delay[a-1] < to { // the attempt before failed too
+				want += 2
+			}
+		}
+	}
+	if extra != want {
+		t.Errorf("%d machine retries, want %d", extra, want)
+	}
+	if got := sum(sv.Stats.Served, VerifyOnline); got != sum(sv.Stats.Attempts, VerifyOnline)-sv.Stats.Touched[0] {
+		t.Errorf("%d served and %d failed of %d attempts", got, sv.Stats.Touched[0], sum(sv.Stats.Attempts, VerifyOnline))
+	}
+	if sv.Stats.FirstFailed[0] != from || sv.Stats.Restored[0][OnlineVerification] != to {
+		t.Errorf("first failure at %d, restored at %d, want %d and %d", sv.Stats.FirstFailed[0], sv.Stats.Restored[0][OnlineVerification], from, to)
+	}
+	if len(sv.due) != 0 {
+		t.Errorf("retries are still due in %d seconds", len(sv.due))
+	}
+}
+
+func TestWhatFailsFollowsFromTheDependencyGraph(t *testing.T) {
+	needs := map[string][]Op{
+		"gateway":  {IssueTap, IssueCentre, VerifyOnline, Report, Release, RegisterCard},
+		"register": {IssueTap, IssueCentre, VerifyOnline, Report, Release, RegisterCard},
+		"face":     {IssueTap, IssueCentre},
+		"signing":  {IssueTap, IssueCentre, RegisterCard},
+		"status":   {},
+	}
+	for node, ops := range needs {
+		sv, _ := service(t, outage("down", node, "100%"))
+		down := map[Op]bool{}
+		for _, op := range ops {
+			down[op] = true
+		}
+		for op := range FaceAgain {
+			load := steady(1, op, 1)
+			fates := make([][NumOps]Fate, 1)
+			sv.Solve(from+100, load, fates)
+			if failed := fates[0][op].FailPermille == 1000; failed != down[op] {
+				t.Errorf("%s down: operation %d fails: %v", node, op, failed)
+			}
+			if fn := Of(op); down[op] && sv.Survives(0, fn) {
+				t.Errorf("%s down: %v is said to survive", node, fn)
+			}
+		}
+		if !sv.Survives(0, OfflineVerification) {
+			t.Errorf("%s down: offline checks need no node", node)
+		}
+		if up := sv.StatusUp(from); up != (node != "status") || !sv.StatusUp(from-1) || !sv.StatusUp(to) {
+			t.Errorf("%s down: lists are published: %v", node, up)
+		}
+	}
+}
+
+// A third of the attempts fail, however few come a second: with three retries
+// one request in 81 is lost, and there are 1 + 1/3 + 1/9 + 1/27 attempts a
+// request.
+func TestAPartialFaultFailsItsShare(t *testing.T) {
+	for _, perSecond := range []int32{1, 2, 900} {
+		sv, _ := service(t, outage("down", "gateway", "30%"), "service.client.retries=3")
+		fates := solve(sv, steady(to+60, VerifyOnline, perSecond), 3600)
+		if got := fates[from+10][VerifyOnline].FailPermille; got < 8 || got > 10 {
+			t.Errorf("%d a second: %d permille of the requests fail, want 0.3⁴", perSecond, got)
+		}
+		requests := float64(perSecond) * (to - from)
+		retries := float64(sum(sv.Stats.Attempts, VerifyOnline) - sum(sv.Stats.Requests, VerifyOnline))
+		if want := requests * (0.3 + 0.09 + 0.027); math.Abs(retries-want) > 0.01*want+20 {
+			t.Errorf("%d a second: %g machine retries, want %g", perSecond, retries, want)
+		}
+		if want := requests * 1.417 * 0.3; math.Abs(float64(sv.Stats.Touched[0])-want) > 0.01*want+20 {
+			t.Errorf("%d a second: %d attempts failed, want %g", perSecond, sv.Stats.Touched[0], want)
+		}
+		if got := sv.Stats.Restored[0][OnlineVerification]; got != to {
+			t.Errorf("%d a second: restored at %d, but the fault ends at %d", perSecond, got, to)
+		}
+	}
+}
+
+func TestMostRequestsDoNotWaitForTheRetriesOfOthers(t *testing.T) {
+	sv, _ := service(t, outage("down", "gateway", "30%"))
+	calm := sv.base[VerifyOnline].LatencyMs
+	fates := solve(sv, steady(to, VerifyOnline, 5), 3600)
+	if got := fates[from+10][VerifyOnline].LatencyMs; got != calm {
+		t.Errorf("seven in ten are served at once, but all are said to take %d ms (calm: %d)", got, calm)
+	}
+}
+
+// small is a register that serves ten checks a second.
+var small = []string{"service.nodes.register.replicas=1", "service.nodes.register.workers=1",
+	"service.demands.verify.register=100ms", "service.demands.verify.gateway=1ms",
+	"service.client.retries=0"}
+
+func TestABacklogGrowsByTheExcessAndDrainsAtCapacity(t *testing.T) {
+	sv, _ := service(t, append(small, "service.client.timeout=60s")...)
+	load := steady(120, VerifyOnline, 0)
+	for i := range 20 {
+		load[i][VerifyOnline] = 25 // 2.5 s of work a second
+	}
+	for i := 20; i < 120; i++ {
+		load[i][VerifyOnline] = 1
+	}
+	fates := solve(sv, load, 120)
+	for i, f := range fates {
+		backlog := 0.0 // seconds of work
+		if i <= 20 {
+			backlog = 1.5 * float64(i)
+		} else {
+			backlog = max(0, 30-0.9*float64(i-20))
+		}
+		want := backlog*1000 + 101
+		if got := float64(f[VerifyOnline].LatencyMs); math.Abs(got-want) > 1.01 || f[VerifyOnline].FailPermille != 0 {
+			t.Fatalf("second %d: %g ms (%d fail), want %g", i, got, f[VerifyOnline].FailPermille, want)
+		}
+	}
+	if sv.nodes[sv.path[VerifyOnline][1].node].backlog != 0 {
+		t.Error("the backlog is still there")
+	}
+}
+
+func TestWhoWaitsLongerThanTheTimeoutFails(t *testing.T) {
+	sv, _ := service(t, append(small, "service.client.timeout=10s")...)
+	fates := solve(sv, steady(30, VerifyOnline, 25), 30)
+	for i, f := range fates {
+		waits := 1.5*float64(i) + 0.101
+		if failed := f[VerifyOnline].FailPermille == 1000; failed != (waits > 10) {
+			t.Errorf("second %d: the queue is %.1f s long, fails: %v", i, waits, failed)
+		}
+	}
+}
+
+func TestASlowNodeHasLessCapacityAndLongerService(t *testing.T) {
+	sv, _ := service(t, append(small, "service.client.timeout=60s", outage("slow", "register", "60%"))...)
+	fates := make([][NumOps]Fate, 10)
+	sv.Solve(from, steady(10, VerifyOnline, 4), fates) // exactly what is left of ten a second
+	for i, f := range fates {
+		if f[VerifyOnline].FailPermille != 0 || f[VerifyOnline].LatencyMs != 251 {
+			t.Errorf("second %d: %+v, want 100 ms / 0.4 and the gateway's", i, f[VerifyOnline])
+		}
+	}
+	sv.Solve(from+10, steady(10, VerifyOnline, 6), fates)
+	if got := fates[9][VerifyOnline].LatencyMs; got != 251+9*500 {
+		t.Errorf("after nine seconds of half as much again: %d ms, want %d", got, 251+9*500)
+	}
+	if !sv.Survives(0, OnlineVerification) {
+		t.Error("slow is not down")
+	}
+}
+
+// Where the barriers stand is no matter to the queues.
+func TestTheWidthOfWindowsDoesNotMoveTheQueues(t *testing.T) {
+	run := func(width int) *Service {
+		sv, _ := service(t, append(small, "service.client.retries=3", outage("down", "face, register", "70%"))...)
+		load := steady(9000, VerifyOnline, 7)
+		for i := range load {
+			load[i][IssueTap] = int32(i % 3)
+			load[i][Report] = int32(i * 7919 % 5)
+		}
+		solve(sv, load, width)
+		return sv
+	}
+	one := run(9000)
+	for _, width := range []int{1, 7, 300, 3600} {
+		other := run(width)
+		for h := range one.Stats.Attempts {
+			if one.Stats.Attempts[h] != other.Stats.Attempts[h] || one.Stats.Served[h] != other.Stats.Served[h] {
+				t.Fatalf("windows of %d s: hour %d has %v attempts and %v served, one window %v and %v", width, h,
+					other.Stats.Attempts[h], other.Stats.Served[h], one.Stats.Attempts[h], one.Stats.Served[h])
+			}
+		}
+		if one.Stats.Touched[0] != other.Stats.Touched[0] {
+			t.Errorf("windows of %d s: %d failed, one window %d", width, other.Stats.Touched[0], one.Stats.Touched[0])
+		}
+	}
+}
+
+func TestTheHealthSignalSeesAFaultAtItsNextLook(t *testing.T) {
+	for _, c := range []struct {
+		kind, severity, detect string
+		want                   int64
+	}{
+		{"down", "100%", "30s", from + 30},
+		{"down", "100%", "7s", from + 7 - from%7},
+		{"down", "20%", "30s", -1}, // too little to be sure of
+		{"slow", "60%", "30s", from + 30},
+	} {
+		sv, _ := service(t, outage(c.kind, "gateway", c.severity), "service.detect="+c.detect)
+		if got := sv.Health(0); got != c.want {
+			t.Errorf("%s %s, looked for every %s: seen at %d, want %d", c.kind, c.severity, c.detect, got, c.want)
+		}
+	}
+}
+
+func TestAServiceNeedsItsNodes(t *testing.T) {
+	s, err := scenarios.Load("announced", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := map[string]scenarios.Node{}
+	for k, v := range s.Service.Nodes {
+		if k != "signing" {
+			nodes[k] = v
+		}
+	}
+	s.Service.Nodes = nodes
+	if _, err := New(s); err == nil {
+		t.Error("a service without a signing node compiles")
+	}
+}
