@@ -186,7 +186,7 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	if s.Panel.Citizens > 0 {
 		p.begin("panel")
 		debug.FreeOSMemory()
-		panelErr = runPanel(ctx, r, o, s, f, p)
+		panelErr = runPanel(ctx, r, o, f.out, p, stderr)
 		if ctx.Err() != nil {
 			p.end()
 			return interrupted(r, f.out, o)
