@@ -142,7 +142,7 @@ var tightHours = []string{
 	"centres.card_service.law=fixed", "centres.card_service.mean=1s",
 	"centres.pickup_service.law=fixed", "centres.pickup_service.mean=1s",
 	"centres.loss_service.law=fixed", "centres.loss_service.mean=1s",
-	"centres.counters={KR-50: 1}", "centres.patience=10s", "centres.balk_at=5", "end=2025-02-16", "faults[0].at=2025-02-13 12:01",
+	"centres.counters={KR-50: 1}", "centres.patience=10s", "centres.balk_at=5", "end=2025-02-14", "faults[0].at=2025-02-13 12:00",
 }
 
 func TestBothEnginesGiveTheSameBytes(t *testing.T) {
