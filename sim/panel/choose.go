@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/sim/population"
@@ -39,10 +40,10 @@ const (
 
 // Choose draws the panel from those whose lives were kept, by strata of region,
 // channel of issuance and kind of loss. Strata share the places by the square
-// roots of their sizes, at least one each, so that rare lives are met; within
-// one, citizens are drawn with probabilities in proportion to the scenario's
-// panel.oversample (sequential Poisson sampling, Ohlsson 1998). Every draw is
-// keyed by the citizen.
+// roots of their sizes, at least one each, so that rare lives are met, and those
+// who never come near a mobile card count less; within one, citizens are drawn
+// with probabilities in proportion to the scenario's panel.oversample (sequential
+// Poisson sampling, Ohlsson 1998). Every draw is keyed by the citizen.
 func Choose(o *rollout.Outcome) []Member {
 	m := o.Model
 	want := m.Scenario.Panel.Citizens
@@ -111,8 +112,8 @@ func stratum(m *rollout.Model, life []rollout.Record) (name string, size float64
 	home, _ := m.Pop.Home(life[0].Citizen)
 	region := m.Nation.Regions[m.Nation.Municipalities[m.Nation.Centres[home].Municipality].Region].ISO
 	name = fmt.Sprintf("%s %s %s", region,
-		pick(tap, centre, [4]string{"none", "tap", "centre", "tap+centre"}),
-		pick(plastic, phone, [4]string{"none", "plastic", "phone", "plastic+phone"}))
+		pick(tap, centre, [4]string{noChannel, "tap", "centre", "tap+centre"}),
+		pick(plastic, phone, [4]string{"nothing", "plastic", "phone", "plastic+phone"}))
 	over := &m.Scenario.Panel.Oversample
 	size = 1
 	for _, f := range []struct {
@@ -145,13 +146,13 @@ func allot(want int, names []string, strata map[string][]candidate) map[string]i
 		var total float64
 		for _, name := range names {
 			if places[name] < len(strata[name]) {
-				total += root(strata[name])
+				total += due(name, len(strata[name]))
 			}
 		}
 		round := left
 		for _, name := range names {
 			room := len(strata[name]) - places[name]
-			k := min(room, left, max(1, int(float64(round)*root(strata[name])/total)))
+			k := min(room, left, max(1, int(float64(round)*due(name, len(strata[name]))/total)))
 			if room > 0 && k > 0 {
 				places[name] += k
 				left -= k
@@ -161,12 +162,19 @@ func allot(want int, names []string, strata map[string][]candidate) map[string]i
 	return places
 }
 
-func root(cs []candidate) float64 {
-	var sum float64
-	for _, c := range cs {
-		sum += c.size
+// noChannel marks the strata of those who never apply for a mobile card.
+const noChannel = "none"
+
+// without is the share of their due that such strata get.
+const without = 0.25
+
+// due is a stratum's share of the places, up to a factor common to all.
+func due(name string, people int) float64 {
+	d := math.Sqrt(float64(people))
+	if strings.Fields(name)[1] == noChannel {
+		d *= without
 	}
-	return math.Sqrt(sum)
+	return d
 }
 
 // sample draws n of a stratum.
