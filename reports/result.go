@@ -387,29 +387,31 @@ type LastAcceptance struct {
 	P50      Num   `json:"p50_s" unit:"s" def:"time to the last acceptance, median"`
 	P95      Num   `json:"p95_s" unit:"s" def:"time to the last acceptance, 95th percentile"`
 	Max      Num   `json:"max_s" unit:"s" def:"time to the last acceptance, longest"`
-	// ByVerifier sums the time to the last acceptance by kind of place.
-	ByVerifier map[string]Num `json:"exposure_seconds_by_verifier" unit:"s" def:"time to the last acceptance at this kind of verifier, summed over reports"`
+	// ByVerifier sums the time until a verifier of a kind of place, drawn at
+	// random, refuses.
+	ByVerifier map[string]Num `json:"exposure_seconds_by_verifier" unit:"s" def:"time until a verifier of this kind, drawn at random, refuses, summed over reports"`
 }
 
 // ExposureCurve is, for one kind of verifier and one moment, the share of
-// reports whose last acceptance came no later than t after it.
+// reports after which a verifier of that kind, drawn at random, refuses no later
+// than t after it.
 type ExposureCurve struct {
 	Verifier string          `json:"verifier"` // PlaceRow.Place
 	Check    string          `json:"check"`    // "online" or "cached"
 	Since    string          `json:"since"`    // "loss", "submission" or "acknowledgement"
-	Reports  int64           `json:"reports" unit:"reports" def:"reports with a presentation at this kind of verifier after the moment"`
-	Accepted int64           `json:"accepted" unit:"reports" def:"of those, with an acceptance"`
+	Reports  int64           `json:"reports" unit:"reports" def:"reports that suspended a mobile card"`
+	Accepted int64           `json:"accepted" unit:"reports" def:"of those, after which such a verifier would have accepted for some time"`
 	Bound    Num             `json:"bound_s" way:"input" unit:"s" def:"the latest that S4 allows after the acknowledgement; null where it does not apply"`
-	P50      Num             `json:"p50_s" unit:"s" def:"time to the last acceptance, median"`
-	P95      Num             `json:"p95_s" unit:"s" def:"time to the last acceptance, 95th percentile"`
-	Max      Num             `json:"max_s" unit:"s" def:"time to the last acceptance, longest"`
+	P50      Num             `json:"p50_s" unit:"s" def:"time until such a verifier refuses, median"`
+	P95      Num             `json:"p95_s" unit:"s" def:"time until such a verifier refuses, 95th percentile"`
+	Max      Num             `json:"max_s" unit:"s" def:"time until such a verifier refuses, longest"`
 	Points   []ExposurePoint `json:"points"` // ascending in both
 }
 
 // ExposurePoint is a point of a cumulative curve.
 type ExposurePoint struct {
 	T     Num `json:"t_s" unit:"s" def:"time since the moment"`
-	Share Num `json:"share" unit:"share" def:"share of the reports whose last acceptance came no later"`
+	Share Num `json:"share" unit:"share" def:"share of the reports after which such a verifier refuses by then"`
 }
 
 // Recovery is one fault and what followed, beside the same run without it.
@@ -422,7 +424,7 @@ type Recovery struct {
 	Touched            int64           `json:"touched" unit:"operations" def:"operations that met the fault; none would make the run a test of nothing"`
 	Detected           Num             `json:"detected_s" unit:"s" def:"first failed intent to the first alarm of the service's own health signal; null: never"`
 	Restored           Num             `json:"restored_s" unit:"s" def:"beginning of the fault to the first success of every function that had failed; null: never"`
-	Drain              Num             `json:"drain_s" unit:"s" def:"end of the fault until the waiting intents are back at the same hour's level of the run without it; null: not within the run"`
+	Drain              Num             `json:"drain_s" unit:"s" def:"end of the fault until the waiting intents are back at the same hour's level of the run without it, within a twentieth of the largest difference; null: not within the run"`
 	RetryAmplification Num             `json:"retry_amplification" unit:"attempts/intent" def:"attempts for each intent while the fault lasted, by people and machines"`
 	RetriesMachine     Num             `json:"retry_amplification_machine" unit:"attempts/intent" def:"attempts for each intent while the fault lasted, repeated by machines alone"`
 	RetriesPeople      Num             `json:"retry_amplification_people" unit:"attempts/intent" def:"attempts for each intent while the fault lasted, repeated by people alone"`
