@@ -187,24 +187,31 @@ func (a *Absent) online(h int) float64 {
 	return total * sum
 }
 
-// Post adds the absent regions' requests to a window's load.
+// Post adds the absent regions' requests to a window's load. A window lies
+// within one hour.
 func (a *Absent) Post(w Window, load [][capacity.NumOps]int32) {
+	h := int(w.Start / hour)
+	if h >= len(a.mean) {
+		return
+	}
+	// Most seconds bring nobody: one comparison each settles them.
+	var mean, nobody [capacity.NumOps]float64
+	any := false
+	for op, x := range a.mean[h] {
+		mean[op] = x / 3600
+		nobody[op] = expNeg(mean[op])
+		any = any || x > 0
+	}
+	if !any {
+		return
+	}
 	first := w.Start / second
 	for i := range load {
-		sec := first + int64(i)
-		h := int(sec / 3600)
-		if h >= len(a.mean) {
-			return
-		}
-		b := a.m.Source.Draw(uint32(sec), population.ForAbsent, 0)
-		b2 := a.m.Source.Draw(uint32(sec), population.ForAbsent, 1)
+		sec := uint32(first + int64(i))
+		words := [2]rng.Block{a.m.Source.Draw(sec, population.ForAbsent, 0), a.m.Source.Draw(sec, population.ForAbsent, 1)}
 		for op := range load[i] {
-			if mean := a.mean[h][op] / 3600; mean > 0 {
-				word := b[op%4]
-				if op >= 4 {
-					word = b2[op%4]
-				}
-				load[i][op] += int32(rng.Poisson(word, mean))
+			if word := words[op/4][op%4]; mean[op] > 0 && rng.Uniform(word) > nobody[op] {
+				load[i][op] += int32(rng.Poisson(word, mean[op]))
 			}
 		}
 	}
