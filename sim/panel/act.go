@@ -260,8 +260,8 @@ func (r *run) present(c *citizen, i int) (string, error) {
 	r.n.presentations++
 	entitled := rec.Act == rollout.ActPresent
 	if rec.Cached {
-		v, err := r.showCached(c, d, vk, place.Disclosure, entitled)
-		return v, err
+		s, err := r.showCached(c, d, vk, place.Disclosure, entitled)
+		return s.outcome, err
 	}
 	s, err := r.showOnline(c, d, verifier(place.Name, rec.Verifier), place.Name, place.Disclosure, entitled)
 	if err != nil {
@@ -280,7 +280,7 @@ func (r *run) turnedAway(c *citizen, rec *rollout.Record, kind string) {
 		Entitled: rec.Act == rollout.ActPresent, Begin: at, End: at, Outcome: oracle.TurnedAway})
 }
 
-// session is a presentation that took place online.
+// session is a presentation that took place.
 type session struct {
 	transaction verification.Transaction
 	response    []byte
@@ -314,34 +314,35 @@ func (r *run) showOnline(c *citizen, d *device, v verification.Verifier, kind st
 }
 
 // showCached presents to a verifier that goes by the lists it has.
-func (r *run) showCached(c *citizen, d *device, vk verifierKey, disclose []string, entitled bool) (string, error) {
+func (r *run) showCached(c *citizen, d *device, vk verifierKey, disclose []string, entitled bool) (session, error) {
 	v := r.verifiers[vk]
 	if v == nil {
-		return "", fmt.Errorf("verifier %d of kind %d has fetched no list", vk.number, vk.place)
+		return session{}, fmt.Errorf("verifier %d of kind %d has fetched no list", vk.number, vk.place)
 	}
 	begin := r.stamp()
 	t, err := v.Begin()
 	if err != nil {
-		return "", err
+		return session{}, err
 	}
 	response, which, err := d.Present(disclose, t.Transcript())
 	if err != nil {
-		return "", err
+		return session{}, err
 	}
 	r.n.made++
-	at := d.refs[which]
+	s := session{transaction: t, response: response, ref: d.refs[which]}
 	a, err := v.Verify(t, response)
-	r.count(1, at)
-	held, ok := v.held[at.uri]
+	s.outcome = a.Verdict.String()
+	if err != nil {
+		s.outcome = "error: " + err.Error()
+	}
+	r.count(1, s.ref)
+	held, ok := v.held[s.ref.uri]
 	if !ok {
 		held = -1
 	}
-	r.note(oracle.Presentation{Citizen: c.name, Verifier: t.ClientID, Kind: v.kind, Status: at.status(), Entitled: entitled, Begin: begin,
+	r.note(oracle.Presentation{Citizen: c.name, Verifier: t.ClientID, Kind: v.kind, Status: s.ref.status(), Entitled: entitled, Begin: begin,
 		Cached: &oracle.CachedCheck{List: held, Fetched: v.fetched, TTL: v.ttl, AcceptsExpired: r.scenario.StatusLists.Expired == "accept"}}, a.Verdict, err)
-	if err != nil {
-		return "error: " + err.Error(), nil
-	}
-	return a.Verdict.String(), nil
+	return s, nil
 }
 
 // count counts the signatures that a verification checked: the phone's, and the

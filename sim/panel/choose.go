@@ -35,7 +35,8 @@ type candidate struct {
 // Occurrences of population.ForPanel.
 const (
 	drawChoice uint32 = iota
-	drawProbes
+	drawJourney
+	drawProbes // and above: a kind of probe and a record
 )
 
 // Choose draws the panel from those whose lives were kept, by strata of region,

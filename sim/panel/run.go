@@ -15,6 +15,7 @@ import (
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/verification"
+	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/oracle"
 	"rollcall.example/rollcall/sim/rollout"
 )
@@ -101,6 +102,11 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
+	if path := (&world{dir: dir}).path(); o.Dir != "" {
+		if _, err := os.Stat(path); err == nil {
+			return nil, fmt.Errorf("%s is there already: name an empty folder for the panel's register", path)
+		}
+	}
 	m := o.Outcome.Model
 	policy := m.Policy
 	if o.policy != nil {
@@ -143,18 +149,24 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 func (r *run) prepare() {
 	r.plan()
 	r.chooseDrop()
-	s, p := r.scenario, &r.outcome.Model.Policy
-	r.history.Policy = oracle.Policy{
+	s := r.scenario
+	r.history.Policy = oraclePolicy(s, &r.outcome.Model.Policy)
+	for _, f := range s.Faults {
+		r.history.Faults = append(r.history.Faults, oracle.Fault{Name: f.Name, From: f.At.Time, To: f.At.Add(f.For)})
+	}
+}
+
+// oraclePolicy is what the oracle is told of a scenario.
+func oraclePolicy(s *scenarios.Scenario, p *lifecycle.Policy) oracle.Policy {
+	out := oracle.Policy{
 		Opens: p.Opens, AnyCentreFrom: p.AnyCentreFrom, MinimumAge: p.MinimumAge, OfferLifetime: p.OfferLifetime,
 		FaceThreshold: s.Face.Threshold, PublishInterval: s.StatusLists.PublishInterval, Allowance: s.StatusLists.Allowance,
 		TTL: map[string]time.Duration{},
 	}
 	for _, place := range s.Demand.Places {
-		r.history.Policy.TTL[place.Name] = place.TTL
+		out.TTL[place.Name] = place.TTL
 	}
-	for _, f := range s.Faults {
-		r.history.Faults = append(r.history.Faults, oracle.Fault{Name: f.Name, From: f.At.Time, To: f.At.Add(f.For)})
-	}
+	return out
 }
 
 // live registers the residents and lets everything happen.
