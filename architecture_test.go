@@ -53,7 +53,8 @@ var layers = []layer{
 	{folder: "sim/plain", may: []string{"reference/lifecycle", "scenarios", "sim/capacity", "sim/des", "sim/population", "sim/rng", "sim/rollout"},
 		tests: []string{"sim/nation"}, why: "the plain engine checks the fast one, so it must be another; only its tests hold them side by side"},
 	{folder: "sim/statistics", may: []string{"reference/lifecycle", "reports", "scenarios", "sim/capacity", "sim/population", "sim/rng", "sim/rollout"}, why: "figures are made from what an engine counted, whichever it was"},
-	{folder: "sim/panel", may: []string{"hwemu", "reference", "reports", "scenarios", "sim"}, why: "the panel brings all parts together"},
+	{folder: "sim/panel", may: []string{"hwemu", "reference", "reports", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout"},
+		tests: []string{"sim/nation"}, why: "the panel brings all parts together, and takes lives from any engine"},
 
 	{folder: "scenarios", may: nil, why: "data that both sides read"},
 	{folder: "reports", may: nil, why: "data that both sides write"},
@@ -255,6 +256,7 @@ func TestPlantedImportsAreFound(t *testing.T) {
 		{"scenarios", "reference/lifecycle", false, true},
 		{"reports", "scenarios", false, true},
 		{"sim/panel", "cmd/rollcall", false, true},
+		{"sim/panel", "sim/nation", false, true},
 		{"sim/panel", "hwemu/phone", false, false},
 		{"cmd/rollcall", "sim/nation", false, false},
 		{"sim/brandnew", "sim/rng", false, true},
