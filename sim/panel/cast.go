@@ -79,11 +79,11 @@ func (r *run) planCast() (out []event) {
 	return out
 }
 
-// registerCast enters them into the register.
-func (r *run) registerCast() error {
+// castEntries are their entries into the register.
+func (r *run) castEntries() (out []entry, err error) {
 	_, home, ok := r.castAt()
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	for n := range castSize {
 		id := uint32(firstOfCast + n)
@@ -101,11 +101,13 @@ func (r *run) registerCast() error {
 		}
 		c := r.newCitizen(Member{Citizen: id, Stratum: "cast"}, store.PersonID(id), p, place)
 		r.probes.cast = append(r.probes.cast, c)
-		if err := r.register(c, place+"00000", n != cardless, true); err != nil {
-			return err
+		e, err := r.entry(c, place+"00000", n != cardless, true)
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, e)
 	}
-	return nil
+	return out, nil
 }
 
 var atACounter = clerkOf("a counter")

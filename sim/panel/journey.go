@@ -227,7 +227,11 @@ func (j *journey) live(day time.Time) error {
 		return err
 	}
 	at(0, "08:00:00")
-	if err := j.register(j.c, j.centre, true, false); err != nil {
+	e, err := j.entry(j.c, j.centre, true, false)
+	if err != nil {
+		return err
+	}
+	if err := j.enter([]entry{e}); err != nil {
 		return err
 	}
 	j.step(aRegistrar, "enters "+j.c.person.FamilyName+j.c.person.GivenName+" into the register, with plastic card "+j.c.document+", which carries no chip",
@@ -238,7 +242,6 @@ func (j *journey) live(day time.Time) error {
 		return err
 	}
 
-	var err error
 	if j.story.Channel == ByTap {
 		at(0, "09:40:00")
 		if err = j.newCard(); err == nil {

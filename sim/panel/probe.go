@@ -66,11 +66,14 @@ func (r *run) try(c *citizen, what string, q request, reasons ...lifecycle.Reaso
 func (r *run) again(c *citizen, q request, first answer) {
 	r.probes.made++
 	a := r.askOnce(q)
-	want, got := fmt.Sprintf("%s, change %d", first, first.seq), fmt.Sprintf("%s, change %d", a, a.seq)
-	if want == got && !slices.EqualFunc(first.issued.Copies, a.issued.Copies, slices.Equal) {
-		got += ", another card"
+	got := a.String()
+	switch {
+	case a.seq != first.seq:
+		got += " by another change"
+	case !slices.EqualFunc(first.issued.Copies, a.issued.Copies, slices.Equal):
+		got += " with another card"
 	}
-	c.probed("the same request again", r.clock.Now(), want, got)
+	c.probed("the same request again", r.clock.Now(), first.String(), got)
 }
 
 // probed is compare for what is no part of the citizen's life: it is written
