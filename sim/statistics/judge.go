@@ -47,6 +47,8 @@ func Judge(r *reports.Result, s *scenarios.Scenario) error {
 	if p := r.Panel; p != nil {
 		standing("suspension.violations == 0", r.Suspension.Violations, r.Suspension.Violations == 0)
 		standing("panel.trajectories_equal == panel.citizens", p.TrajectoriesEqual, p.TrajectoriesEqual == p.Citizens)
+		different := int64(len(p.TrajectoriesDifferent)) // adversaries of the panel's own cast are among them
+		standing("panel.trajectories_different is empty", different, different == 0)
 		standing("panel.restart.missing == 0", p.Restart.Missing, p.Restart.Missing == 0)
 		standing("panel.restart.twice == 0", p.Restart.Twice, p.Restart.Twice == 0)
 		if p.Citizens >= 100 {
