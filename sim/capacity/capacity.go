@@ -11,6 +11,7 @@ package capacity
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -454,6 +455,19 @@ func (sv *Service) StatusUp(sec int64) bool {
 		}
 	}
 	return true
+}
+
+// StatusSince is the second since which StatusUp holds, of a second at which it
+// does: the end of the last fault before, when the lists are published at once.
+func (sv *Service) StatusSince(sec int64) int64 {
+	since := int64(math.MinInt64 / 1000)
+	for i := range sv.faults {
+		f := &sv.faults[i]
+		if f.status && !f.slow && f.permille >= 500 && f.to <= sec {
+			since = max(since, f.to)
+		}
+	}
+	return since
 }
 
 // Health is what the service's own health signal saw of a fault: the second of

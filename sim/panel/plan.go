@@ -2,6 +2,7 @@ package panel
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -86,13 +87,18 @@ func (r *run) plan() {
 	}
 	// Lists are published at every multiple of the interval while the status node
 	// is up, and before the start as early as a verifier needs one.
+	// When it comes back they are published at once.
 	interval := s.StatusLists.PublishInterval.Milliseconds()
+	instants := maps.Clone(r.wanted)
+	instants[r.end] = true
 	for at := floor(earliest, interval); at < r.end; at += interval {
-		if r.wanted[at] || at >= 0 && r.outcome.Service.StatusUp(at/secondMs) {
-			add(event{at: at, class: publish, what: doPublish, who: -1})
+		if at >= 0 && r.outcome.Service.StatusUp(at/secondMs) {
+			instants[at] = true
 		}
 	}
-	add(event{at: r.end, class: publish, what: doPublish, who: -1})
+	for at := range instants {
+		add(event{at: at, class: publish, what: doPublish, who: -1})
+	}
 	for at := 3*hourMs + 30*minuteMs; at < r.end; at += dayMs {
 		add(event{at: at, class: commit, what: doSweep, who: -1})
 	}

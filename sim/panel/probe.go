@@ -353,10 +353,11 @@ func (r *run) planProbes() []event {
 			if stale >= r.end {
 				continue
 			}
-			published := floor(at-secondMs, lists.PublishInterval.Milliseconds())
-			for !r.outcome.Service.StatusUp(floor(published, secondMs) / secondMs) {
-				published -= lists.PublishInterval.Milliseconds()
+			fetched := (at - secondMs) / secondMs
+			if !r.outcome.Service.StatusUp(fetched) {
+				continue // there is nothing to fetch
 			}
+			published := max(floor(at-secondMs, lists.PublishInterval.Milliseconds()), r.outcome.Service.StatusSince(fetched)*secondMs)
 			r.wanted[published] = true
 			vk := verifierKey{int16(kind), number}
 			number--

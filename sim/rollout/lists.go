@@ -10,7 +10,8 @@ import (
 // published at every multiple of the interval; a verifier fetches at its own
 // phase and takes the newest. At one instant: commit before publish before
 // fetch before present. While the status node is down nothing is published and
-// no fetch succeeds; the verifier tries again at its next turn.
+// no fetch succeeds; the verifier tries again at its next turn, and what is there
+// then was published when the node came back, at the latest.
 type lists struct {
 	service  *capacity.Service
 	interval int64
@@ -36,10 +37,7 @@ func (l *lists) seen(m *Model, place int, verifier int32, at int64) seen {
 	for !l.service.StatusUp(floorDiv(f, second)) {
 		f -= refresh
 	}
-	p := floorTo(f, l.interval)
-	for !l.service.StatusUp(floorDiv(p, second)) {
-		p -= l.interval
-	}
+	p := max(floorTo(f, l.interval), l.service.StatusSince(floorDiv(f, second))*second)
 	return seen{fetched: f, published: p, expired: at-f > pl.TTL.Milliseconds()}
 }
 
