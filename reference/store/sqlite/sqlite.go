@@ -335,11 +335,17 @@ func (db *DB) usable() error {
 // write is the one writer.
 func (db *DB) write() {
 	defer close(db.closed)
+	var alone chan struct{} // not nil: somebody waits for the readers to end
 	for {
 		var batch []*request
 		select {
 		case r := <-db.requests:
 			batch = append(batch, r)
+		case <-alone:
+			alone = nil
+			_ = db.emptyAlone()
+			db.gate.Unlock()
+			continue
 		case <-db.closing:
 			return
 		}
@@ -357,11 +363,21 @@ func (db *DB) write() {
 			close(r.done)
 		}
 		// Only this goroutine changes acknowledgedLog. Readers are waited for
-		// only when the log has grown far beyond its limit, or a long export
-		// would hold up every writer. A failure loses nothing: the log grows
-		// until it succeeds.
-		if log, limit := db.acknowledgedLog, db.options.CheckpointBytes; log > 8*limit {
-			_ = db.empty()
+		// only when the log has grown far beyond its limit, and not by this
+		// goroutine: a View may itself wait for an Update, and a long export
+		// shall not hold up every writer. A failure loses nothing: the log
+		// grows until it succeeds.
+		if log, limit := db.acknowledgedLog, db.options.CheckpointBytes; log > 8*limit && alone == nil {
+			got := make(chan struct{})
+			alone = got
+			go func() {
+				db.gate.Lock()
+				select {
+				case got <- struct{}{}: // the writer opens the gate
+				case <-db.closing:
+					db.gate.Unlock()
+				}
+			}()
 		} else if log > limit && db.gate.TryLock() {
 			_ = db.emptyAlone()
 			db.gate.Unlock()

@@ -356,3 +356,32 @@ func BenchmarkFloorSync(b *testing.B) {
 		}
 	}
 }
+
+func TestAViewThatWaitsForUpdatesIsNotWaitedForByThem(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "r.db"), sqlite.Options{CheckpointBytes: 1, MaxBatch: 1})
+	err := db.View(t.Context(), func(store.Reader) error {
+		for id := store.PersonID(1); id <= 3; id++ { // the first makes the log far too long
+			done := make(chan error, 1)
+			go func() { done <- add(db, id) }()
+			select {
+			case err := <-done:
+				if err != nil {
+					return err
+				}
+			case <-time.After(20 * time.Second):
+				return fmt.Errorf("update %d waits for the View", id)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 { // nobody reads: the log is emptied
+		if db.AcknowledgedLog() == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("the log still has %d bytes", db.AcknowledgedLog())
+}
