@@ -39,11 +39,11 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
-	"math/big"
 	"sync"
 	"time"
 
 	"rollcall.example/rollcall/reference/face"
+	"rollcall.example/rollcall/reference/mdoc/cose"
 )
 
 // Why a card is not believed. Every error of Verify is one of these (errors.Is)
@@ -164,7 +164,7 @@ func (v *Verifier) Verify(e Evidence, challenge []byte, at time.Time) (Card, err
 		return Card{}, fmt.Errorf("%w: the status in the chip's statement is not one byte that is known", ErrMalformed)
 	}
 	message := append(append([]byte(statementLabel), challenge...), e.PIN[0])
-	if digest := sha256.Sum256(message); !verify(key, digest[:], e.Signature) {
+	if digest := sha256.Sum256(message); !cose.VerifyDigest(key, digest[:], e.Signature) {
 		return Card{}, fmt.Errorf("%w (card %s)", ErrNotTheChip, number)
 	}
 	card := Card{DocumentNumber: number, PINVerified: e.PIN[0]&pinVerified != 0}
@@ -182,12 +182,6 @@ func (v *Verifier) Verify(e Evidence, challenge []byte, at time.Time) (Card, err
 		return Card{}, fmt.Errorf("%w: %v", ErrMalformed, err)
 	}
 	return card, nil
-}
-
-// verify checks an ECDSA signature in plain format, r‖s (BSI TR-03111 §5.2.1).
-func verify(key *ecdsa.PublicKey, digest, plain []byte) bool {
-	return len(plain) == 64 &&
-		ecdsa.Verify(key, digest, new(big.Int).SetBytes(plain[:32]), new(big.Int).SetBytes(plain[32:]))
 }
 
 // object is a data object of the LDS: a tag of the application class with a
