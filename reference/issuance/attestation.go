@@ -6,15 +6,12 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
-	"strings"
 	"sync"
 	"time"
 
+	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/register"
 )
 
@@ -64,8 +61,6 @@ func NewMakers(roots ...[]byte) (*Makers, error) {
 // format (OpenID4VCI 1.0 Appendix D.1). sub names the wallet instance; it is
 // the same in every attestation of one wallet.
 type attestationHeader struct {
-	Alg string   `json:"alg"`
-	Typ string   `json:"typ"`
 	X5C [][]byte `json:"x5c"` // leaf first, the root not in it
 }
 
@@ -91,7 +86,7 @@ func (k jwk) key() (*ecdsa.PublicKey, error) {
 	}
 	point := []byte{4}
 	for _, coordinate := range []string{k.X, k.Y} {
-		b, err := base64.RawURLEncoding.Strict().DecodeString(coordinate)
+		b, err := jws.Decode([]byte(coordinate))
 		if err != nil || len(b) != 32 {
 			return nil, errors.New("a coordinate of a key is not 32 bytes in base64url")
 		}
@@ -110,36 +105,24 @@ func (m *Makers) Check(attestation, nonce string, at time.Time) (Phone, error) {
 	if len(attestation) > maxAttestation {
 		return Phone{}, refuse("it is longer than %d bytes", maxAttestation)
 	}
-	parts := strings.Split(attestation, ".")
-	if len(parts) != 3 {
-		return Phone{}, refuse("it is not a signed JWT")
-	}
-	var raw [3][]byte
-	for i, p := range parts {
-		b, err := base64.RawURLEncoding.Strict().DecodeString(p)
-		if err != nil {
-			return Phone{}, refuse("part %d is not base64url", i+1)
-		}
-		raw[i] = b
+	signed, err := jws.Parse([]byte(attestation))
+	if err != nil {
+		return Phone{}, refuse("%v", err)
 	}
 	var head attestationHeader
-	if err := json.Unmarshal(raw[0], &head); err != nil {
-		return Phone{}, refuse("its header is malformed: %v", err)
-	}
-	if head.Alg != "ES256" || head.Typ != "key-attestation+jwt" {
-		return Phone{}, refuse("it has alg %.40q and typ %.40q, not ES256 and key-attestation+jwt", head.Alg, head.Typ)
+	if err := signed.Header("key-attestation+jwt", &head); err != nil {
+		return Phone{}, refuse("%v", err)
 	}
 	key, err := m.signer(head.X5C, at)
 	if err != nil {
 		return Phone{}, err
 	}
-	digest := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	if len(raw[2]) != 64 || !ecdsa.Verify(key, digest[:], new(big.Int).SetBytes(raw[2][:32]), new(big.Int).SetBytes(raw[2][32:])) {
+	if !signed.Verify(key) {
 		return Phone{}, refuse("its signature is wrong")
 	}
 	var claims attestationClaims
-	if err := json.Unmarshal(raw[1], &claims); err != nil {
-		return Phone{}, refuse("its claims are malformed: %v", err)
+	if err := signed.Claims(&claims); err != nil {
+		return Phone{}, refuse("%v", err)
 	}
 	switch {
 	case claims.Nonce != nonce:

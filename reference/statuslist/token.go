@@ -1,17 +1,16 @@
 package statuslist
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
 
+	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/mdoc/cose"
 )
@@ -61,7 +60,6 @@ type jwtHeader struct {
 	Algorithm string   `json:"alg"`
 	Type      string   `json:"typ"`
 	Chain     [][]byte `json:"x5c"`
-	Critical  []string `json:"crit,omitempty"`
 }
 
 type jwtClaims struct {
@@ -182,39 +180,26 @@ func parseJWT(token []byte, at time.Time, trusted trust) (*Token, error) {
 	if len(token) > MaxToken {
 		return nil, malformed("%d bytes; at most %d are read", len(token), MaxToken)
 	}
-	first, last := bytes.IndexByte(token, '.'), bytes.LastIndexByte(token, '.')
-	if first < 0 || first == last {
-		return nil, malformed("a JWT has three parts")
-	}
-	rs, err := decodeBase64(token[last+1:])
+	signed, err := jws.Parse(token)
 	if err != nil {
-		return nil, malformed("signature: %w", err)
+		return nil, malformed("%w", err)
 	}
 	var h jwtHeader
-	if err := decodeJSON(token[:first], &h); err != nil {
-		return nil, malformed("header: %w", err)
-	}
-	switch {
-	case h.Type != jwtType:
-		return nil, malformed("typ %q, not %q", h.Type, jwtType)
-	case h.Algorithm != "ES256":
-		return nil, malformed("alg %q, not ES256", h.Algorithm)
-	case h.Critical != nil:
-		return nil, malformed("headers are marked critical that are not known here")
+	if err := signed.Header(jwtType, &h); err != nil {
+		return nil, malformed("%w", err)
 	}
 	key, err := trusted(h.Chain)
 	if err != nil {
 		return nil, err
 	}
-	digest := sha256.Sum256(token[:last])
-	if !cose.VerifyDigest(key, digest[:], rs) {
+	if !signed.Verify(key) {
 		return nil, ErrSignature
 	}
 	var c jwtClaims
-	if err := decodeJSON(token[first+1:last], &c); err != nil {
-		return nil, malformed("claims: %w", err)
+	if err := signed.Claims(&c); err != nil {
+		return nil, malformed("%w", err)
 	}
-	packed, err := decodeBase64([]byte(c.StatusList.List))
+	packed, err := jws.Decode([]byte(c.StatusList.List))
 	if err != nil {
 		return nil, malformed("lst: %w", err)
 	}
@@ -317,70 +302,4 @@ func (c claims) token(at time.Time) (*Token, error) {
 		return nil, malformed("%w", err)
 	}
 	return t, nil
-}
-
-func decodeBase64(s []byte) ([]byte, error) {
-	if bytes.ContainsAny(s, "\r\n") { // the decoder would pass over them
-		return nil, errors.New("a line break in base64url")
-	}
-	return base64.RawURLEncoding.Strict().AppendDecode(nil, s)
-}
-
-// decodeJSON reads one JSON object from its base64url form; no name may come twice
-// in an object.
-func decodeJSON(part []byte, v any) error {
-	data, err := decodeBase64(part)
-	if err != nil {
-		return err
-	}
-	if err := singleNames(data); err != nil {
-		return err
-	}
-	return json.Unmarshal(data, v)
-}
-
-const maxDepth = 8
-
-func singleNames(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	type level struct {
-		names map[string]bool // nil in an array
-		value bool            // the next token is a value
-	}
-	var open []level
-	for {
-		token, err := d.Token()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if delim, ok := token.(json.Delim); ok && (delim == ']' || delim == '}') {
-			open = open[:len(open)-1]
-			continue
-		}
-		if n := len(open); n > 0 && open[n-1].names != nil {
-			top := &open[n-1]
-			if !top.value {
-				name := token.(string)
-				if top.names[name] {
-					return fmt.Errorf("%q comes twice", name)
-				}
-				top.names[name], top.value = true, true
-				continue
-			}
-			top.value = false
-		}
-		if delim, ok := token.(json.Delim); ok {
-			if len(open) == maxDepth {
-				return fmt.Errorf("nested more than %d deep", maxDepth)
-			}
-			l := level{}
-			if delim == '{' {
-				l.names = map[string]bool{}
-			}
-			open = append(open, l)
-		}
-	}
 }
