@@ -164,12 +164,18 @@ func onFile(t testing.TB, path string, listSize uint64) *world {
 	db, err := sqlite.Open(path, sqlite.Options{})
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
+	return onStore(t, db, db, path, listSize)
+}
+
+// onStore is a service on s, which is db or stands before it.
+func onStore(t testing.TB, db *sqlite.DB, s store.Store, seed string, listSize uint64) *world {
+	t.Helper()
 	w := &world{t: t, db: db, at: noon}
 	a := authority()
 	makers, err := issuance.NewMakers(a.maker)
 	must(t, err)
 	w.Service, err = service.New(ctx, service.Config{
-		Store: db, Now: w.now, Random: rand.NewChaCha8(sha256.Sum256([]byte(path))),
+		Store: s, Now: w.now, Random: rand.NewChaCha8(sha256.Sum256([]byte(seed))),
 		Policy: &lifecycle.Policy{
 			MinimumAge: 17, Opens: map[string]time.Time{sejong: sejongOpens, seoul: seoulOpens}, AnyCentreFrom: anyCentre,
 			OfferLifetime: 90 * time.Second, CredentialValidity: 3 * 365 * 24 * time.Hour,

@@ -40,11 +40,11 @@ func inspect(path string) error {
 	head, size, err := header(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil
+		return alone(path, "is missing")
 	case err != nil:
 		return err
 	case size == 0:
-		return nil
+		return alone(path, "is empty")
 	case !bytes.HasPrefix(head, magic[:min(len(magic), len(head))]):
 		return fmt.Errorf("%s is not a register: it is not an SQLite database (name another file, or move this one away)", path)
 	case len(head) < 100:
@@ -58,13 +58,20 @@ func inspect(path string) error {
 	if v := binary.BigEndian.Uint32(head[60:]); v > uint32(len(migrations)) {
 		return newer(path, int(v))
 	}
-	if log, err := fileLength(path + "-wal"); err != nil || log == 0 {
-		return errors.Join(err, complete(path))
-	}
-	return nil // the log may complete it; checked again when it is empty
+	return complete(path)
 }
 
-// complete refuses a file that is shorter than its header says.
+// alone refuses a log whose database is gone: SQLite would delete it.
+func alone(path, what string) error {
+	log, err := fileLength(path + "-wal")
+	if err == nil && log > 0 {
+		err = fmt.Errorf("%s %s, but its log %s-wal holds changes (restore both from a copy, or move the log away to begin a new register)", path, what, path)
+	}
+	return err
+}
+
+// complete refuses a file that is shorter than its header says, unless the log
+// holds all that is missing: the log may be on its way into the database.
 func complete(path string) error {
 	head, size, err := header(path)
 	if err != nil || size == 0 {
@@ -79,8 +86,20 @@ func complete(path string) error {
 	}
 	pages := int64(binary.BigEndian.Uint32(head[28:]))
 	// The page count is good only if it was written with the last change.
-	if binary.BigEndian.Uint32(head[24:]) == binary.BigEndian.Uint32(head[92:]) && size < pages*page {
-		return cut(path, size, pages*page)
+	if page == 0 || binary.BigEndian.Uint32(head[24:]) != binary.BigEndian.Uint32(head[92:]) || size >= pages*page {
+		return nil
+	}
+	log, err := readLog(path + "-wal")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if log.count != 0 {
+		pages = int64(log.count)
+	}
+	for p := size/page + 1; p <= pages; p++ {
+		if !log.pages[uint32(p)] {
+			return cut(path, size, pages*page)
+		}
 	}
 	return nil
 }

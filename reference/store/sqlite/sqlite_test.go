@@ -385,3 +385,28 @@ func TestAViewThatWaitsForUpdatesIsNotWaitedForByThem(t *testing.T) {
 	}
 	t.Errorf("the log still has %d bytes", db.AcknowledgedLog())
 }
+
+// SQLite would delete a log whose database is empty, and begin a new one.
+func TestALogWhoseDatabaseIsGoneIsRefusedAndKept(t *testing.T) {
+	for what, remove := range map[string]func(string) error{"is missing": os.Remove, "is empty": func(p string) error { return os.Truncate(p, 0) }} {
+		dir := t.TempDir()
+		db := open(t, filepath.Join(dir, "r.db"), sqlite.Options{})
+		if err := add(db, 1); err != nil {
+			t.Fatal(err)
+		}
+		db.Fence()
+		path := filepath.Join(dir, "copy.db")
+		if err := db.CopyAcknowledged(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sqlite.Open(path, sqlite.Options{}); err == nil || !strings.Contains(err.Error(), path+" "+what) {
+			t.Errorf("a register that %s was opened, or refused for %v", what, err)
+		}
+		if info, err := os.Stat(path + "-wal"); err != nil || info.Size() == 0 {
+			t.Errorf("the log is gone: %v", err)
+		}
+	}
+}
