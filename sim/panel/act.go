@@ -369,12 +369,12 @@ func (r *run) note(p oracle.Presentation, v lifecycle.Verdict, err error) {
 }
 
 // showPlastic shows a plastic card to a clerk who asks the service.
-func (r *run) showPlastic(c *citizen, number string) error {
+func (r *run) showPlastic(c *citizen, number string) (lifecycle.Verdict, error) {
 	begin := r.stamp()
 	r.n.operations++
 	v, err := r.svc.Verification.Plastic(r.ctx, number)
 	r.note(oracle.Presentation{Citizen: c.name, Kind: "counter", Document: number, Entitled: true, Begin: begin}, v, err)
-	return err
+	return v, err
 }
 
 func (r *run) actReport(c *citizen, i int, cause lifecycle.Causes) string {

@@ -13,7 +13,7 @@ import (
 // The cast are people from outside of the population, who stand for what the
 // population holds none of: somebody under the minimum age, a resident of a place
 // that never opens, somebody without a plastic card, and one to whom all else is
-// done.
+// done. They act once, so that every property is put to the test in every panel.
 const (
 	child = iota
 	elsewhere
@@ -22,34 +22,44 @@ const (
 	castSize
 )
 
+// castMeets is what the first three meet, whatever they try.
+var castMeets = [...]lifecycle.Reason{child: lifecycle.TooYoung, elsewhere: lifecycle.NotOpenYet, cardless: lifecycle.NoPlasticCard}
+
 // firstOfCast numbers them, beyond all citizens.
 const firstOfCast = 100_000_000
 
 // neverOpens is a municipality that is in no phase.
 const neverOpens = "99999"
 
-// castWants is what they meet first.
-var castWants = [...]lifecycle.Reason{child: lifecycle.TooYoung, elsewhere: lifecycle.NotOpenYet, cardless: lifecycle.NoPlasticCard}
-
 // script is what the cast does, and how long after its beginning.
 func (r *run) script() []scene {
+	bound := r.scenario.StatusLists.PublishInterval + r.scenario.StatusLists.Allowance
+	if place := r.castPlace(); place >= 0 {
+		bound += r.scenario.Demand.Places[place].TTL
+	}
 	return []scene{
-		{0, r.refusals},
-		{r.policy.OfferLifetime + time.Second, r.staleCode},
-		{challengeLifetime + time.Second, r.staleChallenge},
-		{challengeLifetime + time.Minute, r.order},
+		{0, (*stage).refusals},
+		{r.policy.OfferLifetime + time.Second, (*stage).staleCode},
+		{challengeLifetime + time.Second, (*stage).staleChallenge},
+		{6 * time.Minute, (*stage).byOrder},
+		{7 * time.Minute, (*stage).bothLost},
+		{8 * time.Minute, (*stage).replaced},
+		{9 * time.Minute, (*stage).listed},
+		{10*time.Minute + bound, (*stage).outOfDate},
+		{11*time.Minute + 2*bound, (*stage).backAgain},
 	}
 }
 
 type scene struct {
 	after time.Duration
-	act   func() error
+	act   func(*stage)
 }
 
-// kept is what the cast holds on to from one scene to the next.
-type kept struct {
+// props are what the everyman holds on to from one scene to the next.
+type props struct {
 	code      string
 	challenge []byte
+	report    uint64
 }
 
 // castAt is when they begin: some hours after the opening of the first
@@ -65,7 +75,18 @@ func (r *run) castAt() (at int64, home string, ok bool) {
 		return 0, "", false
 	}
 	at = max(0, r.outcome.Model.Since(first)) + 10*hourMs
-	return at, home, at+hourMs < r.end
+	script := r.script()
+	length := script[len(script)-1].after.Milliseconds() + minuteMs
+	for again := true; again; { // not while something is down: lists may stand still
+		again = false
+		for _, f := range r.scenario.Faults {
+			from := r.outcome.Model.Since(f.At.Time)
+			if to := from + f.For.Milliseconds(); from <= at+length && at < to+hourMs {
+				at, again = to+hourMs, true
+			}
+		}
+	}
+	return at, home, at+length < r.end
 }
 
 func (r *run) planCast() (out []event) {
@@ -100,7 +121,7 @@ func (r *run) castEntries() (out []entry, err error) {
 			place = neverOpens
 		}
 		c := r.newCitizen(Member{Citizen: id, Stratum: "cast"}, store.PersonID(id), p, place)
-		r.probes.cast = append(r.probes.cast, c)
+		r.cast = append(r.cast, c)
 		e, err := r.entry(c, place+"00000", n != cardless, true)
 		if err != nil {
 			return nil, err
@@ -110,110 +131,277 @@ func (r *run) castEntries() (out []entry, err error) {
 	return out, nil
 }
 
+// play lets the cast act a scene.
+func (r *run) play(i int32) error {
+	s := &stage{run: r, c: r.cast[everyman], scene: i}
+	r.script()[i].act(s)
+	return s.err
+}
+
+// stage is a scene under way. What has to be granted and is not ends it, as does
+// a failure; the rest is then left out.
+type stage struct {
+	*run
+	c     *citizen
+	scene int32
+	n     int // requests, for their keys
+	over  bool
+	err   error
+}
+
 var atACounter = clerkOf("a counter")
 
-// refusals: everyone meets their own; the everyman asks for a code at the wrong
-// centre, and shows another face; he takes a code and a challenge and lets both
-// grow old.
-func (r *run) refusals() error {
-	cast := r.probes.cast
-	for n, want := range castWants {
-		c := cast[n]
-		if c.chip != nil {
-			q, err := r.tapNow(c, "tap", nil, 1000)
-			if err != nil {
-				return err
-			}
-			r.try(c, "tap", q, want)
+func (s *stage) key(c *citizen) string {
+	s.n++
+	return key(c, int(s.scene), "scene "+string(rune('a'+s.n)))
+}
+
+func (s *stage) fail(err error) {
+	if err != nil {
+		s.over, s.err = true, err
+	}
+}
+
+// refused asks for what has to be refused.
+func (s *stage) refused(what string, q request, want lifecycle.Reason) {
+	if !s.over {
+		s.try(s.c, what, q, want)
+	}
+}
+
+// granted asks for what has to be granted, and returns the number of the change.
+func (s *stage) granted(what string, q request) uint64 {
+	if s.over {
+		return 0
+	}
+	a := s.askOnce(q)
+	s.c.probed(what, s.clock.Now(), lifecycle.Granted.String(), a.String())
+	s.over = !a.granted()
+	return a.seq
+}
+
+// issued is granted, for a mobile card onto the n-th phone.
+func (s *stage) issued(n uint8) {
+	if q := s.tap(s.c, n, nil, s.c.pin, aGoodFace); !s.over {
+		a := s.askOnce(q)
+		s.c.probed("a mobile card", s.clock.Now(), lifecycle.Granted.String(), a.String())
+		if s.over = !a.granted(); !s.over {
+			s.fail(s.keep(s.c, s.device(s.c, n), a))
 		}
-		r.try(c, "at a counter", r.makeOffer(c, atACounter, key(c, 0, "offer"), c.home), want)
 	}
-	c := cast[everyman]
-	if r.clock.Now().Before(r.outcome.Model.Policy.AnyCentreFrom) {
-		r.try(c, "a centre of another municipality", r.makeOffer(c, clerkOf("a counter elsewhere"), key(c, 0, "elsewhere"), neverOpens), lifecycle.WrongCentre)
-	}
-	q, err := r.tapNow(c, "another face", nil, -3000)
-	if err != nil {
-		return err
-	}
-	r.try(c, "another face", q, lifecycle.FaceNotMatched)
-	r.kept.code = r.askOnce(r.makeOffer(c, atACounter, key(c, 0, "code"), c.home)).offer.Code
-	r.kept.challenge, _, err = r.challenge()
-	return err
 }
 
-func (r *run) staleCode() error {
-	c := r.probes.cast[everyman]
-	s, err := r.goodFace(c, r.device(c, 0), r.kept.code)
-	if err == nil {
-		r.try(c, "a code gone stale", r.byOffer(c, key(c, 0, "stale"), r.kept.code, c.home, s), lifecycle.OfferExpired)
+// see shows the mobile card on the n-th phone where the service is asked.
+func (s *stage) see(n uint8, want lifecycle.Verdict) {
+	if s.over {
+		return
 	}
-	return err
+	got, err := s.showOnline(s.c, s.device(s.c, n), verifier("counter", 0), "counter", []string{"portrait"}, true)
+	s.fail(err)
+	s.c.probed("the mobile card", s.clock.Now(), want.String(), got.outcome)
 }
 
-func (r *run) staleChallenge() error {
-	c := r.probes.cast[everyman]
-	q, err := r.tapNow(c, "an old challenge", r.kept.challenge, 1000)
-	if err == nil {
-		r.try(c, "an old challenge", q, lifecycle.CardNotGenuine)
+// seePlastic shows a plastic card where the service is asked.
+func (s *stage) seePlastic(number string, want lifecycle.Verdict) {
+	if s.over {
+		return
 	}
-	return err
+	got, err := s.showPlastic(s.c, number)
+	s.fail(err)
+	s.c.probed("the plastic card", s.clock.Now(), want.String(), got.String())
 }
 
-// order: a card is issued, suspended by order of the registrar, and lifted by the
-// registrar alone.
-func (r *run) order() error {
-	c := r.probes.cast[everyman]
-	q, err := r.tapNow(c, "tap", nil, 1000)
-	if err != nil {
-		return err
-	}
-	a := r.askOnce(q)
-	c.probed("issue", r.clock.Now(), lifecycle.Granted.String(), a.String())
-	if !a.granted() {
-		return nil
-	}
-	if err := r.keep(c, r.device(c, 0), a); err != nil {
-		return err
-	}
-	look := func(want lifecycle.Verdict) error {
-		s, err := r.showOnline(c, r.device(c, 0), verifier("counter", 0), "counter", []string{"portrait"}, true)
-		c.probed("look", r.clock.Now(), want.String(), s.outcome)
-		return err
-	}
-	order := r.askOnce(r.report(c, registrar, key(c, 0, "order"), lifecycle.Administrative, "by order", time.Time{}))
-	c.probed("suspension by order", r.clock.Now(), lifecycle.Granted.String(), order.String())
-	r.receipt(c, order)
-	if err := look(lifecycle.Suspended); err != nil {
-		return err
-	}
-	for _, by := range []register.By{atACounter, callCentre, register.Citizen(c.id)} {
-		r.try(c, "release of an order", r.release(c, by, key(c, 0, "release"), lifecycle.Administrative, order.seq, ""), lifecycle.NotAuthorised)
-	}
-	if q, err = r.tapNow(c, "while suspended", nil, 1000); err != nil {
-		return err
-	}
-	r.try(c, "a card while suspended by order", q, lifecycle.PersonSuspended)
-	lifted := r.askOnce(r.release(c, registrar, key(c, 0, "lift"), lifecycle.Administrative, order.seq, ""))
-	c.probed("release by the registrar", r.clock.Now(), lifecycle.Granted.String(), lifted.String())
-	return look(lifecycle.Accepted)
-}
+// Captures, in steps from the threshold.
+const (
+	aGoodFace    int16 = 1000
+	anothersFace int16 = -3000
+)
 
-// tapNow is an application by tap, with a challenge (nil: a fresh one) and a
-// capture of a score in steps from the threshold.
-func (r *run) tapNow(c *citizen, name string, challenge []byte, step int16) (request, error) {
+// tap is an application by tap onto the n-th phone, with a challenge (nil: a fresh
+// one), a PIN and a capture.
+func (s *stage) tap(c *citizen, n uint8, challenge []byte, pin string, step int16) (q request) {
+	if s.over {
+		return q
+	}
 	if challenge == nil {
 		var err error
-		if challenge, _, err = r.challenge(); err != nil {
-			return request{}, err
+		if challenge, _, err = s.challenge(); err != nil {
+			s.fail(err)
+			return q
 		}
 	}
-	tap, err := r.read(c.chip, challenge, c.pin, false)
+	tap, err := s.read(c.chip, challenge, pin, false)
 	if err != nil {
-		return request{}, err
+		s.fail(err)
+		return q
 	}
-	d := r.device(c, 0)
-	attestation, err := r.attest(d, nonceOf(challenge))
-	score := rollout.Score(r.scenario.Face.Threshold, step)
-	return r.byTap(c, key(c, 0, name), challenge, tapEvidence(tap), shown{d, attestation, score, r.capture(c, score)}), err
+	d := s.device(c, n)
+	attestation, err := s.attest(d, nonceOf(challenge))
+	s.fail(err)
+	score := rollout.Score(s.scenario.Face.Threshold, step)
+	return s.byTap(c, s.key(c), challenge, tapEvidence(tap), shown{d, attestation, score, s.capture(c, score)})
+}
+
+func (s *stage) lose(by register.By, cause lifecycle.Causes) uint64 {
+	return s.granted("report of "+cause.String(), s.report(s.c, by, s.key(s.c), cause, "gone", time.Time{}))
+}
+
+func (s *stage) find(by register.By, cause lifecycle.Causes, report uint64, wallet string) {
+	s.granted("release of "+cause.String(), s.release(s.c, by, s.key(s.c), cause, report, wallet))
+}
+
+// refusals: everybody meets their own. The everyman asks for a code at the wrong
+// centre, shows another face, enters a wrong PIN, and lets a code and a challenge
+// grow old.
+func (s *stage) refusals() {
+	for n, want := range castMeets {
+		c := s.cast[n]
+		if c.chip != nil {
+			if q := s.tap(c, 0, nil, c.pin, aGoodFace); !s.over {
+				s.try(c, "a tap", q, want)
+			}
+		}
+		s.try(c, "a code at a counter", s.makeOffer(c, atACounter, s.key(c), c.home), want)
+	}
+	c := s.c
+	if s.clock.Now().Before(s.outcome.Model.Policy.AnyCentreFrom) {
+		s.refused("a centre of another municipality", s.makeOffer(c, clerkOf("a counter elsewhere"), s.key(c), neverOpens), lifecycle.WrongCentre)
+	}
+	s.refused("another face", s.tap(c, 0, nil, c.pin, anothersFace), lifecycle.FaceNotMatched)
+	wrong := "000000"
+	if c.pin == wrong {
+		wrong = "111111"
+	}
+	s.refused("a wrong PIN", s.tap(c, 0, nil, wrong, aGoodFace), lifecycle.PINNotVerified)
+	s.props.code = s.askOnce(s.makeOffer(c, atACounter, s.key(c), c.home)).offer.Code
+	var err error
+	s.props.challenge, _, err = s.challenge()
+	s.fail(err)
+}
+
+func (s *stage) staleCode() {
+	sent, err := s.goodFace(s.c, s.device(s.c, 0), s.props.code)
+	s.fail(err)
+	s.refused("a code gone stale", s.byOffer(s.c, s.key(s.c), s.props.code, s.c.home, sent), lifecycle.OfferExpired)
+}
+
+func (s *stage) staleChallenge() {
+	s.refused("an old challenge", s.tap(s.c, 0, s.props.challenge, s.c.pin, aGoodFace), lifecycle.CardNotGenuine)
+}
+
+// byOrder: a card is issued, suspended by order of the registrar, and lifted by
+// the registrar alone.
+func (s *stage) byOrder() {
+	s.issued(0)
+	s.see(0, lifecycle.Accepted)
+	order := s.lose(registrar, lifecycle.Administrative)
+	s.see(0, lifecycle.Suspended)
+	s.seePlastic(s.c.document, lifecycle.Suspended)
+	for _, by := range []register.By{atACounter, callCentre, register.Citizen(s.c.id)} {
+		s.refused("release of an order", s.release(s.c, by, s.key(s.c), lifecycle.Administrative, order, ""), lifecycle.NotAuthorised)
+	}
+	s.refused("a card while suspended by order", s.tap(s.c, 0, nil, s.c.pin, aGoodFace), lifecycle.PersonSuspended)
+	s.find(registrar, lifecycle.Administrative, order, "")
+	s.see(0, lifecycle.Accepted)
+}
+
+// bothLost: two causes are in force; each is released for itself.
+func (s *stage) bothLost() {
+	wallet := s.device(s.c, 0).Wallet()
+	phone := s.lose(callCentre, lifecycle.MobileLost)
+	s.see(0, lifecycle.Suspended)
+	s.seePlastic(s.c.document, lifecycle.Accepted)
+	card := s.lose(callCentre, lifecycle.PhysicalLost)
+	s.seePlastic(s.c.document, lifecycle.Suspended)
+	s.find(atACounter, lifecycle.PhysicalLost, card, "")
+	s.seePlastic(s.c.document, lifecycle.Accepted)
+	s.see(0, lifecycle.Suspended)
+	s.find(atACounter, lifecycle.MobileLost, phone, wallet)
+	s.see(0, lifecycle.Accepted)
+}
+
+// replaced: both are lost; a new plastic card ends all that hung on the old one,
+// but the lost phone still carries its report; then comes a new phone, and what
+// was before never comes back.
+func (s *stage) replaced() {
+	wallet, old := s.device(s.c, 0).Wallet(), s.c.document
+	phone := s.lose(callCentre, lifecycle.MobileLost)
+	s.lose(callCentre, lifecycle.PhysicalLost)
+	p, err := s.print(s.c, true)
+	s.fail(err)
+	s.granted("a new plastic card", s.registerCard(s.c, atACounter, s.key(s.c), p, "lost"))
+	if s.over {
+		return
+	}
+	s.c.take(p)
+	s.seePlastic(old, lifecycle.NotValid)
+	s.seePlastic(s.c.document, lifecycle.Accepted)
+	s.see(0, lifecycle.NotValid)
+	s.refused("a card onto the phone that is reported lost", s.tap(s.c, 0, nil, s.c.pin, aGoodFace), lifecycle.WalletReportedLost)
+	s.find(atACounter, lifecycle.MobileLost, phone, wallet)
+	s.issued(0)
+	s.issued(1)
+	s.see(0, lifecycle.NotValid)
+	s.see(1, lifecycle.Accepted)
+}
+
+// castPlace is a kind of place with cached lists; -1: there is none.
+func (r *run) castPlace() int {
+	for i, p := range r.scenario.Demand.Places {
+		if p.Check == "cached" {
+			return i
+		}
+	}
+	return -1
+}
+
+// castVerifier is its own verifier, beyond those of the scenario and the probes.
+func (r *run) castVerifier() verifierKey { return verifierKey{int16(r.castPlace()), -1 << 30} }
+
+// listed: a verifier has fetched the lists before a report, and goes by them.
+func (s *stage) listed() {
+	if s.castPlace() < 0 || s.current == nil {
+		return
+	}
+	s.fail(s.fetchLists(s.castVerifier(), s.current))
+	s.byList(lifecycle.Accepted)
+	s.props.report = s.lose(register.Citizen(s.c.id), lifecycle.MobileLost)
+	s.byList(lifecycle.Accepted)
+}
+
+// outOfDate: the list is past its ttl; the verifier does as its policy says. Then
+// the report is withdrawn.
+func (s *stage) outOfDate() {
+	if s.props.report == 0 {
+		return
+	}
+	want := lifecycle.CannotTell
+	if s.scenario.StatusLists.Expired == "accept" {
+		want = lifecycle.Accepted
+	}
+	s.byList(want)
+	s.fail(s.fetchLists(s.castVerifier(), s.current))
+	s.byList(lifecycle.Suspended)
+	s.find(atACounter, lifecycle.MobileLost, s.props.report, s.device(s.c, 1).Wallet())
+}
+
+// backAgain: the release has reached everybody.
+func (s *stage) backAgain() {
+	if s.props.report == 0 {
+		return
+	}
+	s.fail(s.fetchLists(s.castVerifier(), s.current))
+	s.byList(lifecycle.Accepted)
+	s.see(1, lifecycle.Accepted)
+}
+
+// byList shows the mobile card on the second phone to the cast's verifier.
+func (s *stage) byList(want lifecycle.Verdict) {
+	if s.over || s.device(s.c, 1).serial == 0 {
+		s.over = true
+		return
+	}
+	got, err := s.showCached(s.c, s.device(s.c, 1), s.castVerifier(), []string{"portrait"}, true)
+	s.fail(err)
+	s.c.probed("the mobile card, by a list", s.clock.Now(), want.String(), got.outcome)
 }

@@ -389,3 +389,36 @@ func TestChooseKeepsWeightsAndMeetsRareLives(t *testing.T) {
 		t.Error("another panel was drawn from the same lives")
 	}
 }
+
+func TestARuleChangedForNationAndServiceAlikeIsFound(t *testing.T) {
+	for name, change := range map[string]func(){
+		"one release lifts both causes": func() {
+			lifecycle.Rulebook[lifecycle.ReleasePhysical].Clears |= lifecycle.State(lifecycle.MobileLost)
+		},
+		"a call is enough to release a card": func() { lifecycle.Authority[lifecycle.ReleasePhysical] |= lifecycle.CallCentre },
+		"a new plastic card keeps the mobile card": func() {
+			lifecycle.Rulebook[lifecycle.CardIssued].Clears = lifecycle.State(lifecycle.PhysicalLost)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules, authority := lifecycle.Rulebook, lifecycle.Authority
+			t.Cleanup(func() { lifecycle.Rulebook, lifecycle.Authority = rules, authority })
+			change()
+			s, err := scenarios.Load("smoke", []string{"panel.citizens=40", "population.regions=[KR-49]"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := scenarios.LoadNation()
+			if err != nil {
+				t.Fatal(err)
+			}
+			o, err := nation.Run(t.Context(), s, n, rollout.Options{Workers: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := runPanel(t, Options{Outcome: o, Members: Choose(o)}); r.Verdict.Violations() == 0 {
+				t.Error("nation and service agree, and the oracle is silent")
+			}
+		})
+	}
+}

@@ -21,7 +21,6 @@ import (
 type probes struct {
 	made int
 	kind map[string]int
-	cast []*citizen // people from outside of the population
 }
 
 const (
@@ -138,7 +137,7 @@ func (r *run) thief(c *citizen) *device { return &device{Phone: r.phone(c, 1<<8+
 // goodFace is what a phone hands over, with a capture well above the threshold.
 func (r *run) goodFace(c *citizen, d *device, nonce string) (shown, error) {
 	attestation, err := r.attest(d, nonce)
-	score := rollout.Score(r.scenario.Face.Threshold, 1000)
+	score := rollout.Score(r.scenario.Face.Threshold, aGoodFace)
 	return shown{d, attestation, score, r.capture(c, score)}, err
 }
 
@@ -157,7 +156,7 @@ func (r *run) lookOld(c *citizen, i int) error {
 	for _, number := range c.old {
 		if r.probing(c, "old card", i) {
 			r.probes.made++
-			if err := r.showPlastic(c, number); err != nil {
+			if _, err := r.showPlastic(c, number); err != nil {
 				return err
 			}
 		}
@@ -258,7 +257,7 @@ func (r *run) lookBoth(c *citizen, i int) {
 	}
 	if c.document != "" {
 		r.probes.made++
-		_ = r.showPlastic(c, c.document) // what cannot be told is written down as that
+		_, _ = r.showPlastic(c, c.document) // what cannot be told is written down as that
 	}
 	if d := c.current(); d != nil {
 		r.probes.made++
@@ -279,6 +278,12 @@ func (r *run) probeRelease(c *citizen, i int, q request, a answer) {
 func (r *run) probeCard(c *citizen, i int, q request, a answer) error {
 	if r.probing(c, "repeat", i) {
 		r.again(c, q, a)
+	}
+	if r.probing(c, "new card", i) {
+		r.probes.made++
+		if _, err := r.showPlastic(c, c.document); err != nil {
+			return err
+		}
 	}
 	if d := c.current(); d != nil && r.probing(c, "ended wallet", i) {
 		r.probes.made++

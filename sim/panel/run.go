@@ -63,7 +63,8 @@ type run struct {
 
 	acknowledged []change
 	reported     []reported // granted reports, for those who repeat them
-	kept         kept       // by the cast
+	cast         []*citizen // people from outside of the population
+	props        props      // of the cast
 	probes       probes
 	dropAt       int // index in events; -1
 	dropped      map[int]bool
@@ -247,7 +248,7 @@ func (r *run) happen(e *event) error {
 	case doProbe:
 		return r.lookAgain(e.probe)
 	case doCast:
-		return r.script()[e.record].act()
+		return r.play(e.record)
 	}
 	return nil
 }
@@ -343,6 +344,14 @@ func (r *run) publish(at int64) error {
 // fetch has an offline verifier fetch the lists that were published at an
 // instant.
 func (r *run) fetch(key verifierKey, published int64) error {
+	lists, ok := r.snapshots[published]
+	if !ok {
+		return fmt.Errorf("no list was published at %s, which a verifier fetched", r.at(published).Format(time.DateTime))
+	}
+	return r.fetchLists(key, lists)
+}
+
+func (r *run) fetchLists(key verifierKey, lists []listing) error {
 	v := r.verifiers[key]
 	if v == nil {
 		var err error
@@ -350,10 +359,6 @@ func (r *run) fetch(key verifierKey, published int64) error {
 			return err
 		}
 		r.verifiers[key] = v
-	}
-	lists, ok := r.snapshots[published]
-	if !ok {
-		return fmt.Errorf("no list was published at %s, which a verifier fetched", r.at(published).Format(time.DateTime))
 	}
 	v.fetched = r.stamp()
 	for _, l := range lists {
@@ -389,7 +394,7 @@ func (r *run) judge() (*Result, error) {
 	r.history.Audit = export.Bytes()
 	out := &Result{Citizens: len(r.citizens), restart: r.restart, History: &r.history, Probes: r.probes.made, n: r.n,
 		batches: r.batches + r.db.Stats().Batches}
-	for _, c := range append(r.citizens[:len(r.citizens):len(r.citizens)], r.probes.cast...) {
+	for _, c := range append(r.citizens[:len(r.citizens):len(r.citizens)], r.cast...) {
 		if c.step >= 0 {
 			id, _ := strconv.ParseUint(c.name, 10, 64)
 			out.Different = append(out.Different, Difference{id, c.step, c.nation, c.panel})
