@@ -100,6 +100,7 @@ type Intents struct {
 	Done      int64        `json:"done" unit:"intents" def:"of the posted, done"`
 	Abandoned int64        `json:"abandoned" unit:"intents" def:"of the posted, given up"`
 	Pending   int64        `json:"pending" unit:"intents" def:"of the posted, still open at the end"`
+	Open      int64        `json:"open" unit:"intents" def:"things that citizens still want at the end, counted from their records"`
 	ByKind    []IntentKind `json:"by_kind"`
 }
 
@@ -110,6 +111,7 @@ type IntentKind struct {
 	Done      int64  `json:"done" unit:"intents" def:"of the posted, done"`
 	Abandoned int64  `json:"abandoned" unit:"intents" def:"of the posted, given up"`
 	Pending   int64  `json:"pending" unit:"intents" def:"of the posted, still open at the end"`
+	Open      int64  `json:"open" unit:"intents" def:"things of this kind that citizens still want at the end, counted from their records"`
 }
 
 // Issued counts committed issuances. Total = Tap + Centre.
@@ -134,6 +136,8 @@ type Visits struct {
 	Reneged      int64       `json:"reneged" unit:"visits" def:"left the queue unserved"`
 	SecondVisits int64       `json:"second_visits" unit:"visits" def:"visits by somebody who had come for the same thing before"`
 	WrongCentre  int64       `json:"wrong_centre" unit:"visits" def:"refused: centre of another municipality before any centre was open to all"`
+	Waited       int64       `json:"waited_ms" unit:"ms" def:"time in the queues, summed over everybody who left one, other business included"`
+	Queue        int64       `json:"queue_ms" unit:"ms" def:"number of people in the queues, integrated over the run: by Little's law the same"`
 	Longest      LongestWait `json:"longest"`
 }
 

@@ -175,6 +175,8 @@ func sample(regions []RegionRow, start time.Time, days int, fault bool) *Result 
 		n.Intents.Done += x.Done
 		n.Intents.Abandoned += x.Abandoned
 		n.Intents.Pending += x.Pending
+		x.Open = x.Pending
+		n.Intents.Open += x.Open
 		n.Intents.ByKind = append(n.Intents.ByKind, x)
 	}
 

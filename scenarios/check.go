@@ -18,13 +18,16 @@ func (f *field) checkForm(s string) *mistake {
 		return &mistake{"is empty", f.example()}
 	}
 	switch f.form {
-	case "region", "municipality":
+	case "region", "municipality", "centre":
 		n, err := LoadNation()
 		if err != nil {
 			return &mistake{"the built-in population cannot be read: " + err.Error(), "this is a fault of the program"}
 		}
-		if f.form == "region" {
+		switch f.form {
+		case "region":
 			return n.checkRegion(s)
+		case "centre":
+			return n.checkCentre(s)
 		}
 		return n.checkMunicipality(s)
 	case "element":
@@ -61,6 +64,18 @@ func (n *Nation) checkRegion(s string) *mistake {
 		hint = "known are " + strings.Join(codes, ", ")
 	}
 	return &mistake{quote(s) + " is not a region", hint}
+}
+
+func (n *Nation) checkCentre(s string) *mistake {
+	if _, ok := n.CentreIndex(s); ok {
+		return nil
+	}
+	for _, c := range n.Centres {
+		if s == c.NameKo {
+			return &mistake{quote(s) + " is a name; centres are written by code", "write \"" + c.Code + "\" if you mean the one of " + n.Municipalities[c.Municipality].NameEn}
+		}
+	}
+	return &mistake{quote(s) + " is not a centre", "data/centres.csv lists the 3,553 codes"}
 }
 
 func (n *Nation) regionNames() []string {
@@ -154,6 +169,10 @@ func (v *validator) scenario(s *Scenario) error {
 	v.service(s)
 	v.faults(s)
 	v.unique("population.regions", s.Population.Regions)
+	v.unique("population.centres", s.Population.Centres)
+	if len(s.Population.Regions) > 0 && len(s.Population.Centres) > 0 {
+		v.fail("population.centres", "stand beside regions", "write one of the two")
+	}
 	return nil
 }
 

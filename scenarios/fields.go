@@ -23,6 +23,8 @@ var rules = []rule{
 	r("population", "who is simulated; left out: everybody", optional),
 	r("population.regions", "ISO codes; left out or empty: the whole nation", optional),
 	r("population.regions[]", "a region", form("region")),
+	r("population.centres", "single centres with their residents and counters, instead of regions; other centres have neither residents nor other business", optional),
+	r("population.centres[]", "a centre's ten-digit code", form("centre")),
 
 	r("phases", "what opens when: regions, and single municipalities; in the order of their dates"),
 	r("phases[].name", "how reports call it"),
@@ -252,7 +254,7 @@ type limits struct {
 	names      []string // the keys of a map
 	keyIs      string   // what the keys of a map are
 	keyPattern string
-	form       string // "clock", "region", "municipality", "element", "expectation"
+	form       string // "clock", "region", "municipality", "centre", "element", "expectation"
 }
 
 func r(path, doc string, options ...func(*limits)) rule {

@@ -97,6 +97,7 @@ type Assumption struct {
 // Population says who is simulated.
 type Population struct {
 	Regions []string // ISO codes ("KR-50"); empty: the whole nation
+	Centres []string // ten-digit codes; then nobody but the residents of these centres
 }
 
 // Phase opens regions and single municipalities on a day.

@@ -18,6 +18,8 @@ type centre struct {
 
 	otherAt, otherService, otherDeadline int64 // the next customer with other business
 	others                               uint32
+
+	queue, since int64 // the number waiting, integrated (ms) until since
 }
 
 type customer struct {
@@ -64,8 +66,9 @@ func (c *centre) solve(m *rollout.Model, p *rollout.Place, w rollout.Window, out
 	out = c.advance(m, p, w.End-1, out)
 	// Who gave up while others stood before them.
 	kept := c.waiting[:0]
-	for _, x := range c.waiting {
+	for n, x := range c.waiting {
 		if x.Deadline < w.End {
+			c.pass(x.Deadline, len(kept)+len(c.waiting)-n)
 			out = c.leave(p, x, rollout.Reneged, x.Deadline, out)
 		} else {
 			kept = append(kept, x)
@@ -92,8 +95,25 @@ func (c *centre) arrive(m *rollout.Model, p *rollout.Place, x customer, out []ro
 			return c.leave(p, x, rollout.Balked, x.Arrive, out)
 		}
 	}
+	c.pass(x.Arrive, len(c.waiting))
 	c.waiting = append(c.waiting, x)
 	return c.advance(m, p, x.Arrive, out)
+}
+
+// pass integrates the number waiting up to t, when it changes. Changes may come out
+// of order: the sum over all of them is the same.
+func (c *centre) pass(t int64, waiting int) {
+	c.queue += int64(waiting) * (t - c.since)
+	c.since = t
+}
+
+// close ends the account of those who waited.
+func (c *centre) close(p *rollout.Place, end int64) {
+	c.pass(end, len(c.waiting))
+	for _, x := range c.waiting {
+		p.T.StillWaiting(x.Arrive, end)
+	}
+	p.T.ByCentre[c.index-p.M.Nation.Municipalities[p.Municipality].First].Queue = c.queue
 }
 
 // advance starts all service that begins by t.
@@ -107,6 +127,7 @@ func (c *centre) advance(m *rollout.Model, p *rollout.Place, t int64, out []roll
 			if min(closes, x.Deadline) > t {
 				break
 			}
+			c.pass(min(closes, x.Deadline), len(c.waiting)-n)
 			if x.Deadline < closes {
 				out = c.leave(p, x, rollout.Reneged, x.Deadline, out)
 			} else {
@@ -118,13 +139,16 @@ func (c *centre) advance(m *rollout.Model, p *rollout.Place, t int64, out []roll
 			if x.Deadline > t {
 				break
 			}
+			c.pass(x.Deadline, len(c.waiting)-n)
 			out = c.leave(p, x, rollout.Reneged, x.Deadline, out)
 			continue
 		}
 		if start > t {
 			break
 		}
+		c.pass(start, len(c.waiting)-n)
 		c.free[counter] = start + x.Service
+		p.T.Serve(x.Arrive, start, x.Service)
 		d := &p.T.Day[m.Cal.Day(start)]
 		if x.other {
 			d.OtherServed++
@@ -163,6 +187,7 @@ func (c *centre) earliest(m *rollout.Model, t int64) (counter int, start int64) 
 
 func (c *centre) leave(p *rollout.Place, x customer, end rollout.VisitEnd, at int64, out []rollout.VisitResult) []rollout.VisitResult {
 	d := &p.T.Day[min(at/86_400_000, int64(len(p.T.Day)-1))]
+	d.Waited += at - x.Arrive
 	if x.other {
 		d.OtherLeft++
 		return out

@@ -85,13 +85,15 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 
 	out := &rollout.Outcome{Model: m, Service: service, Plant: e.plant, Tallies: make([]*rollout.Tally, len(e.home)), Absent: e.absent != nil}
 	out.Complete = e.run(ctx, order, o.Progress, out)
+	e.parallel(order, func(sh *shard, _ int) { e.finish(sh) })
 	for i, sh := range e.home {
 		if sh == nil {
 			continue
 		}
-		sh.place.Finish()
 		out.Tallies[i] = sh.place.T
-		out.Citizens += int64(len(sh.citizens))
+		for c := range sh.place.T.ByCentre {
+			out.Citizens += sh.place.T.ByCentre[c].Citizens
+		}
 		out.Records = append(out.Records, sh.place.Records...)
 	}
 	slices.SortStableFunc(out.Records, func(a, b rollout.Record) int { return cmp.Compare(a.Citizen, b.Citizen) })
@@ -102,7 +104,7 @@ func (e *engine) people(sh *shard) int {
 	mu := &e.m.Nation.Municipalities[sh.place.Municipality]
 	n := 0
 	for c := mu.First; c < mu.End; c++ {
-		n += e.m.Nation.Centres[c].Adults()
+		n += e.m.Residents(c)
 	}
 	return n
 }
@@ -140,6 +142,14 @@ func (e *engine) birth(sh *shard) {
 	n := int(end - sh.place.First)
 	sh.citizens, sh.next = make([]rollout.Citizen, n), make([]int64, n)
 	for c := mu.First; c < mu.End; c++ {
+		sh.centres = append(sh.centres, newCentre(e.m, c))
+		if e.m.Residents(c) == 0 {
+			first, end := e.m.Pop.Range(c)
+			for id := first; id < end; id++ {
+				sh.next[id-sh.place.First] = rollout.Never
+			}
+			continue
+		}
 		for age := scenarios.FirstAge; age <= scenarios.LastAge; age++ {
 			first, end := e.m.Pop.AgeRange(c, age)
 			for id := first; id < end; id++ {
@@ -148,9 +158,19 @@ func (e *engine) birth(sh *shard) {
 				sh.next[i] = sh.citizens[i].Next()
 			}
 		}
-		sh.centres = append(sh.centres, newCentre(e.m, c))
 		first, end := e.m.Pop.Range(c)
 		sh.place.T.ByCentre[c-mu.First].Citizens = int64(end - first)
+	}
+}
+
+// finish closes the accounts of a municipality.
+func (e *engine) finish(sh *shard) {
+	sh.place.Finish()
+	for i := range sh.citizens {
+		sh.place.T.CountOpen(&sh.citizens[i])
+	}
+	for i := range sh.centres {
+		sh.centres[i].close(&sh.place, e.m.End)
 	}
 }
 

@@ -1,6 +1,7 @@
 package plain
 
 import (
+	"slices"
 	"testing"
 
 	"rollcall.example/rollcall/reference/lifecycle"
@@ -53,6 +54,9 @@ func TestTheCountsAgreeWithTheCitizensAtTheEnd(t *testing.T) {
 			t.Errorf("%v: %d posted − %d done − %d abandoned = %d pending, but %d citizens want it",
 				rollout.Intent(i), x.Posted, x.Done, x.Abandoned, left, open[i])
 		}
+		if tally.Open[i] != open[i] {
+			t.Errorf("%v: the run's own count of the records is %d, it is %d", rollout.Intent(i), tally.Open[i], open[i])
+		}
 		if x.Posted == 0 || x.Done == 0 {
 			t.Errorf("%v: %+v proves nothing", rollout.Intent(i), x)
 		}
@@ -81,5 +85,43 @@ func TestTheCountsAgreeWithTheCitizensAtTheEnd(t *testing.T) {
 	}
 	if tally.ChipCards != chips {
 		t.Errorf("%d cards carry a chip, counted %d", chips, tally.ChipCards)
+	}
+}
+
+// Who still waits when the run ends is in both accounts of Little's law (same
+// compares them in every scene).
+func TestTheRunMayEndWhilePeopleWait(t *testing.T) {
+	o := scene{"", "smoke", sejong, []string{"end=2025-02-14 11:00", "faults[0].at=2025-02-13 12:00", "centres.counters={KR-50: 1}"}}.same(t)
+	last := &o.Tallies[slices.IndexFunc(o.Tallies, func(t *rollout.Tally) bool { return t != nil })].Day[o.Model.Cal.Days-1]
+	if last.Waited < int64(last.Delayed)*60_000 {
+		t.Errorf("%d people waited %d ms: the test proves nothing", last.Delayed, last.Waited)
+	}
+}
+
+// A run of single centres has their residents and their other business only, in
+// both engines.
+func TestARunOfSingleCentresHasNobodyElse(t *testing.T) {
+	o := scene{"", "smoke", nil, []string{"end=2025-02-15", "faults[0].at=2025-02-13 12:00", "population={regions: [], centres: [\"3611025000\", \"3611031000\"]}"}}.same(t)
+	n := o.Model.Nation
+	var citizens int64
+	for i, tally := range o.Tallies {
+		if tally == nil {
+			continue
+		}
+		for k := range tally.ByCentre {
+			centre := n.Municipalities[i].First + k
+			citizens += int64(o.Model.Residents(centre))
+			if here := tally.ByCentre[k].Citizens; here != int64(o.Model.Residents(centre)) {
+				t.Errorf("%s: %d citizens of %d", n.Centres[centre].Code, here, o.Model.Residents(centre))
+			}
+		}
+	}
+	for _, r := range o.Records {
+		if home, _ := o.Model.Pop.Home(r.Citizen); o.Model.Residents(home) == 0 {
+			t.Fatalf("citizen %d of %s is not in the run", r.Citizen, n.Centres[home].Code)
+		}
+	}
+	if citizens == 0 || o.Citizens != citizens {
+		t.Errorf("%d citizens, the centres have %d", o.Citizens, citizens)
 	}
 }

@@ -125,10 +125,30 @@ func (c scene) same(t *testing.T) *rollout.Outcome {
 	for _, d := range differences(canon(fast), canon(slow)) {
 		t.Error("fast and plain differ:", d)
 	}
+	if waited, queue := little(fast); waited != queue || waited == 0 {
+		t.Errorf("people waited %d ms, the queues' integral is %d", waited, queue)
+	}
 	if len(fast.Records) == 0 || !fast.Complete {
 		t.Error("the run proves nothing: no life was kept, or it was not complete")
 	}
 	return fast
+}
+
+// little is both sides of Little's law, exact in every run: the times that people
+// stood in the queues, and the number of people in them integrated over time.
+func little(o *rollout.Outcome) (waited, queue int64) {
+	for _, t := range o.Tallies {
+		if t == nil {
+			continue
+		}
+		for d := range t.Day {
+			waited += t.Day[d].Waited
+		}
+		for c := range t.ByCentre {
+			queue += t.ByCentre[c].Queue
+		}
+	}
+	return waited, queue
 }
 
 var sejong, jeju = []string{"KR-50"}, []string{"KR-49"}

@@ -17,6 +17,8 @@ type hall struct {
 	call     *des.Timer // calls the next to the counters
 	hours    *des.Timer // the number of counters that take customers changes
 	others   uint32     // how many came with other business
+
+	waiting, since int64 // people waiting times milliseconds, until since
 }
 
 // customer is a citizen on a visit, or somebody with other business.
@@ -100,6 +102,7 @@ func (h *hall) arrive(x *customer) {
 	default:
 		x.patience = h.e.office.NewTimer(leaving, func() { h.leave(x, rollout.Reneged) })
 		x.patience.Set(x.Deadline)
+		h.reckon()
 		h.queue = append(h.queue, x)
 		h.callNext()
 	}
@@ -110,6 +113,7 @@ func (h *hall) callNext() {
 	for _, counter := range h.counters[:h.open()] {
 		if len(h.queue) > 0 && !counter.IsSet() {
 			x := h.queue[0]
+			h.reckon()
 			h.queue = h.queue[1:]
 			x.patience.Stop()
 			h.serve(counter, x)
@@ -117,10 +121,18 @@ func (h *hall) callNext() {
 	}
 }
 
+// reckon adds the time that those in the queue have stood there since it last changed.
+func (h *hall) reckon() {
+	now := h.e.office.Now()
+	h.waiting += int64(len(h.queue)) * (now - h.since)
+	h.since = now
+}
+
 func (h *hall) serve(counter *des.Timer, x *customer) {
 	now := h.e.office.Now()
 	counter.Set(now + x.Service)
 	tally := h.town.place.T
+	tally.Serve(x.Arrive, now, x.Service)
 	day := &tally.Day[h.e.m.Cal.Day(now)]
 	if x.other {
 		day.OtherServed++
@@ -141,12 +153,14 @@ func (h *hall) leave(x *customer, end rollout.VisitEnd) {
 	}
 	for i, y := range h.queue {
 		if x == y {
+			h.reckon()
 			h.queue = append(h.queue[:i], h.queue[i+1:]...)
 			break
 		}
 	}
 	now := h.e.office.Now()
 	day := &h.town.place.T.Day[h.e.m.Cal.Day(now)]
+	day.Waited += now - x.Arrive
 	switch {
 	case x.other:
 		day.OtherLeft++
@@ -164,4 +178,14 @@ func (h *hall) leave(x *customer, end rollout.VisitEnd) {
 func (h *hall) tell(x *customer, end rollout.VisitEnd, at int64) {
 	h.e.ends = append(h.e.ends, rollout.VisitResult{Citizen: x.Citizen, Home: x.Home, Centre: x.Centre,
 		Purpose: x.Purpose, From: x.From, End: end, At: at})
+}
+
+// shut ends the accounts of the hall when the run is over.
+func (h *hall) shut(end int64) {
+	h.waiting += int64(len(h.queue)) * (end - h.since)
+	for _, x := range h.queue {
+		h.town.place.T.StillWaiting(x.Arrive, end)
+	}
+	first := h.e.m.Nation.Municipalities[h.town.place.Municipality].First
+	h.town.place.T.ByCentre[h.centre-first].Queue = h.waiting
 }

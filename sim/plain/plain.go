@@ -121,6 +121,9 @@ func (e *engine) settle(municipality int) {
 	t.place.First, _ = e.m.Pop.Range(mu.First)
 	for centre := mu.First; centre < mu.End; centre++ {
 		e.halls[int32(centre)] = e.newHall(t, centre)
+		if e.m.Residents(centre) == 0 {
+			continue
+		}
 		for age := scenarios.FirstAge; age <= scenarios.LastAge; age++ {
 			first, end := e.m.Pop.AgeRange(centre, age)
 			for id := first; id < end; id++ {
@@ -287,6 +290,12 @@ func (e *engine) answer(before rollout.Window) {
 func (e *engine) outcome() *rollout.Outcome {
 	o := &rollout.Outcome{Model: e.m, Service: e.service, Plant: e.plant, Absent: e.absent != nil,
 		Complete: !e.stopped, Until: e.until, Tallies: make([]*rollout.Tally, len(e.m.Nation.Municipalities))}
+	for _, p := range e.people {
+		p.town.place.T.CountOpen(&p.Citizen)
+	}
+	for _, h := range e.halls {
+		h.shut(e.m.End)
+	}
 	for _, t := range e.towns {
 		t.place.Finish()
 		o.Tallies[t.place.Municipality] = t.place.T

@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"slices"
+
 	"rollcall.example/rollcall/sim/capacity"
 	"rollcall.example/rollcall/sim/population"
 	"rollcall.example/rollcall/sim/rng"
@@ -8,17 +10,31 @@ import (
 
 // Present says whether a municipality is simulated citizen by citizen.
 func (m *Model) Present(municipality int) bool {
-	want := m.Scenario.Population.Regions
-	if len(want) == 0 {
-		return true
+	mu := &m.Nation.Municipalities[municipality]
+	return slices.Contains(m.present[mu.First:mu.End], true)
+}
+
+// Residents is the number of a centre's residents who are simulated: all, or none
+// where the scenario leaves the centre out.
+func (m *Model) Residents(centre int) int {
+	if !m.present[centre] {
+		return 0
 	}
-	iso := m.Nation.Regions[m.Nation.Municipalities[municipality].Region].ISO
-	for _, r := range want {
-		if r == iso {
-			return true
+	return m.Nation.Centres[centre].Adults()
+}
+
+func (m *Model) compilePresence() {
+	p := &m.Scenario.Population
+	m.present = make([]bool, len(m.Nation.Centres))
+	for i := range m.present {
+		c := &m.Nation.Centres[i]
+		if len(p.Centres) > 0 {
+			m.present[i] = slices.Contains(p.Centres, c.Code)
+			continue
 		}
+		iso := m.Nation.Regions[m.Nation.Municipalities[c.Municipality].Region].ISO
+		m.present[i] = len(p.Regions) == 0 || slices.Contains(p.Regions, iso)
 	}
-	return false
 }
 
 // poolCitizens is about how many citizens' lives are kept.
@@ -32,9 +48,7 @@ func (m *Model) PoolShare() float64 {
 	}
 	n := 0
 	for i := range m.Nation.Centres {
-		if m.Present(m.Nation.Centres[i].Municipality) {
-			n += m.Nation.Centres[i].Adults()
-		}
+		n += m.Residents(i)
 	}
 	return min(1, float64(poolCitizens)/float64(n))
 }
@@ -56,9 +70,7 @@ func NewAbsent(m *Model) *Absent {
 	visit := hourOfVisit(m)
 	var people float64
 	for i := range m.Nation.Municipalities {
-		if !m.Present(i) {
-			people += a.municipality(i, visit)
-		}
+		people += a.municipality(i, visit)
 	}
 	// Losses of plastic cards and what follows do not depend on phases.
 	l := &s.Losses.Plastic
@@ -102,14 +114,17 @@ func hourOfVisit(m *Model) []float64 {
 	return out
 }
 
-// municipality adds the applications and presentations of one; it returns its
-// people.
+// municipality adds the applications and presentations of those people of one who
+// are not simulated; it returns their number.
 func (a *Absent) municipality(i int, visit []float64) float64 {
 	m, s := a.m, a.m.Scenario
 	mu := &m.Nation.Municipalities[i]
 	ad := &s.Adoption
 	var people, ever, upgrades, young float64
 	for c := mu.First; c < mu.End; c++ {
+		if m.present[c] {
+			continue
+		}
 		for k, n := range m.Nation.Centres[c].Age {
 			people += float64(n)
 			want := float64(n) * m.Draws.Owned[k] * min(1, float64(ad.Level)*m.byAge[k]*m.appeal[i])
@@ -117,6 +132,9 @@ func (a *Absent) municipality(i int, visit []float64) float64 {
 			upgrades += want * m.upgrade[k] * m.Draws.NFC
 		}
 		young += float64(m.Nation.Centres[c].Age[0])
+	}
+	if people == 0 {
+		return 0
 	}
 	upgrade := share(upgrades, ever)
 	for d := range m.Cal.Days { // first cards: Model.firstCard

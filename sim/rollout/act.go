@@ -331,7 +331,10 @@ func (p *Place) Finish() {
 // the one before by the profile of the day.
 func (m *Model) Other(centre int, k uint32, before int64) (arrive, service, deadline int64) {
 	w := m.Source.Draw(uint32(centre), population.ForOtherBusiness, k)
-	people := float64(m.Nation.Centres[centre].Adults())
+	people := float64(m.Residents(centre))
+	if people == 0 {
+		return Never, 0, 0
+	}
 	arrive = m.waitOther.inverse(m.waitOther.at(before) + rng.Exp(w[0])/people)
 	if arrive == Never {
 		return Never, 0, 0

@@ -33,6 +33,7 @@ type Model struct {
 	Table    *lifecycle.Table
 	End      int64 // ms
 
+	present   []bool    // by centre: simulated
 	opens     []int64   // by municipality: its first day; Never
 	anyFrom   int64     // any centre serves everyone
 	chipFrom  int64     // first cards carry a chip
@@ -87,6 +88,7 @@ func New(s *scenarios.Scenario, n *scenarios.Nation, service *capacity.Service) 
 	if err := m.compilePhases(); err != nil {
 		return nil, err
 	}
+	m.compilePresence()
 	m.compileAdoption()
 	m.compileCentres()
 	m.tapClock = newClock(m.Cal, hourly(s.Channels.TapHours, s.Channels.TapHours, 1))

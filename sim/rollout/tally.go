@@ -50,6 +50,9 @@ type DayTally struct {
 	SecondVisits                  int32
 	OtherServed, OtherLeft        int32
 	Wait                          WaitHistogram
+	Delayed                       int32     // of all served, other business too: did not find a counter free
+	Waited                        int64     // ms in the queue, by all who left it
+	Busy                          [24]int64 // ms of service at the counters, by hour
 
 	Presentations, Accepted          int32 // of mobile cards
 	RejectedSuspended, RejectedOther int32
@@ -164,8 +167,9 @@ const MaxPlaces = 12
 type Tally struct {
 	Events    int64
 	Intents   [NumIntents]IntentCount
-	Backlog   []int32 // by hour: change of the intents that wait for something
-	Retries   []int32 // by hour: people who try again
+	Open      [NumIntents]int64 // at the end, as the citizens' records say
+	Backlog   []int32           // by hour: change of the intents that wait for something
+	Retries   []int32           // by hour: people who try again
 	Goodput   [][capacity.NumFunctions]int32
 	Turned    [][MaxPlaces]int32 // by hour: presentations that were not answered; nil without faults
 	Day       []DayTally
@@ -192,6 +196,7 @@ type PlaceTally struct {
 type CentreTally struct {
 	Citizens, Visits int64
 	Wait             WaitHistogram
+	Queue            int64 // ms: the number of people waiting, integrated over the run
 }
 
 // NewTally makes an empty tally.
@@ -228,6 +233,52 @@ func (t *Tally) waiting(i Intent, at int64, by int32) {
 		return
 	}
 	t.Backlog[min(int(at/hour), len(t.Backlog)-1)] += by
+}
+
+// Serve counts the service of a customer, whatever their business.
+func (t *Tally) Serve(arrive, start, service int64) {
+	d := &t.Day[start/day]
+	if start > arrive {
+		d.Delayed++
+		d.Waited += start - arrive
+	}
+	for end := start + service; start < end; {
+		h := start / hour
+		next := min((h+1)*hour, end)
+		if int(h/24) >= len(t.Day) {
+			return
+		}
+		t.Day[h/24].Busy[h%24] += next - start
+		start = next
+	}
+}
+
+// StillWaiting counts a customer who stands in the queue when the run ends.
+func (t *Tally) StillWaiting(arrive, end int64) {
+	t.Day[len(t.Day)-1].Waited += end - arrive
+}
+
+// CountOpen counts what a citizen still wants when the run ends. It looks at the
+// record alone, so that it is another account of what was posted and not done.
+func (t *Tally) CountOpen(c *Citizen) {
+	if c.Flags&WantsMobile != 0 {
+		t.Open[GetMobile]++
+	}
+	if c.Order != NoOrder {
+		t.Open[GetCard]++
+	}
+	switch c.CardStep {
+	case ReportCardReady:
+		t.Open[ReportLoss]++
+	case ReleaseCard:
+		t.Open[ReleaseLoss]++
+	}
+	switch c.PhoneStep {
+	case ReportPhoneReady:
+		t.Open[ReportLoss]++
+	case ReleasePhone:
+		t.Open[ReleaseLoss]++
+	}
 }
 
 func latencyBucket(ms int64) int {

@@ -29,7 +29,8 @@ func CheckExpectations(s *scenarios.Scenario) error {
 }
 
 // Judge evaluates the scenario's expectations and those that hold for every run
-// without being written: no violation, equal lives, conserved intents, every
+// without being written: no violation, equal lives, conserved intents
+// (by the counts and by the citizens' records), Little's law at the centres, every
 // property with an opportunity in a default panel, no fault that tested nothing.
 // An expectation over a figure that does not exist is an error.
 func Judge(r *reports.Result, s *scenarios.Scenario) error {
@@ -39,6 +40,9 @@ func Judge(r *reports.Result, s *scenarios.Scenario) error {
 	}
 	n := &r.Nation.Intents
 	standing("nation.intents.posted == done + abandoned + pending", n.Posted, n.Posted == n.Done+n.Abandoned+n.Pending && conserved(n.ByKind))
+	standing("nation.intents.pending == nation.intents.open", n.Pending-n.Open, n.Pending == n.Open && conserved(n.ByKind))
+	v := &r.Nation.Visits
+	standing("nation.visits.waited_ms == nation.visits.queue_ms", v.Waited-v.Queue, v.Waited == v.Queue)
 	var early int64
 	for _, p := range r.Nation.ByPhase {
 		early += p.Before
@@ -99,7 +103,7 @@ func Judge(r *reports.Result, s *scenarios.Scenario) error {
 
 func conserved(kinds []reports.IntentKind) bool {
 	for _, k := range kinds {
-		if k.Posted != k.Done+k.Abandoned+k.Pending || k.Pending < 0 {
+		if k.Posted != k.Done+k.Abandoned+k.Pending || k.Pending < 0 || k.Pending != k.Open {
 			return false
 		}
 	}

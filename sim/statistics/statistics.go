@@ -71,12 +71,16 @@ func add(d *rollout.DayTally, x *rollout.DayTally) {
 	}
 	d.Wait.Join(&x.Wait)
 	d.FeeWon += x.FeeWon
+	d.Waited += x.Waited
+	for h := range d.Busy {
+		d.Busy[h] += x.Busy[h]
+	}
 	for _, p := range [][2]*int32{
 		{&d.Wanted, &x.Wanted}, {&d.First, &x.First}, {&d.Ended, &x.Ended}, {&d.Holders, &x.Holders},
 		{&d.FaceSessions, &x.FaceSessions}, {&d.FaceFailed, &x.FaceFailed}, {&d.NewPhotos, &x.NewPhotos},
 		{&d.Unavailable, &x.Unavailable}, {&d.PeopleRetry, &x.PeopleRetry},
 		{&d.Served, &x.Served}, {&d.Balked, &x.Balked}, {&d.Reneged, &x.Reneged}, {&d.Shut, &x.Shut},
-		{&d.SecondVisits, &x.SecondVisits}, {&d.OtherServed, &x.OtherServed}, {&d.OtherLeft, &x.OtherLeft},
+		{&d.SecondVisits, &x.SecondVisits}, {&d.OtherServed, &x.OtherServed}, {&d.OtherLeft, &x.OtherLeft}, {&d.Delayed, &x.Delayed},
 		{&d.Presentations, &x.Presentations}, {&d.Accepted, &x.Accepted},
 		{&d.RejectedSuspended, &x.RejectedSuspended}, {&d.RejectedOther, &x.RejectedOther}, {&d.CannotTell, &x.CannotTell},
 		{&d.FalseAccepts, &x.FalseAccepts}, {&d.ExposureAccepts, &x.ExposureAccepts},
@@ -123,9 +127,17 @@ func fillNation(n *reports.Nation, o *rollout.Outcome) {
 	var byAge [2][rollout.AgeBands]int64
 	var holders [rollout.AgeBands]int64
 	issuedAt := make([]int64, len(nation.Centres))
+	var open [rollout.NumIntents]int64
+	var queue int64
 	for i, t := range o.Tallies {
 		if t == nil {
 			continue
+		}
+		for k, c := range t.Open {
+			open[k] += c
+		}
+		for c := range t.ByCentre {
+			queue += t.ByCentre[c].Queue
 		}
 		n.Events += t.Events
 		n.ChipCards += t.ChipCards
@@ -176,8 +188,9 @@ func fillNation(n *reports.Nation, o *rollout.Outcome) {
 		n.Intents.Done += c.Done
 		n.Intents.Abandoned += c.Abandoned
 		n.Intents.Pending += pending
+		n.Intents.Open += open[k]
 		n.Intents.ByKind = append(n.Intents.ByKind, reports.IntentKind{Kind: rollout.Intent(k).String(),
-			Posted: c.Posted, Done: c.Done, Abandoned: c.Abandoned, Pending: pending})
+			Posted: c.Posted, Done: c.Done, Abandoned: c.Abandoned, Pending: pending, Open: open[k]})
 	}
 	tap, centre := int64(total.Issued[lifecycle.Tap]), int64(total.Issued[lifecycle.Counter])
 	n.Issued = reports.Issued{Total: tap + centre, Tap: tap, Centre: centre, First: int64(total.First)}
@@ -185,7 +198,7 @@ func fillNation(n *reports.Nation, o *rollout.Outcome) {
 	n.Visits = reports.Visits{Count: visits(&total), Served: int64(total.Served),
 		WaitP50: wait(&total.Wait, 0.5), WaitP95: wait(&total.Wait, 0.95), WaitMax: wait(&total.Wait, 1),
 		Balked: int64(total.Balked), Reneged: int64(total.Reneged) + int64(total.Shut), SecondVisits: int64(total.SecondVisits),
-		WrongCentre: int64(total.Refused[lifecycle.WrongCentre]), Longest: longest(o)}
+		WrongCentre: int64(total.Refused[lifecycle.WrongCentre]), Waited: total.Waited, Queue: queue, Longest: longest(o)}
 	n.Verification = reports.Verifications{
 		Count: int64(total.Presentations), Accepted: int64(total.Accepted),
 		RejectedSuspended: int64(total.RejectedSuspended), RejectedOther: int64(total.RejectedOther),
@@ -307,7 +320,10 @@ func fillRegions(n *reports.Nation, o *rollout.Outcome, regions [][]rollout.DayT
 				continue
 			}
 			for c := mu.First; c < mu.End; c++ {
-				row.Citizens += int64(nation.Centres[c].Adults())
+				if m.Residents(c) == 0 {
+					continue
+				}
+				row.Citizens += int64(m.Residents(c))
 				row.Centres++
 				row.Counters += int64(m.Counters(c))
 			}
@@ -341,7 +357,7 @@ func fillPhases(n *reports.Nation, o *rollout.Outcome, byMunicipality []rollout.
 				continue
 			}
 			x := &byMunicipality[i]
-			row.Citizens += people(nation, i)
+			row.Citizens += people(m, i)
 			row.Tap += int64(x.Issued[lifecycle.Tap])
 			row.Centre += int64(x.Issued[lifecycle.Counter])
 			row.Holders += int64(x.Holders)
@@ -356,10 +372,10 @@ func fillPhases(n *reports.Nation, o *rollout.Outcome, byMunicipality []rollout.
 	}
 }
 
-func people(n *scenarios.Nation, municipality int) (k int64) {
-	mu := &n.Municipalities[municipality]
+func people(m *rollout.Model, municipality int) (k int64) {
+	mu := &m.Nation.Municipalities[municipality]
 	for c := mu.First; c < mu.End; c++ {
-		k += int64(n.Centres[c].Adults())
+		k += int64(m.Residents(c))
 	}
 	return k
 }
@@ -370,7 +386,7 @@ func fillPeople(n *reports.Nation, o *rollout.Outcome, issued [2][rollout.AgeBan
 	bands := make([][18]int64, len(nation.Regions)) // five years wide, the first from 15
 	for c := range nation.Centres {
 		mu := nation.Centres[c].Municipality
-		if o.Tallies[mu] == nil {
+		if o.Model.Residents(c) == 0 {
 			continue
 		}
 		for k, x := range nation.Centres[c].Age {
@@ -414,7 +430,7 @@ func fillPlaces(n *reports.Nation, o *rollout.Outcome, byMunicipality []rollout.
 			opens = date(m.Cal.Time(at))
 		}
 		n.Municipality = append(n.Municipality, reports.MunicipalRow{
-			Code: mu.Code, Name: mu.NameEn, Region: nation.Regions[mu.Region].ISO, Opens: opens, Citizens: people(nation, i),
+			Code: mu.Code, Name: mu.NameEn, Region: nation.Regions[mu.Region].ISO, Opens: opens, Citizens: people(m, i),
 			Tap: int64(x.Issued[lifecycle.Tap]), Centre: int64(x.Issued[lifecycle.Counter]), Issued: int64(x.Issued[0]) + int64(x.Issued[1]),
 			Holders: int64(x.Holders), Visits: visits(x),
 			WaitP50: wait(&x.Wait, 0.5), WaitP95: wait(&x.Wait, 0.95), WaitMax: wait(&x.Wait, 1)})
