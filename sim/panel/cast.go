@@ -320,22 +320,32 @@ func (s *stage) bothLost() {
 	s.see(0, lifecycle.Accepted)
 }
 
-// replaced: both are lost; a new plastic card ends all that hung on the old one,
-// but the lost phone still carries its report; then comes a new phone, and what
-// was before never comes back.
-func (s *stage) replaced() {
-	wallet, old := s.device(s.c, 0).Wallet(), s.c.document
-	phone := s.lose(callCentre, lifecycle.MobileLost)
-	s.lose(callCentre, lifecycle.PhysicalLost)
-	p, err := s.print(s.c, true)
-	s.fail(err)
-	s.granted("a new plastic card", s.registerCard(s.c, atACounter, s.key(s.c), p, "lost"))
+// newCard puts a new plastic card into force.
+func (s *stage) newCard() {
 	if s.over {
 		return
 	}
-	s.c.take(p)
+	p, err := s.print(s.c, true)
+	s.fail(err)
+	s.granted("a new plastic card", s.registerCard(s.c, atACounter, s.key(s.c), p, "lost"))
+	if !s.over {
+		s.c.take(p)
+	}
+}
+
+// replaced: a new plastic card ends all that hung on the old one, but a lost
+// phone still carries its report; then comes a new phone, and what was before
+// never comes back.
+func (s *stage) replaced() {
+	wallet, old := s.device(s.c, 0).Wallet(), s.c.document
+	s.lose(callCentre, lifecycle.PhysicalLost)
+	s.newCard()
 	s.seePlastic(old, lifecycle.NotValid)
 	s.seePlastic(s.c.document, lifecycle.Accepted)
+	s.see(0, lifecycle.NotValid)
+	s.issued(0)
+	phone := s.lose(callCentre, lifecycle.MobileLost)
+	s.newCard()
 	s.see(0, lifecycle.NotValid)
 	s.refused("a card onto the phone that is reported lost", s.tap(s.c, 0, nil, s.c.pin, aGoodFace), lifecycle.WalletReportedLost)
 	s.find(atACounter, lifecycle.MobileLost, phone, wallet)
