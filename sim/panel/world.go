@@ -102,16 +102,15 @@ type world struct {
 	portraits  [][]byte
 	seen       [2]map[ref]bool // mobile cards whose issuer's signature was verified: by the service, by verifiers
 
-	dir       string
-	listSize  uint64
-	validity  time.Duration // of a status list
-	ttl       time.Duration
-	wrap      func(store.Store) store.Store // tests plant faults here
-	opened    uint32
-	db        *sqlite.DB
-	svc       *service.Service
-	batches   uint64
-	connected int // connections whose pragmas were checked
+	dir      string
+	listSize uint64
+	validity time.Duration // of a status list
+	ttl      time.Duration
+	wrap     func(store.Store) store.Store // tests plant faults here
+	opened   uint32
+	db       *sqlite.DB
+	svc      *service.Service
+	batches  uint64
 }
 
 // ref is a place in a status list.
@@ -270,7 +269,6 @@ func (w *world) checkPragmas(db *sqlite.DB) error {
 			return fmt.Errorf("a connection to %s does not sync its commits: %+v", w.path(), p)
 		}
 	}
-	w.connected += len(pragmas)
 	return nil
 }
 
