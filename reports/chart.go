@@ -13,20 +13,48 @@ import (
 // page, and all text around it in HTML, so that it stays readable on a phone.
 type plot struct {
 	ID          string
-	Title, Desc string
+	Title, Desc phrase
 	Width       float64 // of the viewBox; the height is 100
 	Height      int     // pixels on the page
 	Shapes      template.HTML
-	Axis        string // what the vertical axis counts
+	Axis        template.HTML // what the vertical axis counts
 	Y, X        []tick
-	Marks       []tick // named vertical lines
-	Cursor      bool   // has the line that follows the slider
+	Marks       []tick   // named vertical lines
+	Cursor      bool     // has the line that follows the slider
+	Names       []phrase // of the series, by the data-s of their points
+	Labels      string   // list of the page's labels that the data-x of points counts in
+}
+
+// NameList are the names as attributes, for the script.
+func (p plot) NameList() template.HTMLAttr {
+	var en, ko []string
+	for _, n := range p.Names {
+		en, ko = append(en, n.en), append(ko, n.ko)
+	}
+	return template.HTMLAttr(`data-names="` + escape(strings.Join(en, "|")) + `" data-ko-names="` + escape(strings.Join(ko, "|")) + `"`)
+}
+
+// TitleKo and DescKo are attributes for the switch.
+func (p plot) TitleKo() template.HTMLAttr { return dataKo(p.Title) }
+func (p plot) DescKo() template.HTMLAttr  { return dataKo(p.Desc) }
+
+// dataKo is the Korean of an element for the switch; without one the element is
+// marked as English.
+func dataKo(f phrase) template.HTMLAttr {
+	if f.en == f.ko {
+		if latin.MatchString(f.en) {
+			return `lang="en"`
+		}
+		return ""
+	}
+	return template.HTMLAttr(`data-ko="` + escape(f.ko) + `"`)
 }
 
 type tick struct {
 	At    float64 // percent
-	Label string
+	Label phrase
 	Minor bool // left out on a phone
+	Fault bool // names a fault
 	Left  bool // stands left of its line
 	Lane  int  // row of its label
 }
@@ -39,6 +67,9 @@ func (p plot) MarksHeight() int {
 	}
 	return h
 }
+
+// Ko is the label's other language, for the switch.
+func (t tick) Ko() template.HTMLAttr { return dataKo(t.Label) }
 
 // Top is the distance of a name from the top of its line.
 func (t tick) Top() int { return 17 * t.Lane }
@@ -70,9 +101,9 @@ func short(x float64) string {
 
 func (s *shapes) html() template.HTML { return template.HTML(s.String()) }
 
-// scale is a vertical axis from zero with few round ticks.
+// scale is a vertical axis with few round ticks. For bars it begins at zero.
 type scale struct {
-	top, step float64
+	low, top, step float64
 }
 
 func newScale(max float64) scale {
@@ -86,26 +117,30 @@ func newScale(max float64) scale {
 			break
 		}
 	}
-	return scale{math.Ceil(max/step) * step, step}
+	return scale{0, math.Ceil(max/step) * step, step}
 }
 
 // y is the distance from the top, in percent.
-func (s scale) y(v float64) float64 { return 100 - 100*v/s.top }
+func (s scale) y(v float64) float64 { return 100 - 100*(v-s.low)/(s.top-s.low) }
 
-func (s scale) ticks(label func(float64) string) []tick {
+func (s scale) ticks(label func(float64) phrase) []tick {
 	var out []tick
-	for i := 0; float64(i)*s.step <= s.top*1.0001; i++ {
-		v := float64(i) * s.step
-		out = append(out, tick{At: 100 * v / s.top, Label: label(v)})
+	for i := 0; s.low+float64(i)*s.step <= s.top*1.0001; i++ {
+		v := s.low + float64(i)*s.step
+		out = append(out, tick{At: 100 - s.y(v), Label: label(v)})
 	}
 	return out
 }
 
-func sayTick(v float64) string {
-	if v >= 1e6 {
-		return strconv.FormatFloat(v/1e6, 'f', -1, 64) + "\u00a0M"
+func sayTick(v float64) phrase {
+	en := sayCount(Num(v))
+	switch {
+	case v >= 1e5 && v < 1e6:
+		en = strconv.FormatFloat(v/1e3, 'f', -1, 64) + "\u00a0k"
+	case v >= 1e6:
+		en = strconv.FormatFloat(v/1e6, 'f', -1, 64) + "\u00a0M"
 	}
-	return sayCount(Num(v))
+	return phrase{en, sayMan(Num(v))}
 }
 
 // days is a horizontal axis of days.
@@ -143,7 +178,7 @@ func (d days) ticks() []tick {
 		t := d.first.AddDate(0, 0, i)
 		switch {
 		case d.n > 45 && t.Day() == 1, d.n > 10 && d.n <= 45 && i%7 == 0, d.n <= 10:
-			out = append(out, tick{At: d.percent(float64(i) + 0.5), Label: t.Format("2 Jan"), Minor: d.n <= 10 && i%3 != 0})
+			out = append(out, tick{At: d.percent(float64(i) + 0.5), Label: tickDay(t), Minor: d.n <= 10 && i%3 != 0})
 		}
 	}
 	return out
@@ -166,10 +201,15 @@ func (d days) bands(s *shapes, r *Result) {
 	}
 }
 
-// marks draws a line where each phase opens and returns the names of the lines.
-func (d days) marks(s *shapes, r *Result, anyCentre string) []tick {
+func tickDay(t time.Time) phrase {
+	return phrase{t.Format("2 Jan"), strings.ReplaceAll(t.Format("1. 2."), " ", "\u00a0")}
+}
+
+// marks draws a line where each phase opens and returns the names of the lines,
+// and of the faults.
+func (d days) marks(s *shapes, r *Result) []tick {
 	var out []tick
-	line := func(date, label string) {
+	line := func(date string, label phrase) {
 		x, ok := d.at(date)
 		if !ok {
 			return
@@ -178,9 +218,16 @@ func (d days) marks(s *shapes, r *Result, anyCentre string) []tick {
 		out = append(out, tick{At: d.percent(x), Label: label})
 	}
 	for _, p := range r.Nation.ByPhase {
-		line(p.From, p.Phase)
+		ko, _ := translated(p.Phase)
+		line(p.From, phrase{p.Phase, ko})
 	}
-	line(r.Meta.AnyCentre, anyCentre)
+	line(r.Meta.AnyCentre, messages["anycentre"])
+	for _, f := range r.Recovery {
+		if x, ok := d.at(f.From); ok {
+			ko, _ := translated(f.Fault)
+			out = append(out, tick{At: d.percent(x), Label: phrase{f.Fault, ko}, Fault: true})
+		}
+	}
 	return lanes(out)
 }
 
@@ -191,7 +238,7 @@ func lanes(marks []tick) []tick {
 	var taken [][]span
 	for i := range marks {
 		m := &marks[i]
-		width := 2 + 2.3*float64(len([]rune(m.Label)))
+		width := 2 + math.Max(2.3*float64(len([]rune(m.Label.en))), 4*float64(len([]rune(m.Label.ko))))
 		s := span{m.At, m.At + width}
 		if s.to > 100 {
 			m.Left = true
@@ -241,11 +288,11 @@ func (h hours) ticks() []tick {
 		switch {
 		case t.Hour() == 0:
 			if day%every == 0 {
-				out = append(out, tick{At: 100 * float64(i) / n, Label: t.Format("Mon 2 Jan")})
+				out = append(out, tick{At: 100 * float64(i) / n, Label: phrase{t.Format("Mon 2 Jan"), sayDayKo(p.T)}})
 			}
 			day++
 		case n <= 60 && t.Hour()%6 == 0, n > 60 && n <= 100 && t.Hour() == 12:
-			out = append(out, tick{At: 100 * float64(i) / n, Label: t.Format("15:04"), Minor: true})
+			out = append(out, tick{At: 100 * float64(i) / n, Label: phrase{t.Format("15:04"), t.Format("15:04")}, Minor: true})
 		}
 	}
 	return out

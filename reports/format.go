@@ -146,3 +146,77 @@ func parseTime(s string) (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
+
+// ---- Korean ----
+
+// sayKo is say as Koreans write it in a sentence.
+func sayKo(form string, n Num) string {
+	if !n.Known() {
+		return missing
+	}
+	switch form {
+	case "count":
+		return sayMan(n)
+	case "duration":
+		return durationKo.Replace(sayDuration(n))
+	case "share":
+		return strings.Replace(sayShare(n), "\u00a0", "", 1)
+	case "times":
+		return sayDecimal(n, 2) + "배"
+	case "won":
+		return sayCount(n) + "원"
+	}
+	return say(form, n)
+}
+
+var durationKo = strings.NewReplacer("\u00a0d", "일", "\u00a0h", "시간", "\u00a0min", "분", "\u00a0s", "초", " ", "\u00a0")
+
+// sayMan: 3,402 · 61만 2천 · 4,477만 · 1억 2,300만. From ten thousand on it is
+// rounded to thousands, from a hundred million on to ten thousands.
+func sayMan(n Num) string {
+	const man, eok = 1e4, 1e8
+	f := math.Abs(float64(n))
+	if f < man {
+		return sayCount(n)
+	}
+	sign := ""
+	if n < 0 {
+		sign = "−"
+	}
+	unit := 1e3
+	if f >= eok/10 {
+		unit = man
+	}
+	r := int64(math.Round(f/unit) * unit)
+	var parts []string
+	if r >= eok {
+		parts = append(parts, sayCount(Num(r/eok))+"억")
+	}
+	if m := r % eok / man; m > 0 {
+		parts = append(parts, sayCount(Num(m))+"만")
+	}
+	if c := r % man / 1e3; c > 0 {
+		parts = append(parts, sayCount(Num(c))+"천")
+	}
+	return sign + strings.Join(parts, "\u00a0")
+}
+
+// 3. 14.(금) · 2025. 3. 14.(금) · 3. 14.(금) 09:00 · 3. 14.
+func sayDayKo(date string) string  { return sayTimeKo(date, "1. 2.", true, "") }
+func sayDateKo(date string) string { return sayTimeKo(date, "2006. 1. 2.", true, "") }
+func sayHourKo(at string) string   { return sayTimeKo(at, "1. 2.", true, " 15:04") }
+
+func sayTimeKo(s, form string, weekday bool, after string) string {
+	t, ok := parseTime(s)
+	if !ok {
+		return s
+	}
+	day := strings.ReplaceAll(t.Format(form), " ", "\u00a0")
+	if weekday {
+		day += "(" + string([]rune("일월화수목금토")[t.Weekday()]) + ")"
+	}
+	if after != "" {
+		day += t.Format(after)
+	}
+	return day
+}

@@ -106,6 +106,11 @@ func renderAll(t *testing.T, r *Result) rendered {
 	return out
 }
 
+// isKorean says whether an element is only for Korean readers.
+func isKorean(n *node) bool {
+	return n.within(func(x *node) bool { return x.attr["lang"] == "ko" })
+}
+
 func panelOff() *Result {
 	r := small()
 	r.Panel, r.Suspension.ByProperty, r.Recovery, r.Meta.PanelAsked = nil, nil, nil, 0
@@ -157,11 +162,30 @@ func TestEveryNumberOfThePageShowsTheFigureItPointsAt(t *testing.T) {
 				if _, _, ok := definitionOf(got.r.Definitions, pointer); !ok {
 					t.Errorf("%s has no definition", pointer)
 				}
-				want := say(n.attr["data-as"], v)
-				text := n.text()
-				shape := len(n.children) > 0 // a bar or a region: the figure stands in its title
-				if text != want && !(shape && strings.HasSuffix(text, ": "+want)) {
-					t.Errorf("%s is %s, the page shows %q", pointer, want, text)
+				form := n.attr["data-as"]
+				check := func(text, want string) {
+					if text != want {
+						t.Errorf("%s is %s, the page shows %q", pointer, want, text)
+					}
+				}
+				v1, shape := n.attr["data-v"]
+				switch {
+				case shape: // it says its figure when pointed at
+					check(v1, say(form, v))
+					if ko, ok := n.attr["data-kv"]; ok {
+						check(ko, sayKo(form, v))
+					} else if form != "count" {
+						check(v1, sayKo(form, v))
+					}
+				case isKorean(n):
+					check(n.text(), sayKo(form, v))
+				default:
+					check(n.text(), say(form, v))
+					if ko, ok := n.attr["data-ko"]; ok {
+						check(ko, sayKo(form, v))
+					} else if form != "count" && !n.within(func(x *node) bool { return x.attr["class"] == "en" }) {
+						check(n.text(), sayKo(form, v))
+					}
 				}
 			})
 			if seen < 10 {
@@ -179,8 +203,12 @@ func TestNoNumberOfThePageIsWithoutAPointer(t *testing.T) {
 	for name, got := range all(t) {
 		t.Run(name, func(t *testing.T) {
 			var words []string
-			for _, m := range english {
-				words = append(words, place.Split(m, -1)...)
+			for _, m := range messages {
+				words = append(words, place.Split(m.en, -1)...)
+				words = append(words, place.Split(m.ko, -1)...)
+			}
+			for en, ko := range own {
+				words = append(words, en, ko)
 			}
 			var strs func(v any)
 			strs = func(v any) {
@@ -231,18 +259,19 @@ func TestTheSliderMovesThroughTheFiguresOfTheSeries(t *testing.T) {
 		t.Fatal("the page has no data for the slider")
 	}
 	var d struct {
-		Days    []string
 		Classes []string
 		Holders []string
 		Wait    []string
-		WaitRow []int `json:"wait_row"`
+		WaitKo  []string `json:"wait_ko"`
+		WaitRow []int    `json:"wait_row"`
+		Radius  []float64
 	}
 	if err := json.Unmarshal(m[1], &d); err != nil {
 		t.Fatal(err)
 	}
 	regions := len(got.r.Nation.ByRegion)
-	if len(d.Days) != len(got.r.Nation.ByDay) || len(d.Holders) != len(d.Days)*regions {
-		t.Fatalf("%d days, %d figures of %d regions", len(d.Days), len(d.Holders), regions)
+	if len(d.Classes) != len(got.r.Nation.ByDay) || len(d.Holders) != len(d.Classes)*regions || len(d.Radius) != len(d.Holders) {
+		t.Fatalf("%d days, %d figures of %d regions", len(d.Classes), len(d.Holders), regions)
 	}
 	for k := range d.Holders {
 		h, _ := got.doc.Number(fmt.Sprintf("/nation/series/%d/holders_per_thousand", k))
@@ -252,6 +281,9 @@ func TestTheSliderMovesThroughTheFiguresOfTheSeries(t *testing.T) {
 		w, _ := got.doc.Number(fmt.Sprintf("/nation/series/%d/wait_p95_s", d.WaitRow[k]))
 		if say("duration", w) != d.Wait[k] {
 			t.Errorf("row %d: wait %s, want %s", k, d.Wait[k], say("duration", w))
+		}
+		if sayKo("duration", w) != d.WaitKo[k] {
+			t.Errorf("row %d: wait %s, want %s", k, d.WaitKo[k], sayKo("duration", w))
 		}
 	}
 }
@@ -328,14 +360,14 @@ func TestEveryPictureHasCaptionSourceTableTitleAndDescription(t *testing.T) {
 		}
 	}
 	if figures != 6 {
-		t.Errorf("%d figures, want 6: map, issued, waits, verifications, exposure, recovery", figures)
+		t.Errorf("%d figures, want 6: map, regions, waits, verifications, exposure, recovery", figures)
 	}
 }
 
 func TestThePageAsksInThePlannersOrder(t *testing.T) {
 	page := string(all(t)["fault"].files[ReportFile])
 	at := 0
-	for _, id := range []string{`class="lead"`, `class="verdict`, `id="heads"`, `id="h-map"`, `id="h-issued"`, `id="h-waits"`, `id="h-verify"`, `id="h-exposure"`, `id="h-props"`, `id="h-recovery-0"`, `id="h-trust"`, `id="h-again"`} {
+	for _, id := range []string{`class="lead"`, `class="verdict`, `id="heads"`, `id="h-map"`, `id="h-regions"`, `id="h-waits"`, `id="h-verify"`, `id="h-exposure"`, `id="h-props"`, `id="h-recovery-0"`, `id="h-trust"`, `id="h-again"`} {
 		i := strings.Index(page, id)
 		if i < at {
 			t.Errorf("%s stands at %d, before what should precede it", id, i)

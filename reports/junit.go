@@ -25,7 +25,7 @@ func renderJUnit(r *Result, doc *Document) ([]byte, error) {
 	properties := suite{Name: "properties"}
 	for _, name := range PropertyNames {
 		p, judged := r.Suspension.ByProperty[name]
-		title := name + " " + english[name]
+		title := name + " " + english(name)
 		if !judged {
 			c := j.test(title)
 			c.Skipped = &message{Message: "not judged in this run"}

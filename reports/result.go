@@ -271,6 +271,7 @@ type PopulationRow struct {
 type MunicipalRow struct {
 	Code     string `json:"code"` // five digits
 	Name     string `json:"name"`
+	NameKo   string `json:"name_ko"`
 	Region   string `json:"region"`
 	Opens    string `json:"opens"` // YYYY-MM-DD
 	Citizens int64  `json:"citizens" unit:"citizens" def:"residents aged 17 and over"`

@@ -98,7 +98,7 @@ func sample(regions []RegionRow, start time.Time, days int, fault bool) *Result 
 				g.WaitP50, g.WaitP95, g.WaitMax = row.WaitP50, row.WaitP95, row.WaitMax
 				if row.WaitMax > n.Visits.WaitMax {
 					n.Visits.WaitMax = row.WaitMax
-					n.Visits.Longest = LongestWait{Region: g.Region, Municipality: "Sample-gu", Centre: "Sample-dong", Date: row.Date, Wait: row.WaitMax}
+					n.Visits.Longest = LongestWait{Region: g.Region, Municipality: "Sample-gu", Centre: "견본동", Date: row.Date, Wait: row.WaitMax}
 				}
 			}
 			n.Verification.Count += row.Verifications
@@ -144,8 +144,8 @@ func sample(regions []RegionRow, start time.Time, days int, fault bool) *Result 
 			ages[k].Holders += g.Holders * share / 100
 			n.Population = append(n.Population, PopulationRow{g.Region, ages[k].From, ages[k].To, g.Citizens * share / 100})
 		}
-		n.Municipality = append(n.Municipality, MunicipalRow{Code: fmt.Sprintf("%05d", 10000+j), Name: "Sample-gu", Region: g.Region, Opens: g.Opens, Citizens: g.Citizens, Issued: g.Issued, Tap: g.Tap, Centre: g.Centre, Holders: g.Holders, Visits: g.Visits, WaitP50: g.WaitP50, WaitP95: g.WaitP95, WaitMax: g.WaitMax})
-		n.ByCentre = append(n.ByCentre, CentreRow{Code: fmt.Sprintf("%010d", 1000000000+j), Name: "Sample-dong", Municipality: fmt.Sprintf("%05d", 10000+j), Citizens: g.Citizens, Counters: g.Counters, Visits: g.Visits, Issued: g.Centre, WaitP95: g.WaitP95, WaitMax: g.WaitMax})
+		n.Municipality = append(n.Municipality, MunicipalRow{Code: fmt.Sprintf("%05d", 10000+j), Name: "Sample-gu", NameKo: "견본구", Region: g.Region, Opens: g.Opens, Citizens: g.Citizens, Issued: g.Issued, Tap: g.Tap, Centre: g.Centre, Holders: g.Holders, Visits: g.Visits, WaitP50: g.WaitP50, WaitP95: g.WaitP95, WaitMax: g.WaitMax})
+		n.ByCentre = append(n.ByCentre, CentreRow{Code: fmt.Sprintf("%010d", 1000000000+j), Name: "견본동", Municipality: fmt.Sprintf("%05d", 10000+j), Citizens: g.Citizens, Counters: g.Counters, Visits: g.Visits, Issued: g.Centre, WaitP95: g.WaitP95, WaitMax: g.WaitMax})
 	}
 	for i := range days {
 		if ph := phases[at(i)]; ph != nil {
@@ -325,7 +325,27 @@ func large(fault bool) *Result {
 		{"KR-45", "Jeonbuk", "2025-02-14", 1533609}, {"KR-46", "South Jeolla", "2025-02-14", 1579448}, {"KR-47", "North Gyeongsang", "2025-02-14", 2245138},
 		{"KR-48", "South Gyeongsang", "2025-02-14", 2807532}, {"KR-49", "Jeju", "2025-02-14", 572182},
 	} {
-		rows = append(rows, RegionRow{Region: g.code, Name: g.name, Opens: g.opens, Citizens: g.citizens})
+		rows = append(rows, RegionRow{Region: g.code, Name: g.name, NameKo: koreanNames[g.code], Opens: g.opens, Citizens: g.citizens})
 	}
 	return sample(rows, time.Date(2024, 12, 27, 0, 0, 0, 0, time.UTC), 108, fault)
+}
+
+var koreanNames = map[string]string{
+	"KR-11": "서울특별시",
+	"KR-26": "부산광역시",
+	"KR-27": "대구광역시",
+	"KR-28": "인천광역시",
+	"KR-29": "광주광역시",
+	"KR-30": "대전광역시",
+	"KR-31": "울산광역시",
+	"KR-41": "경기도",
+	"KR-42": "강원특별자치도",
+	"KR-43": "충청북도",
+	"KR-44": "충청남도",
+	"KR-45": "전북특별자치도",
+	"KR-46": "전라남도",
+	"KR-47": "경상북도",
+	"KR-48": "경상남도",
+	"KR-49": "제주특별자치도",
+	"KR-50": "세종특별자치시",
 }

@@ -27,7 +27,7 @@ func Summary(w io.Writer, r *Result, t Terminal) error {
 type summary struct {
 	r    *Result
 	t    Terminal
-	text messages
+	text func(string) string
 	b    strings.Builder
 }
 
@@ -89,7 +89,7 @@ func (s *summary) line(label, way string, parts ...string) {
 
 func (s *summary) lines() {
 	r, n := s.r, &s.r.Nation
-	t := func(key string) string { return s.text[key] }
+	t := func(key string) string { return s.text(key) }
 	d := func(v Num) string { return s.say("duration", v) }
 
 	s.line(r.Meta.Scenario, "", s.count(n.Citizens)+" "+t("term.residents"),
@@ -100,7 +100,7 @@ func (s *summary) lines() {
 
 	wait := []string{"p50 " + d(n.Visits.WaitP50), "p95 " + d(n.Visits.WaitP95)}
 	if l := n.Visits.Longest; n.Visits.WaitMax.Known() && n.Visits.WaitMax > 0 {
-		place := (&page{Result: r}).WaitPlace()
+		place := waitPlace(r).en
 		wait = append(wait, "longest "+d(l.Wait)+", "+place+", "+sayTime(l.Date, "2 Jan"))
 	}
 	s.line(t("term.waits"), t("way.nation"), wait...)
@@ -132,7 +132,7 @@ func (s *summary) lines() {
 		s.line(t("term.suspension"), "oracle", fmt.Sprintf("%d properties, %s opportunities, %s violations", x.Properties, s.count(x.Opportunities), s.count(x.Violations)))
 		for _, name := range PropertyNames {
 			if p := x.ByProperty[name]; p.Violations > 0 {
-				s.line("", "", s.paint(red, "✗ "+name)+" "+s.text[name]+": "+s.count(p.Violations)+" of "+s.count(p.Opportunities))
+				s.line("", "", s.paint(red, "✗ "+name)+" "+s.text(name)+": "+s.count(p.Violations)+" of "+s.count(p.Opportunities))
 			}
 		}
 		p := r.Panel

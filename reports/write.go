@@ -70,7 +70,7 @@ func render(r *Result, m *Map) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	html, err := renderHTML(r, doc, m, english)
+	html, err := renderHTML(r, doc, m)
 	if err != nil {
 		return nil, fmt.Errorf("the report cannot be made: %w", err)
 	}

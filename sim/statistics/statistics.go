@@ -430,7 +430,7 @@ func fillPlaces(n *reports.Nation, o *rollout.Outcome, byMunicipality []rollout.
 			opens = date(m.Cal.Time(at))
 		}
 		n.Municipality = append(n.Municipality, reports.MunicipalRow{
-			Code: mu.Code, Name: mu.NameEn, Region: nation.Regions[mu.Region].ISO, Opens: opens, Citizens: people(m, i),
+			Code: mu.Code, Name: mu.NameEn, NameKo: mu.NameKo, Region: nation.Regions[mu.Region].ISO, Opens: opens, Citizens: people(m, i),
 			Tap: int64(x.Issued[lifecycle.Tap]), Centre: int64(x.Issued[lifecycle.Counter]), Issued: int64(x.Issued[0]) + int64(x.Issued[1]),
 			Holders: int64(x.Holders), Visits: visits(x),
 			WaitP50: wait(&x.Wait, 0.5), WaitP95: wait(&x.Wait, 0.95), WaitMax: wait(&x.Wait, 1)})
