@@ -59,7 +59,8 @@ func (s *issuerSigned) read(r *cose.Reader) {
 		case "issuerAuth":
 			s.issuerAuth = r.Skip()
 		default:
-			r.Skip()
+			// Passed over, a misspelt nameSpaces would be a card that shows nothing.
+			r.Fail("%q is no part of an issuer-signed document", key)
 		}
 	})
 	if s.issuerAuth == nil {
