@@ -316,3 +316,55 @@ func BenchmarkFloorP256x2(b *testing.B) {
 		}
 	}
 }
+
+// What an ASN.1 reader may be led astray by stands nowhere in what a card holds.
+func TestEncodingsThatAreNotDERAreRefused(t *testing.T) {
+	s, v := load(t)
+	sod := s.Evidence.SOD // 77 82 LLLL 30 82 LLLL ...
+	if sod[0] != 0x77 || sod[1] != 0x82 || sod[4] != 0x30 || sod[5] != 0x82 {
+		t.Fatalf("%x", sod[:8])
+	}
+	edit := func(f func([]byte) []byte) []byte { return f(bytes.Clone(sod)) }
+	for name, b := range map[string][]byte{
+		"nothing":                {},
+		"another tag":            edit(func(b []byte) []byte { b[0] = 0x76; return b }),
+		"a tag of another class": edit(func(b []byte) []byte { b[0] = 0xB7; return b }),
+		"primitive":              edit(func(b []byte) []byte { b[0] = 0x57; return b }),
+		"a set for a sequence":   edit(func(b []byte) []byte { b[4] = 0x31; return b }),
+		"indefinite":             edit(func(b []byte) []byte { return append(append([]byte{0x77, 0x80}, b[4:]...), 0, 0) }),
+		"indefinite within":      edit(func(b []byte) []byte { b[5] = 0x80; return b }),
+		"a length longer than it is": edit(func(b []byte) []byte {
+			return append([]byte{0x77, 0x83, 0, b[2], b[3]}, b[4:]...)
+		}),
+		"a huge length":     {0x77, 0x84, 0xff, 0xff, 0xff, 0xff, 0x30},
+		"the hugest length": {0x77, 0x88, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x30},
+		"a length of nine":  {0x77, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x30},
+		"one byte too long": append(bytes.Clone(sod), 0),
+		"one too short":     sod[:len(sod)-1],
+		"deep": func() []byte {
+			b := []byte{5, 0}
+			for range 2000 {
+				b = append([]byte{0x30, 0x83, byte(len(b) >> 16), byte(len(b) >> 8), byte(len(b))}, b...)
+			}
+			return append([]byte{0x77, 0x82, byte(len(b) >> 8), byte(len(b))}, b...)
+		}(),
+	} {
+		if _, err := v.securityObject(b, s.At); !errors.Is(err, ErrMalformed) {
+			t.Errorf("EF.SOD, %s: %v", name, err)
+		}
+	}
+	for number, dg := range map[int][]byte{1: s.Evidence.DG1, 13: s.Evidence.DG13, 15: s.Evidence.DG15} {
+		if _, err := object(dg, number, true); err != nil {
+			t.Fatal(err)
+		}
+		for name, b := range map[string][]byte{
+			"nothing": nil, "only a tag": dg[:1], "another tag": append([]byte{dg[0] ^ 1}, dg[1:]...), "bytes that follow": append(bytes.Clone(dg), 0),
+			"cut off": dg[:len(dg)-1], "indefinite": append(append([]byte{dg[0], 0x80}, dg[2:]...), 0, 0), "a length in two bytes": append([]byte{dg[0], 0x81, dg[1]}, dg[2:]...),
+			"a tag in two bytes": append([]byte{0x7f, byte(number)}, dg[1:]...),
+		} {
+			if _, err := object(b, number, true); !errors.Is(err, ErrMalformed) {
+				t.Errorf("DG%d, %s: %v", number, name, err)
+			}
+		}
+	}
+}
