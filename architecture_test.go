@@ -53,6 +53,8 @@ var layers = []layer{
 	{folder: "sim/plain", may: []string{"reference/lifecycle", "scenarios", "sim/capacity", "sim/des", "sim/population", "sim/rng", "sim/rollout"},
 		tests: []string{"sim/nation"}, why: "the plain engine checks the fast one, so it must be another; only its tests hold them side by side"},
 	{folder: "sim/statistics", may: []string{"reference/lifecycle", "reports", "scenarios", "sim/capacity", "sim/population", "sim/rng", "sim/rollout"}, why: "figures are made from what an engine counted, whichever it was"},
+	{folder: "sim/selftest", may: []string{"hwemu/camera", "reference/face", "reference/lifecycle", "scenarios", "sim/capacity", "sim/nation", "sim/population", "sim/rng", "sim/rollout"},
+		why: "closed forms are held against what an engine counts for everybody, and against the real face matcher"},
 	{folder: "sim/panel", may: []string{"hwemu", "reference", "reports", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout"},
 		tests: []string{"sim/nation"}, why: "the panel brings all parts together, and takes lives from any engine"},
 
@@ -252,6 +254,8 @@ func TestPlantedImportsAreFound(t *testing.T) {
 		{"sim/plain", "sim/nation", false, true},
 		{"sim/plain", "sim/nation", true, false},
 		{"sim/statistics", "reference/service", false, true},
+		{"sim/selftest", "sim/plain", false, true},
+		{"sim/nation", "sim/selftest", true, true},
 		{"scenarios", "sim/rng", false, true},
 		{"scenarios", "reference/lifecycle", false, true},
 		{"reports", "scenarios", false, true},
