@@ -1,11 +1,13 @@
 package scenarios
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -113,6 +115,17 @@ func readDocument(file string, src []byte) (*tree, Problems) {
 	}
 	if len(src) > maxBytes {
 		return fail(1, 1, fmt.Sprintf("is larger than %d bytes", maxBytes), "split it with extends, or shorten it")
+	}
+	src = bytes.TrimPrefix(src, []byte("\ufeff")) // the byte order mark of some editors
+	if !utf8.Valid(src) {
+		line := 1
+		for l := range bytes.Lines(src) {
+			if !utf8.Valid(l) {
+				break
+			}
+			line++
+		}
+		return fail(line, 1, "is not UTF-8", "save the file in that encoding")
 	}
 	if i := slices.IndexFunc(src, func(b byte) bool { return b < ' ' && b != '\n' && b != '\r' && b != '\t' }); i >= 0 {
 		return fail(1+strings.Count(string(src[:i]), "\n"), 1, "holds a control character", "is it a text file?")

@@ -87,6 +87,29 @@ func TestFilesMadeToExhaustAreRefusedQuickly(t *testing.T) {
 	}
 }
 
+func TestWhatTwoReadersCouldReadInTwoWaysIsRefused(t *testing.T) {
+	for text, says := range map[string]string{
+		"title: a\ntitle: b\n":                 "x.yaml:3:1: \"title\" stands twice",
+		"title: a\n\"title\": b\n":             "x.yaml:3:1: \"title\" stands twice",
+		"face: {threshold: 1, threshold: 1}\n": "x.yaml:2:22: \"threshold\" stands twice",
+		"---\ntitle: a\n":                      "x.yaml:2:1: a second document begins here",
+		"title: !!str x\n":                     "x.yaml:2:8: tags are not read here",
+		"title: &a x\n":                        "x.yaml:2:8: anchors and aliases are not read here",
+		"<<: {title: a}\n":                     "x.yaml:2:1: merge keys are not read here",
+		"%YAML 1.1\n":                          "x.yaml:2:1: ",
+		"title: a\nx: \xff\n":                  "x.yaml:3:1: is not UTF-8",
+		"title: a\x00\n":                       "x.yaml:2:1: holds a control character",
+		"face: [[" + strings.Repeat("[", 30):   "x.yaml:2:",
+	} {
+		if _, err := Parse("x.yaml", []byte("extends: smoke\n"+text), nil); err == nil || !strings.HasPrefix(err.Error(), says) {
+			t.Errorf("%q: %v, want %s", text, err, says)
+		}
+	}
+	if _, err := Parse("x.yaml", []byte("\ufeffextends: smoke\n"), nil); err != nil {
+		t.Errorf("with a byte order mark: %v", err)
+	}
+}
+
 func stairs(n int) string {
 	var b strings.Builder
 	for i := range n {
