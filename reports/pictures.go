@@ -158,7 +158,7 @@ func lineScale(rows []RecoveryPoint, of func(RecoveryPoint) (int64, int64)) scal
 	if low < top/2 {
 		return newScale(float64(top))
 	}
-	sc := newScale(float64(top - low))
+	sc := newScale(1.4 * float64(top-low))
 	sc.low = math.Floor(float64(low)/sc.step) * sc.step
 	sc.top = math.Ceil(float64(top)/sc.step) * sc.step
 	return sc

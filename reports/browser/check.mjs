@@ -1,0 +1,309 @@
+// A real browser opens reports and does what a planner does.
+//
+//   node check.mjs REPORT.html...
+//
+// Prints one line per check and "N passed, M failed"; exit code 1 if any failed.
+// CHROMIUM names the browser, /usr/bin/chromium if unset.
+import { statSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const files = process.argv.slice(2);
+if (files.length === 0) {
+  console.error('usage: node check.mjs REPORT.html...');
+  process.exit(2);
+}
+
+let passed = 0;
+let failed = 0;
+const report = (name, problem) => {
+  if (problem) {
+    failed++;
+    console.log(`FAIL  ${name}: ${problem}`);
+  } else {
+    passed++;
+    console.log(`ok    ${name}`);
+  }
+};
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+});
+
+for (const file of files) await checkReport(resolve(file));
+await browser.close();
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
+
+async function checkReport(path) {
+  const title = `${basename(dirname(path))}/${basename(path)}`;
+  const url = pathToFileURL(path).href;
+  const complaints = [];
+  const requests = [];
+
+  // open gives a fresh page in a fresh context; its complaints are collected.
+  const open = async (options, prepare) => {
+    const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(10_000);
+    page.setDefaultNavigationTimeout(30_000);
+    page.on('console', (m) => m.type() !== 'log' && complaints.push(`${m.type()}: ${m.text()}`));
+    page.on('pageerror', (e) => complaints.push(e.message));
+    page.on('request', (r) => r.url() !== url && !r.url().startsWith('data:') && requests.push(r.url()));
+    await prepare?.(page);
+    await page.goto(url);
+    return page;
+  };
+  const check = async (name, options, what, prepare) => {
+    let page;
+    try {
+      page = await open(options, prepare);
+      report(`${title}: ${name}`, await what(page));
+    } catch (e) {
+      report(`${title}: ${name}`, e.message.split('\n')[0]);
+    }
+    await page?.context().close();
+  };
+  const unless = (ok, problem) => (ok ? undefined : problem);
+
+  report(`${title}: under three megabytes`, unless(statSync(path).size < 3_000_000, `${statSync(path).size} bytes`));
+
+  // What the slider moves: shades, circles, table, tiles, time line, and the
+  // pointers of all that is a figure.
+  const picture = (page) => page.evaluate(() => ({
+    day: document.getElementById('day').value,
+    name: document.getElementById('day-name').textContent,
+    map: [...document.querySelectorAll('.map [data-region]')].map((e) => [e.getAttribute('class'), e.getAttribute('r'), e.dataset.pointer, e.dataset.v].join()),
+    table: document.querySelector('.bars tbody').textContent,
+    tiles: document.querySelector('.tiles').textContent,
+    cursors: [...document.querySelectorAll('.cursor')].map((e) => e.style.left).join(),
+  }));
+  const slide = (page, day) => page.locator('#day').fill(String(day));
+  const lastDay = (page) => page.evaluate(() => +document.getElementById('day').max);
+
+  await check('the slider moves map, table, tiles and time line together', {}, async (page) => {
+    const before = await picture(page);
+    await slide(page, 0);
+    const after = await picture(page);
+    const still = ['day', 'name', 'table', 'tiles', 'cursors'].filter((k) => before[k] === after[k]);
+    if (before.map.every((m, i) => m === after.map[i])) still.push('map');
+    return unless(still.length === 0, `did not move: ${still.join(', ')}`);
+  });
+
+  await check('the slider answers to arrow keys', {}, async (page) => {
+    await page.focus('#day');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('ArrowLeft');
+    const [day, last] = [+(await picture(page)).day, await lastDay(page)];
+    return unless(day === last - 2, `day ${day} of ${last}`);
+  });
+
+  await check('play begins at the first day, goes on, and stops when pressed again', {}, async (page) => {
+    const pressed = () => page.getAttribute('#play', 'aria-pressed');
+    await page.click('#play');
+    if ((await pressed()) !== 'true') return 'the button does not say that it plays';
+    await page.waitForFunction(() => +document.getElementById('day').value >= 2 && document.documentElement.dataset.day !== document.getElementById('day').max);
+    await page.click('#play');
+    if ((await pressed()) !== 'false') return 'the button does not say that it stopped';
+    const at = (await picture(page)).day;
+    await page.waitForTimeout(400);
+    return unless((await picture(page)).day === at, 'goes on after it was stopped');
+  });
+
+  await check('play stops at the last day', {}, async (page) => {
+    await slide(page, (await lastDay(page)) - 2);
+    await page.click('#play');
+    await page.waitForFunction(() => document.getElementById('play').getAttribute('aria-pressed') === 'false');
+    return unless(+(await picture(page)).day === (await lastDay(page)), 'stopped before');
+  });
+
+  await check('nothing moves by itself for those who want less motion', { reducedMotion: 'reduce' }, async (page) => {
+    if (await page.isVisible('#play')) return 'the play button is there';
+    await slide(page, 0);
+    const moving = await page.evaluate(() => [...document.querySelectorAll('.map path, .bars i')].filter((e) => getComputedStyle(e).transitionDuration !== '0s').length);
+    return unless(moving === 0, `${moving} shapes glide`);
+  });
+
+  await check('every picture is named, in the tab order, and says its values by arrow keys', {}, async (page) => {
+    const pictures = await page.locator('.points').count();
+    const problems = [];
+    for (let i = 0; i < pictures; i++) {
+      const area = page.locator('.points').nth(i);
+      const id = await area.getAttribute('data-describe');
+      if ((await area.getAttribute('tabindex')) !== '0' || !(await area.getAttribute('aria-label'))) problems.push(`${id} cannot be reached`);
+      if ((await area.locator('[data-v]').count()) === 0) continue;
+      await area.focus();
+      const told = [];
+      for (const key of ['ArrowRight', 'ArrowRight', 'ArrowDown', 'ArrowUp']) {
+        await page.keyboard.press(key);
+        const box = page.locator('#tip');
+        if (!(await box.isVisible())) problems.push(`${id} says nothing after ${key}`);
+        told.push(await box.textContent());
+        if ((await page.locator('.at').count()) !== 1) problems.push(`${id} marks no point`);
+      }
+      if (told.some((t) => !/ · .+: .*\d|.+: .*\d/.test(t) || /undefined|NaN/.test(t))) problems.push(`${id} says ${JSON.stringify(told)}`);
+      await page.keyboard.press('Escape');
+      if (await page.locator('#tip').isVisible()) problems.push(`${id} does not fall silent`);
+    }
+    return unless(problems.length === 0 && pictures > 0, problems.slice(0, 3).join('; ') || 'there are no pictures');
+  });
+
+  await check('a point says its value under the mouse', {}, async (page) => {
+    const problems = [];
+    for (const selector of ['.map path[data-v]', '.map circle[data-v]:not([r="0"])', 'rect[data-x]', '.pt[data-v]']) {
+      const points = page.locator(selector);
+      if ((await points.count()) === 0) continue;
+      await points.first().evaluate((e) => e.scrollIntoView({ block: 'center', behavior: 'instant' }));
+      // A place of the shape that nothing else covers.
+      const at = await points.evaluateAll((all) => {
+        for (const e of all) {
+          const r = e.getBoundingClientRect();
+          const [w, h] = [Math.max(r.width, 1), Math.max(r.height, 1)];
+          for (let i = 0; i < 100; i++) {
+            const [x, y] = [r.left + (((i % 10) + 0.5) / 10) * w, r.top + ((Math.floor(i / 10) + 0.5) / 10) * h];
+            if (document.elementFromPoint(x, y) === e) return { x, y, value: e.dataset.v };
+          }
+        }
+        return null;
+      });
+      if (!at) {
+        problems.push(`${selector}: not one can be pointed at`);
+        continue;
+      }
+      await page.mouse.move(at.x, at.y);
+      const told = (await page.locator('#tip').isVisible()) && (await page.locator('#tip').textContent());
+      if (!told || !told.endsWith(`: ${at.value}`)) problems.push(`${selector}: ${told}, not ${at.value}`);
+    }
+    return unless(problems.length === 0, problems.join('; '));
+  });
+
+  await check('every figure carries a pointer, whatever the day and the language', {}, async (page) => {
+    await slide(page, 1);
+    await page.click('[data-lang=ko]');
+    const bad = await page.evaluate(() => [...document.querySelectorAll('[data-pointer]')].filter((e) => !/^(\/[a-z0-9_~-]+)+$/i.test(e.dataset.pointer) || !(e.dataset.v ?? e.textContent)).length);
+    return unless(bad === 0, `${bad} do not`);
+  });
+
+  // Text that the reader sees, outside of what is marked as the other language.
+  const wrongLanguage = (page, lang) => page.evaluate((wanted) => {
+    const hangul = /[\u3131-\u318e\uac00-\ud7a3]/;
+    const out = [];
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    document.querySelectorAll('details').forEach((d) => { d.open = true; });
+    while (walk.nextNode()) {
+      const e = walk.currentNode.parentElement;
+      const text = walk.currentNode.data.trim();
+      if (!text || e.closest('script, style, code, pre, .switch, #tip, desc') || (e.tagName !== 'title' && !e.checkVisibility())) continue;
+      const marked = e.closest('[lang]').lang;
+      if (wanted === 'en' && marked === 'en' && hangul.test(text)) out.push(text);
+      // Korean readers are shown Latin letters only in names: QR, IC, S1.
+      if (wanted === 'ko' && marked === 'ko' && /[a-z]{3,} [a-z]{2,}/i.test(text)) out.push(text);
+    }
+    return out;
+  }, lang);
+
+  await check('the switch turns the page into Korean and back', {}, async (page) => {
+    const english = await page.innerText('body');
+    await page.click('[data-lang=ko]');
+    const korean = await page.innerText('body');
+    const lang = () => page.evaluate(() => [document.documentElement.lang, document.querySelector('[data-lang=ko]').getAttribute('aria-pressed')].join());
+    if ((await lang()) !== 'ko,true') return `the page says it is ${await lang()}`;
+    if (!/20\d\d\.\s\d+\.\s\d+\.\([일월화수목금토]\)/.test(korean)) return 'no date is written as Koreans write it';
+    await page.click('[data-lang=en]');
+    if ((await lang()) !== 'en,false') return `back, the page says it is ${await lang()}`;
+    return unless((await page.innerText('body')) === english && korean !== english, 'English is not what it was');
+  });
+  await check('English readers are shown no Korean', {}, async (page) => {
+    const wrong = await wrongLanguage(page, 'en');
+    return unless(wrong.length === 0, wrong.slice(0, 3).join(' | '));
+  });
+  await check('Korean readers are shown no English that is not marked', {}, async (page) => {
+    await page.click('[data-lang=ko]');
+    const wrong = await wrongLanguage(page, 'ko');
+    return unless(wrong.length === 0, wrong.slice(0, 3).join(' | '));
+  });
+
+  await check('without script the page is English, whole, and shows the last day', { javaScriptEnabled: false }, async (page) => {
+    const problems = [];
+    if (await page.locator('.slider').isVisible()) problems.push('the slider is there');
+    if (await page.locator('.switch').isVisible()) problems.push('the switch is there');
+    if (await page.locator('.ko').first().isVisible()) problems.push('Korean is there');
+    for (const s of ['h1', '.map svg', '.bars tbody tr', '.tile', '#h-trust', '#h-again']) {
+      if (!(await page.locator(s).first().isVisible())) problems.push(`${s} is missing`);
+    }
+    return unless(problems.length === 0, problems.join('; '));
+  });
+
+  await check('pictures have title and description, and ids are there once', {}, async (page) => {
+    const wrong = await page.evaluate(() => {
+      const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);
+      const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
+      const nameless = [...document.querySelectorAll('svg[role=img]')].filter((s) => s.getAttribute('aria-labelledby').split(' ').some((id) => !document.getElementById(id)?.textContent));
+      return [...twice, ...nameless.map(() => 'a picture without a name')];
+    });
+    return unless(wrong.length === 0, wrong.join('; '));
+  });
+
+  // WCAG 2.2, 1.4.3: text against the nearest ground that is painted.
+  const faint = (page) => page.evaluate(() => {
+    const parse = (s) => (s.match(/[\d.]+/g) || []).map(Number);
+    const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)).reduce((l, c, i) => l + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const seen = new Map();
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+      const e = walk.currentNode.parentElement;
+      if (!walk.currentNode.data.trim() || e.closest('svg, script, style') || !e.checkVisibility()) continue;
+      let ground = e;
+      while (ground && (parse(getComputedStyle(ground).backgroundColor)[3] === 0)) ground = ground.parentElement;
+      const [a, b] = [parse(getComputedStyle(e).color), ground ? parse(getComputedStyle(ground).backgroundColor) : [255, 255, 255]].map(luminance);
+      const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      if (contrast < 4.5) seen.set(`${e.tagName.toLowerCase()}.${e.className}`, contrast.toFixed(2));
+    }
+    return [...seen].map(([k, v]) => `${k} ${v}`);
+  });
+  const grounds = {};
+  for (const colorScheme of ['light', 'dark']) {
+    await check(`text stands out in ${colorScheme}`, { colorScheme }, async (page) => {
+      grounds[colorScheme] = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const wrong = await faint(page);
+      return unless(wrong.length === 0, wrong.slice(0, 4).join('; '));
+    });
+  }
+  report(`${title}: dark is dark`, unless(grounds.light !== grounds.dark, `${grounds.light} in both`));
+
+  for (const width of [1200, 768, 390]) {
+    for (const lang of ['en', 'ko']) {
+      await check(`nothing scrolls sideways at ${width} px, ${lang}`, { viewport: { width, height: 844 } }, async (page) => {
+        if (lang === 'ko') await page.click('[data-lang=ko]');
+        const wide = await page.evaluate(() => {
+          document.querySelectorAll('details').forEach((d) => { d.open = true; });
+          const w = document.documentElement.clientWidth;
+          if (document.documentElement.scrollWidth <= w) return '';
+          const out = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > w + 1 && !e.closest('svg'));
+          return `${document.documentElement.scrollWidth} px wide: ${out.slice(0, 3).map((e) => `${e.tagName.toLowerCase()}.${e.className}`).join(', ')}`;
+        });
+        return unless(!wide, wide);
+      });
+    }
+  }
+
+  await check('printed it is light, without controls, and a PDF comes out', { colorScheme: 'dark' }, async (page) => {
+    const pdf = await page.pdf({ format: 'A4', printBackground: true, margin: { top: '12mm', bottom: '12mm', left: '12mm', right: '12mm' } });
+    if (pdf.subarray(0, 5).toString() !== '%PDF-' || pdf.length < 20_000) return `the PDF has ${pdf.length} bytes`;
+    await page.emulateMedia({ media: 'print' });
+    const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    if (ground !== 'rgb(255, 255, 255)') return `the paper is ${ground}`;
+    for (const s of ['.switch', '.slider', 'details', '.skip']) {
+      if (await page.locator(s).first().isVisible()) return `${s} is printed`;
+    }
+    // A4 less the margins, at 96 dots an inch.
+    await page.setViewportSize({ width: 703, height: 1032 });
+    const tall = await page.evaluate(() => [...document.querySelectorAll('figure, .atlas, .plot, .heat, .tiles')].filter((e) => e.getBoundingClientRect().height > 1032).map((e) => e.className));
+    return unless(tall.length === 0, `does not fit on a page: ${tall.join(', ')}`);
+  });
+
+  report(`${title}: no complaint on the console`, unless(complaints.length === 0, complaints.slice(0, 3).join(' | ')));
+  report(`${title}: no request but for the page`, unless(requests.length === 0, [...new Set(requests)].slice(0, 3).join(' ')));
+}
