@@ -3,15 +3,23 @@ package service_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"reflect"
 	"sync"
 	"testing"
+	"time"
 
+	"rollcall.example/rollcall/reference/card"
+	"rollcall.example/rollcall/reference/face"
+	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/store"
 )
 
 // mutate changes bytes as a hostile or broken phone might: single bits and bytes,
@@ -164,4 +172,68 @@ func partOf(elements []mdoc.Element, presentation, transcript []byte) bool {
 		}
 	}
 	return err == nil
+}
+
+// What was read from an IC card, changed on the way, against a running register
+// that checks it in earnest: no mobile card is issued, until the evidence comes as
+// it was read.
+func TestChangedEvidenceOfACardGetsNoMobileCardAndChangesNothing(t *testing.T) {
+	n := 500
+	if campaign() {
+		n = 20_000
+	}
+	raw, err := os.ReadFile("../card/testdata/specimen.json")
+	must(t, err)
+	var specimen struct {
+		CountryCA, Challenge []byte
+		At                   time.Time
+		Evidence             card.Evidence
+	}
+	must(t, json.Unmarshal(raw, &specimen))
+	path := filepath.Join(t.TempDir(), "register.db")
+	w := onFile(t, path, 1<<12)
+	w.at = specimen.At
+	w.cards, err = card.NewVerifier(specimen.CountryCA)
+	must(t, err)
+	template, err := face.ParseTemplate(specimen.Evidence.Template)
+	must(t, err)
+	c := w.resident(func(q *issuance.ResidentRequest) { q.Card.Number, q.Card.Template = "R12345678", template })
+	c.face = template
+	must(t, w.db.Update(ctx, func(tx store.Tx) error {
+		return tx.AddChallenge(store.Challenge{Value: specimen.Challenge, Made: specimen.At})
+	}))
+	attestation, _ := c.phone.attest(base64.RawURLEncoding.EncodeToString(specimen.Challenge), w.now(), copies)
+	apply := func(e card.Evidence) (issuance.Issued, error) {
+		return w.Issuance.IssueByTap(ctx, issuance.TapRequest{
+			Request: w.request(me(c.id)), Person: c.id, Challenge: specimen.Challenge, Card: e, Probe: probe(c.face), Attestation: attestation,
+		})
+	}
+	reading := direct(t, path, "?mode=ro")
+	before, _ := condensed(t, reading, whoHoldsWhat)
+	draw := rand.New(rand.NewPCG(9303, 1))
+	refused := map[string]int{}
+	for i := range n {
+		e := specimen.Evidence
+		fields := []*[]byte{&e.SOD, &e.DG1, &e.DG2, &e.DG13, &e.DG15, &e.Template, &e.Signature, &e.PIN}
+		k := draw.IntN(len(fields))
+		good := *fields[k]
+		if *fields[k] = mutate(good, *fields[draw.IntN(len(fields))], draw); bytes.Equal(*fields[k], good) || k == 2 && len(e.DG2) == 0 {
+			continue // nothing changed; and the portrait need not be read
+		}
+		switch a, err := apply(e); {
+		case err != nil:
+			refused["error"]++
+		case a.Reason == lifecycle.Granted || len(a.Copies) > 0:
+			t.Fatalf("%d: a mobile card for evidence whose part %d was changed: %x", i, k, *fields[k])
+		default:
+			refused[a.Reason.String()]++
+		}
+	}
+	t.Logf("%d times changed evidence, refused as %v", n, refused)
+	if after, _ := condensed(t, reading, whoHoldsWhat); after != before {
+		t.Error("the register changed")
+	}
+	if a, err := apply(specimen.Evidence); err != nil || a.Reason != lifecycle.Granted {
+		t.Errorf("as it was read: %v, %v", a.Reason, err)
+	}
 }
