@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/mdoc/cose"
 )
 
-// Nobody has the maker's key here: whatever comes in must be refused, as an
-// attestation, and without reading more than its limits.
+// One attestation is good. Whatever else comes in must be refused, as an
+// attestation, and without reading more than its limits, or say the same.
 func FuzzAttestation(f *testing.F) {
 	d := sha256.Sum256([]byte("maker"))
 	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d[:])
@@ -40,9 +41,28 @@ func FuzzAttestation(f *testing.F) {
 	f.Add(part([]byte(`{"alg":"ES256","typ":"key-attestation+jwt","x5c":["`+base64.StdEncoding.EncodeToString(der)+`"]}`)) +
 		"." + part([]byte(`{"sub":"w","nonce":"n","attested_keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`)) + "." + part(make([]byte, 64)))
 	f.Add(strings.Repeat("A", 40_000))
+	point, err := key.PublicKey.Bytes()
+	if err != nil {
+		f.Fatal(err)
+	}
+	text := part([]byte(`{"alg":"ES256","typ":"key-attestation+jwt","x5c":["`+base64.StdEncoding.EncodeToString(der)+`"]}`)) +
+		"." + part([]byte(`{"sub":"w","nonce":"n","attested_keys":[{"kty":"EC","crv":"P-256","x":"`+part(point[1:33])+`","y":"`+part(point[33:])+`"}]}`))
+	digest := sha256.Sum256([]byte(text))
+	rs, err := cose.SignDigest(key, digest[:])
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := text + "." + part(rs)
+	if phone, err := makers.Check(good, "n", at); err != nil || phone.Wallet != "w" {
+		f.Fatalf("%+v, %v", phone, err)
+	}
+	f.Add(good)
 	f.Fuzz(func(t *testing.T, attestation string) {
 		phone, err := makers.Check(attestation, "n", at)
-		if !errors.Is(err, issuance.ErrAttestation) || phone.Keys != nil {
+		switch {
+		case err == nil && (phone.Wallet != "w" || len(phone.Keys) != 1 || !phone.Keys[0].Equal(&key.PublicKey)):
+			t.Errorf("%q: %v", attestation, phone)
+		case err != nil && (!errors.Is(err, issuance.ErrAttestation) || phone.Keys != nil):
 			t.Errorf("%q: %v, %v", attestation, phone, err)
 		}
 	})
