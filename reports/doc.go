@@ -8,7 +8,8 @@
 // carries the JSON pointer (RFC 6901) of the figure it shows.
 //
 // To change the colours of the page, of the map above all, see theme.go; its
-// words are in messages.go.
+// words, in English and in Korean, are in messages.go. browser/ opens the page in
+// Chromium.
 //
 // The package reads results only. It imports neither the simulation nor the
 // service, so a result made by anything that keeps the contract can be shown.
