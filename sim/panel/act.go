@@ -66,7 +66,9 @@ func (r *run) act(c *citizen, i int) error {
 	if err != nil {
 		return fmt.Errorf("citizen %s, %s: %w", c.name, rec.Act, err)
 	}
-	c.compare(r.outcome.Model.Cal.Time(rec.At), describe(r, rec), nationOutcome(rec), got)
+	nation := nationOutcome(rec)
+	c.compare(r.outcome.Model.Cal.Time(rec.At), describe(r, rec), nation, got)
+	r.agreed.count(rec.Act, nation, got)
 	return nil
 }
 

@@ -17,6 +17,7 @@ type Result struct {
 	History   *oracle.History
 
 	restart restart
+	agreed  agreed
 	n       tally
 	batches uint64
 }
@@ -89,6 +90,7 @@ func (r *Result) Fill(out *reports.Result) {
 		p.TrajectoriesDifferent = append(p.TrajectoriesDifferent, reports.Trajectory{Citizen: d.Citizen, Step: d.Step, Nation: d.Nation, Panel: d.Panel})
 	}
 	out.Panel = p
+	out.Agreement = r.agreed.rows()
 	out.Suspension.ByProperty = reports.Properties{}
 	for _, name := range oracle.Properties {
 		c := r.Verdict.ByProperty[name]

@@ -69,6 +69,7 @@ type run struct {
 	dropAt       int // index in events; -1
 	dropped      map[int]bool
 	restart      restart
+	agreed       agreed
 }
 
 // change is an acknowledged change of the register.
@@ -392,7 +393,7 @@ func (r *run) judge() (*Result, error) {
 		return nil, fmt.Errorf("the audit export: %w", err)
 	}
 	r.history.Audit = export.Bytes()
-	out := &Result{Citizens: len(r.citizens), restart: r.restart, History: &r.history, Probes: r.probes.made, n: r.n,
+	out := &Result{Citizens: len(r.citizens), restart: r.restart, agreed: r.agreed, History: &r.history, Probes: r.probes.made, n: r.n,
 		batches: r.batches + r.db.Stats().Batches}
 	for _, c := range append(r.citizens[:len(r.citizens):len(r.citizens)], r.cast...) {
 		if c.step >= 0 {
