@@ -234,38 +234,34 @@ func fillNation(n *reports.Nation, o *rollout.Outcome) {
 }
 
 func latencyQuantile(h *[rollout.LatencyBuckets]int64, q float64) reports.Num {
-	var n, seen int64
-	for _, k := range h {
-		n += k
-	}
-	if n == 0 {
-		return reports.None()
-	}
-	need := max(1, int64(q*float64(n)+0.5))
-	for i, k := range h {
-		if seen += k; seen >= need {
-			return reports.Num(rollout.LatencyEdge(i))
-		}
+	if i := bucketOf(h[:], q); i >= 0 {
+		return reports.Num(rollout.LatencyEdge(i))
 	}
 	return reports.None()
 }
 
 // orderQuantile is in the middle of its six hours.
 func orderQuantile(h *[rollout.OrderHours / 6]int64, q float64) reports.Num {
+	if i := bucketOf(h[:], q); i >= 0 {
+		return reports.Num((float64(i) + 0.5) * 6 * 3600)
+	}
+	return reports.None()
+}
+
+// bucketOf is the bucket of a histogram in which a quantile lies; -1 where
+// nothing was counted.
+func bucketOf(h []int64, q float64) int {
 	var n, seen int64
 	for _, k := range h {
 		n += k
 	}
-	if n == 0 {
-		return reports.None()
-	}
 	need := max(1, int64(q*float64(n)+0.5))
 	for i, k := range h {
 		if seen += k; seen >= need {
-			return reports.Num((float64(i) + 0.5) * 6 * 3600)
+			return i
 		}
 	}
-	return reports.None()
+	return -1
 }
 
 func longest(o *rollout.Outcome) reports.LongestWait {
