@@ -430,9 +430,9 @@ type Recovery struct {
 	Detected           Num             `json:"detected_s" unit:"s" def:"first failed intent to the first alarm of the service's own health signal; null: never"`
 	Restored           Num             `json:"restored_s" unit:"s" def:"beginning of the fault to the first success of every function that had failed; null: never"`
 	Drain              Num             `json:"drain_s" unit:"s" def:"end of the fault until the waiting intents are back at the same hour's level of the run without it, within a twentieth of the largest difference; null: not within the run"`
-	RetryAmplification Num             `json:"retry_amplification" unit:"attempts/intent" def:"attempts for each intent while the fault lasted, by people and machines"`
-	RetriesMachine     Num             `json:"retry_amplification_machine" unit:"attempts/intent" def:"attempts for each intent while the fault lasted, repeated by machines alone"`
-	RetriesPeople      Num             `json:"retry_amplification_people" unit:"attempts/intent" def:"attempts for each intent while the fault lasted, repeated by people alone"`
+	RetryAmplification Num             `json:"retry_amplification" unit:"attempts/intent" def:"attempts while the fault lasted for each request of the same hours without it, by people and machines"`
+	RetriesMachine     Num             `json:"retry_amplification_machine" unit:"attempts/intent" def:"attempts for each request while the fault lasted: repeated by machines alone"`
+	RetriesPeople      Num             `json:"retry_amplification_people" unit:"attempts/intent" def:"requests while the fault lasted for each of the same hours without it: repeated by people alone"`
 	LostAcknowledged   int64           `json:"lost_acknowledged" unit:"operations" def:"acknowledged operations lost"`
 	GoodputBefore      Num             `json:"goodput_before" unit:"operations/h" def:"operations done an hour, the same hours a week before"`
 	GoodputDuring      Num             `json:"goodput_during" unit:"operations/h" def:"operations done an hour, while the fault lasted"`

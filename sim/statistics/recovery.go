@@ -89,15 +89,17 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		}
 	}
 
-	var requests, attempts, people int64
+	// Without the fault each request was an intent: what people sent beyond
+	// those was a repetition.
+	var requests, attempts, intents int64
 	for h := first; h < last; h++ {
 		for op := range capacity.Op(capacity.NumOps) {
 			requests += st.Requests[h][op]
 			attempts += st.Attempts[h][op]
+			intents += twin.Service.Stats.Requests[h][op]
 		}
-		people += max(0, a.retries[h]-b.retries[h])
 	}
-	if intents := requests - min(people, requests/2); intents > 0 {
+	if intents > 0 && requests > 0 {
 		r.RetryAmplification = reports.Num(float64(attempts) / float64(intents))
 		r.RetriesMachine = reports.Num(float64(attempts) / float64(requests))
 		r.RetriesPeople = reports.Num(float64(requests) / float64(intents))
