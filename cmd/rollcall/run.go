@@ -182,17 +182,16 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 		return interrupted(r, f.out, o)
 	}
 
-	var panelErr error
 	if s.Panel.Citizens > 0 {
 		p.begin("panel")
 		debug.FreeOSMemory()
-		panelErr = runPanel(ctx, r, o, f.out, p, stderr)
+		err := runPanel(ctx, r, o, f.out, p, stderr)
 		if ctx.Err() != nil {
 			p.end()
 			return interrupted(r, f.out, o)
 		}
-		if panelErr != nil {
-			return &exit{exitInternal, panelErr}
+		if err != nil {
+			return &exit{exitInternal, err}
 		}
 	}
 	if err := statistics.Judge(r, s); err != nil {

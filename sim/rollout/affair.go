@@ -157,11 +157,12 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 	rec := Record{Act: ActIssueTap, At: at, Device: c.Device, Centre: -1}
 	app := lifecycle.Application{Channel: lifecycle.Tap, Age: int(c.Age), State: c.Law,
 		CentreAllowed: true, CardGenuine: true, PINVerified: true}
+	home := m.Nation.Municipalities[p.Municipality].Code
 	var qr int64
 	if r.Op == capacity.IssueCentre {
-		mu := &m.Nation.Municipalities[p.Municipality]
+		centre := m.Nation.Centres[c.affairAt].Municipality
 		app.Channel = lifecycle.Counter
-		app.CentreAllowed = at >= m.anyFrom || int(c.affairAt) >= mu.First && int(c.affairAt) < mu.End
+		app.CentreAllowed = m.Policy.CentreAllowed(home, m.Nation.Municipalities[centre].Code, m.Cal.Time(at))
 		rec.Act, rec.Centre = ActIssueCentre, int32(c.affairAt)
 		qr = m.qrAge(c, uint32(c.nAffair))
 	} else {
@@ -171,7 +172,7 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 	rec.Faces = m.face.session(m.Source, c, uint32(c.nAffair))
 	c.nAffair++
 	p.day(at).FaceSessions++
-	app.RegionOpen, app.FaceMatched = at >= m.opens[p.Municipality], rec.Faces.Matched
+	app.RegionOpen, app.FaceMatched = m.Policy.Open(home, m.Cal.Time(at)), rec.Faces.Matched
 	app.WalletLost = p.reported(c)
 	day := p.day(at)
 
