@@ -116,6 +116,7 @@ func TestApplicationsAreJudgedByTheRulebook(t *testing.T) {
 		{"no plastic card", opened, func(_ *Place, c *Citizen) { c.Law = 0 }, lifecycle.NoPlasticCard},
 		{"not open yet, and lost, and elsewhere", opened, func(p *Place, c *Citizen) {
 			m.opens[p.Municipality] = anyCentre
+			m.Policy.Opens[m.Nation.Municipalities[p.Municipality].Code] = m.Cal.Time(anyCentre)
 			c.Law |= lifecycle.State(lifecycle.PhysicalLost)
 			c.affairAt = far
 		}, lifecycle.NotOpenYet},
@@ -128,6 +129,7 @@ func TestApplicationsAreJudgedByTheRulebook(t *testing.T) {
 		p.T.post(GetMobile, c.when)
 		m.Answer(p, x, Request{Citizen: 77, Op: capacity.IssueCentre, From: OfAffair, At: c.when}, works)
 		m.opens[p.Municipality] = opens
+		m.Policy.Opens[m.Nation.Municipalities[p.Municipality].Code] = m.Cal.Time(opens)
 
 		rec := p.Records[len(p.Records)-1]
 		if got := lifecycle.Reason(rec.Decided); got != c.want || rec.Act != ActIssueCentre {
