@@ -38,9 +38,9 @@ func documentNumber(dg1 []byte) (string, error) {
 	}
 	number, check := strings.TrimRight(line1[5:14], "<"), line1[14:15]
 	field := line1[5:14]
-	if check == "<" { // note j: a number of more than nine, with its check digit at the end
-		rest, _, _ := strings.Cut(line1[15:30], "<")
-		if len(rest) < 2 {
+	if check == "<" { // note j: the rest of a longer number in 16-28, its check digit, a filler
+		rest, _, ended := strings.Cut(line1[15:30], "<")
+		if len(rest) < 2 || !ended {
 			return wrong("breaks off in the document number")
 		}
 		number = line1[5:14] + rest[:len(rest)-1]
