@@ -173,7 +173,7 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 	c.nAffair++
 	p.day(at).FaceSessions++
 	app.RegionOpen, app.FaceMatched = m.Policy.Open(home, m.Cal.Time(at)), rec.Faces.Matched
-	app.WalletLost = p.reported(c)
+	app.WalletLost = p.carriesReport(c)
 	day := p.day(at)
 
 	retry := m.Scenario.Channels.TapRetry
@@ -255,7 +255,7 @@ func (m *Model) issue(p *Place, c *Citizen, at int64, ch lifecycle.Channel) {
 			old.push(at, lifecycle.NotValid)
 			old.Ended = at
 			p.day(at).Ended++
-			p.settle(old, at)
+			p.settle(old)
 		}
 	}
 	before := c.Wallet

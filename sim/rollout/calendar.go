@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/scenarios"
-	"rollcall.example/rollcall/sim/rng"
 )
 
 const (
@@ -169,33 +168,5 @@ func (k *clock) inverse(x float64) int64 {
 	return int64(h)*hour + int64((x-k.cum[h])/(k.cum[h+1]-k.cum[h])*float64(hour))
 }
 
-// lognormal is a law of service times as a table of its quantiles.
-type serviceLaw struct {
-	law   string
-	mean  float64 // ms
-	table []float64
-}
-
-func newServiceLaw(s scenarios.ServiceTime) *serviceLaw {
-	l := &serviceLaw{law: s.Law, mean: float64(s.Mean.Milliseconds())}
-	if s.Law == "lognormal" {
-		l.table = lognormalTable(l.mean, s.CV)
-	}
-	return l
-}
-
-// draw maps a word to a service time of at least one second.
-func (l *serviceLaw) draw(w uint32) int64 {
-	var x float64
-	switch l.law {
-	case "fixed":
-		x = l.mean
-	case "exponential":
-		return max(1, int64(l.mean*rng.Exp(w)))
-	default:
-		i := w >> 20
-		f := float64(w&(1<<20-1)) / (1 << 20)
-		x = l.table[i] + (l.table[i+1]-l.table[i])*f
-	}
-	return max(1, int64(x))
-}
+// Closes is when the centres close on the day of an instant.
+func (c *Calendar) Closes(t int64) int64 { return int64(c.Day(t))*day + c.closes }

@@ -15,11 +15,7 @@ func (m *Model) actCard(p *Place, c *Citizen, at int64) {
 		m.cardEvent(p, c, at)
 	case FoundAtHome:
 		c.Flags |= PlasticHeld
-		if c.Wallet != 0 {
-			if w := &p.Wallets[c.Wallet-1]; w.Acked == Never {
-				w.Lost = Never
-			}
-		}
+		p.notLost(c)
 		m.cardIdle(c, at)
 		m.wakeAffair(c, at)
 	case ReportCard:
@@ -103,9 +99,7 @@ func (m *Model) cardEvent(p *Place, c *Citizen, at int64) {
 	c.Flags &^= PlasticHeld
 	p.day(at).PlasticLost++
 	if c.Law&lifecycle.HasCredential != 0 {
-		if w := &p.Wallets[c.Wallet-1]; w.Lost == Never {
-			w.Lost = at
-		}
+		p.lost(c, at)
 	}
 	noticed := at + after(w[1], l.Noticed.Milliseconds())
 	if rng.Below(w[2], float64(l.FoundAtHome)) {
@@ -115,30 +109,12 @@ func (m *Model) cardEvent(p *Place, c *Citizen, at int64) {
 	c.Card, c.CardStep = noticed+after(w[3], l.Report.Milliseconds()), ReportCard
 }
 
-// reportBy draws the way of a report.
-func reportBy(w uint32, ch *scenarios.ReportChannels, app bool) ReportBy {
-	u := rng.Uniform(w) * (ch.Call + ch.Portal + ch.App + ch.Centre)
-	switch {
-	case u < ch.Portal:
-		return ByPortal
-	case u < ch.Portal+ch.Centre:
-		return ByCentre
-	case u < ch.Portal+ch.Centre+ch.App && app:
-		return ByApp
-	}
-	return ByCall
-}
-
 func (m *Model) reportCard(p *Place, c *Citizen, at int64) {
 	l := &m.Scenario.Losses.Plastic
 	p.T.post(ReportLoss, at)
 	w := m.cardDraw(c, population.ForCardStep)
 	c.CardStep = ReportCardReady
-	if c.Wallet != 0 {
-		if x := &p.Wallets[c.Wallet-1]; x.Acked == Never {
-			x.Submitted = at
-		}
-	}
+	p.submitted(c, at)
 	c.cardBy = reportBy(w[0], &l.Channels, c.Flags&(PhoneHeld|WalletHeld) == PhoneHeld|WalletHeld)
 	switch c.cardBy {
 	case ByPortal:
@@ -175,6 +151,33 @@ func (m *Model) visitedCard(p *Place, c *Citizen, v VisitResult) {
 		next(ReportCardReady, ReportCardReady)
 		if !served {
 			c.cardBy = ByCall // who could not wait calls later
+		}
+	}
+}
+
+// answerCardReport is the service's word on the report of a lost card, or on its
+// withdrawal.
+func (m *Model) answerCardReport(p *Place, c *Citizen, r Request, at int64, reached bool) {
+	w := m.cardDraw(c, population.ForCardStep)
+	v := m.cardDraw(c, population.ForCardStep)
+	rec := lossRecord(r, ActReportPhysical, ActReleasePhysical, c.cardBy, c.cardAt, at)
+	l := &m.Scenario.Losses.Plastic
+	switch {
+	case !reached:
+		c.Card = m.unavailable(p, c, rec, w[0])
+	case r.Op == capacity.Release:
+		m.withdrawn(p, c, rec, m.move(p, c, lifecycle.ReleasePhysical, at))
+		m.cardIdle(c, at)
+		m.wakeAffair(c, at)
+	default:
+		m.reported(p, c, rec, m.move(p, c, lifecycle.ReportPhysicalLost, at))
+		switch {
+		case rng.Below(w[1], float64(l.Found)):
+			c.Card, c.CardStep = at+after(v[0], l.FoundAfter.Milliseconds()), FindCard
+		case rng.Below(w[2], float64(l.Reissue)):
+			c.Card, c.CardStep = at+after(v[0], l.ReissueAfter.Milliseconds()), ApplyCard
+		default:
+			c.Card, c.CardStep = Never, FindCard
 		}
 	}
 }
@@ -217,10 +220,7 @@ func (m *Model) answerCard(p *Place, c *Citizen, r Request, at int64, reached bo
 		rec.Centre, rec.Channel = int32(c.cardAt), ByCentre
 	}
 	if !reached {
-		rec.Env = Unavailable
-		p.keep(c, rec)
-		p.peopleRetry(at)
-		c.Card, c.CardStep = at+after(m.cardDraw(c, population.ForCardStep)[0], m.Scenario.Channels.OutageRetry.Milliseconds()), ActivateCard
+		c.Card, c.CardStep = m.unavailable(p, c, rec, m.cardDraw(c, population.ForCardStep)[0]), ActivateCard
 		return
 	}
 	had := c.Law & lifecycle.HasCredential
@@ -259,86 +259,5 @@ func (m *Model) wakeAffair(c *Citizen, at int64) {
 		c.Flags &^= WantsCard
 		c.Tries = 0
 		c.Affair, c.AffairStep = at+after(m.affairDraw(c)[3], m.Scenario.Habits.CardAtHand.Milliseconds()), GoMobile
-	}
-}
-
-func (m *Model) answerCardReport(p *Place, c *Citizen, r Request, at int64, reached bool) {
-	w := m.cardDraw(c, population.ForCardStep)
-	v := m.cardDraw(c, population.ForCardStep)
-	l := &m.Scenario.Losses.Plastic
-	release := c.CardStep == ReleaseCard
-	rec := Record{Act: ActReportPhysical, At: at, Centre: -1, Channel: c.cardBy}
-	if c.cardBy == ByCentre {
-		rec.Centre = int32(c.cardAt)
-	}
-	if release {
-		rec.Act, rec.Channel, rec.Centre = ActReleasePhysical, ByPortal, -1
-	}
-	if !reached {
-		rec.Env = Unavailable
-		p.keep(c, rec)
-		p.peopleRetry(at)
-		c.Card = at + after(w[0], m.Scenario.Channels.OutageRetry.Milliseconds())
-		return
-	}
-	if release {
-		rec.Decided = uint8(m.move(p, c, lifecycle.ReleasePhysical, at))
-		p.keep(c, rec)
-		p.T.done(ReleaseLoss, at)
-		p.day(at).ReleasesPhysical++
-		m.released(p, c, at)
-		m.cardIdle(c, at)
-		m.wakeAffair(c, at)
-		return
-	}
-	reason := m.move(p, c, lifecycle.ReportPhysicalLost, at)
-	rec.Decided = uint8(reason)
-	if c.Wallet != 0 && p.Wallets[c.Wallet-1].Submitted != Never {
-		rec.Submitted = p.Wallets[c.Wallet-1].Submitted
-	}
-	p.keep(c, rec)
-	p.T.done(ReportLoss, at)
-	p.day(at).ReportsPhysical++
-	if reason == lifecycle.Granted {
-		m.suspended(p, c, at, true)
-	}
-	switch {
-	case rng.Below(w[1], float64(l.Found)):
-		c.Card, c.CardStep = at+after(v[0], l.FoundAfter.Milliseconds()), FindCard
-	case rng.Below(w[2], float64(l.Reissue)):
-		c.Card, c.CardStep = at+after(v[0], l.ReissueAfter.Milliseconds()), ApplyCard
-	default:
-		c.Card, c.CardStep = Never, FindCard
-	}
-}
-
-// suspended begins to measure the exposure of a credential whose suspension
-// was acknowledged.
-func (m *Model) suspended(p *Place, c *Citizen, at int64, physical bool) {
-	c.Flags &^= KnowsSuspended
-	if c.Law&lifecycle.HasCredential == 0 {
-		return
-	}
-	w := &p.Wallets[c.Wallet-1]
-	if w.Acked != Never {
-		return // suspended already
-	}
-	w.Acked = at
-	if w.Submitted == Never {
-		w.Submitted = at
-	}
-	e := Exposure{Physical: physical}
-	for k := range m.demand.places {
-		e.ByKind[k] = m.exposed(c, k, at)
-	}
-	p.T.Exposure = append(p.T.Exposure, e)
-	w.exposure = int32(len(p.T.Exposure))
-}
-
-// released ends a suspension, if no other cause is left.
-func (m *Model) released(p *Place, c *Citizen, at int64) {
-	c.Flags &^= KnowsSuspended
-	if c.Wallet != 0 && c.Law.MobileActive() {
-		p.settle(&p.Wallets[c.Wallet-1], at)
 	}
 }

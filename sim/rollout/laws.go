@@ -3,6 +3,7 @@ package rollout
 import (
 	"math"
 
+	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/rng"
 )
 
@@ -51,3 +52,34 @@ func sphere(w uint32, d float64) float64 {
 }
 
 func expNeg(x float64) float64 { return math.Exp(-x) }
+
+// serviceLaw is a law of service times; the lognormal as a table of its quantiles.
+type serviceLaw struct {
+	law   string
+	mean  float64 // ms
+	table []float64
+}
+
+func newServiceLaw(s scenarios.ServiceTime) *serviceLaw {
+	l := &serviceLaw{law: s.Law, mean: float64(s.Mean.Milliseconds())}
+	if s.Law == "lognormal" {
+		l.table = lognormalTable(l.mean, s.CV)
+	}
+	return l
+}
+
+// draw maps a word to a service time (ms) of at least one.
+func (l *serviceLaw) draw(w uint32) int64 {
+	var x float64
+	switch l.law {
+	case "fixed":
+		x = l.mean
+	case "exponential":
+		x = l.mean * rng.Exp(w)
+	default:
+		i := w >> 20
+		f := float64(w&(1<<20-1)) / (1 << 20)
+		x = l.table[i] + (l.table[i+1]-l.table[i])*f
+	}
+	return max(1, int64(x))
+}

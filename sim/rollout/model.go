@@ -7,6 +7,14 @@
 // calendars, layouts and queues of their own. Legal states move only by the
 // table compiled from reference/lifecycle. The package knows nothing of the
 // real service.
+//
+// An engine gives birth to citizens ([Model.Birth]), lets them take their steps
+// ([Model.Act]), and tells them what came of a visit ([Model.Visited]) and of a
+// request ([Model.Answer]). A tap is told in affair.go: the wish, the decision,
+// the sitting with card and phone, the service's answer, the card. A loss is told in
+// card.go and phone.go, and by the files that they lead to: the report (loss.go),
+// the suspension and how long the card can still be used (exposure.go), the list
+// in a verifier's hand (lists.go), the card shown there (demand.go).
 package rollout
 
 import (
@@ -58,18 +66,6 @@ type Model struct {
 	lists   *lists
 	Pool    float64 // share of the citizens whose lives are kept
 }
-
-// Purpose is what a visit is for; other business comes too.
-type Purpose uint8
-
-// The purposes.
-const (
-	ToIssue Purpose = iota
-	ToOrder
-	ToCollect
-	ToReport
-	OtherBusiness
-)
 
 // New compiles a scenario. The status node of the service tells when lists are
 // out of reach.
@@ -295,69 +291,3 @@ func clockOf(cal *Calendar, rate []float64) *clock {
 	i := -1
 	return newClock(cal, func(bool, int) float64 { i++; return rate[i] })
 }
-
-// Visit is one on its way to a centre.
-type Visit struct {
-	Citizen  uint32
-	Home     int32 // municipality
-	Centre   int32
-	Purpose  Purpose
-	From     Process
-	Arrive   int64
-	Service  int64
-	Deadline int64 // leaves if not served by then
-}
-
-// VisitEnd is how a visit ended.
-type VisitEnd uint8
-
-// The ends of a visit.
-const (
-	Served VisitEnd = iota
-	Balked
-	Reneged
-	Shut
-)
-
-// VisitResult tells the citizen.
-type VisitResult struct {
-	Citizen uint32
-	Home    int32
-	Centre  int32
-	Purpose Purpose
-	From    Process
-	End     VisitEnd
-	At      int64 // when the counter was done, or they left
-}
-
-// Request is a request to the service that waits for the barrier.
-type Request struct {
-	Citizen  uint32
-	Op       capacity.Op
-	At       int64
-	From     Process
-	verifier int32
-	place    int16
-}
-
-// Place is where a municipality keeps what is not a citizen's record, and the
-// window in which its citizens act. An engine has one for each municipality.
-type Place struct {
-	M            *Model
-	Municipality int
-	Region       int
-	First        uint32 // first citizen
-	Start, End   int64  // of the window
-	Earliest     int64  // arrivals at a centre may be announced for from then on
-	Wallets      []Wallet
-	T            *Tally
-	Plant        *capacity.Plant
-	Orders       int64 // to the plant, since the last day's end
-
-	Visits   []Visit                  // announced in this window
-	Requests []Request                // posted in this window
-	Load     [][capacity.NumOps]int32 // of the worker: requests by second of the window
-	Records  []Record                 // of pool citizens
-}
-
-func (p *Place) day(t int64) *DayTally { return &p.T.Day[min(int(t/day), len(p.T.Day)-1)] }

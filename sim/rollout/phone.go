@@ -20,16 +20,12 @@ func (m *Model) actPhone(p *Place, c *Citizen, at int64) {
 	case PhoneBack:
 		c.Flags |= PhoneHeld
 		c.Finder = Never
-		if p.reported(c) {
+		if p.carriesReport(c) {
 			p.T.post(ReleaseLoss, at)
 			c.Phone, c.PhoneStep = at+after(m.phoneDraw(c)[0], m.Scenario.Habits.ReleasePhone.Milliseconds()), ReleasePhone
 			return
 		}
-		if c.Wallet != 0 {
-			if w := &p.Wallets[c.Wallet-1]; w.Acked == Never {
-				w.Lost = Never
-			}
-		}
+		p.notLost(c)
 		m.phoneIdle(c, at)
 	case ReleasePhone:
 		c.Phone = Never
@@ -75,12 +71,9 @@ func (m *Model) phoneEvent(p *Place, c *Citizen, at int64) {
 	report := at + after(w[1], l.Noticed.Milliseconds()) + after(w[2], l.Report.Milliseconds())
 	if c.Flags&WalletHeld != 0 && c.Law&lifecycle.HasCredential != 0 {
 		p.day(at).PhonesLost++
-		x := &p.Wallets[c.Wallet-1]
-		if x.Lost == Never {
-			x.Lost = at
-		}
+		p.lost(c, at)
 		if u := m.Scenario.Losses.Misuse; rng.Below(v[2], float64(u.Phone)) {
-			x.Found = true
+			p.Wallets[c.Wallet-1].Found = true
 			c.Finder = at + after(v[3], u.Every.Milliseconds())
 		}
 		if rng.Below(w[3], float64(l.Reported)) && report < at+back {
@@ -104,9 +97,7 @@ func (m *Model) reportPhone(p *Place, c *Citizen, at int64) {
 	p.T.post(ReportLoss, at)
 	w := m.phoneDraw(c)
 	c.Phone, c.PhoneStep = Never, ReportPhoneReady
-	if x := &p.Wallets[c.Wallet-1]; x.Acked == Never {
-		x.Submitted = at
-	}
+	p.submitted(c, at)
 	c.phoneBy = reportBy(w[0], &m.Scenario.Losses.Phone.Channels, false)
 	if c.phoneBy == ByCentre {
 		m.visit(p, c, at, ToReport, OfPhone, m.Scenario.Habits.ReportVisit.Milliseconds())
@@ -126,50 +117,31 @@ func (m *Model) visitedPhone(p *Place, c *Citizen, v VisitResult) {
 	c.Phone += after(m.phoneDraw(c)[0], m.Scenario.Channels.OutageRetry.Milliseconds()) // who could not wait calls later
 }
 
+// answerPhoneReport is the service's word on the report of a lost phone, or on
+// its withdrawal.
 func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, reached bool) {
 	w := m.phoneDraw(c)
-	release := c.PhoneStep == ReleasePhone
-	rec := Record{Act: ActReportMobile, At: at, Centre: -1, Channel: c.phoneBy, Device: c.Device}
-	if c.phoneBy == ByCentre {
-		rec.Centre = int32(c.phoneAt)
-	}
-	if release {
-		rec.Act, rec.Channel, rec.Centre = ActReleaseMobile, ByPortal, -1
-	}
-	if !reached {
-		rec.Env = Unavailable
-		p.keep(c, rec)
-		p.peopleRetry(at)
-		c.Phone = at + after(w[0], m.Scenario.Channels.OutageRetry.Milliseconds())
-		return
-	}
-	if release {
-		rec.Decided = uint8(m.releaseWallet(p, c, at))
-		p.keep(c, rec)
-		p.T.done(ReleaseLoss, at)
-		p.day(at).ReleasesMobile++
-		m.released(p, c, at)
+	rec := lossRecord(r, ActReportMobile, ActReleaseMobile, c.phoneBy, c.phoneAt, at)
+	rec.Device = c.Device
+	switch {
+	case !reached:
+		c.Phone = m.unavailable(p, c, rec, w[0])
+	case r.Op == capacity.Release:
+		m.withdrawn(p, c, rec, m.releaseWallet(p, c, at))
 		m.phoneIdle(c, at)
-		return
+	default:
+		reason := m.move(p, c, lifecycle.ReportMobileLost, at)
+		if reason == lifecycle.Granted {
+			p.Wallets[c.Wallet-1].Reported = true
+		}
+		m.reported(p, c, rec, reason)
+		delay, step := m.phoneReturn(w[1], w[2])
+		c.Phone, c.PhoneStep = at+delay, step
 	}
-	reason := m.move(p, c, lifecycle.ReportMobileLost, at)
-	rec.Decided = uint8(reason)
-	if s := p.Wallets[c.Wallet-1].Submitted; s != Never {
-		rec.Submitted = s
-	}
-	p.keep(c, rec)
-	p.T.done(ReportLoss, at)
-	p.day(at).ReportsMobile++
-	if reason == lifecycle.Granted {
-		p.Wallets[c.Wallet-1].Reported = true
-		m.suspended(p, c, at, false)
-	}
-	delay, step := m.phoneReturn(w[1], w[2])
-	c.Phone, c.PhoneStep = at+delay, step
 }
 
-// reported says whether the wallet on the phone in use carries a report of loss.
-func (p *Place) reported(c *Citizen) bool {
+// carriesReport says whether the wallet on the phone in use carries a report of loss.
+func (p *Place) carriesReport(c *Citizen) bool {
 	if c.Wallet == 0 {
 		return false
 	}
@@ -181,7 +153,7 @@ func (p *Place) reported(c *Citizen) bool {
 // ended meanwhile, the wallet carries the report all the same: it is judged as
 // if it still held one.
 func (m *Model) releaseWallet(p *Place, c *Citizen, at int64) lifecycle.Reason {
-	if !p.reported(c) {
+	if !p.carriesReport(c) {
 		return m.move(p, c, lifecycle.ReleaseMobile, at)
 	}
 	reason := lifecycle.Granted

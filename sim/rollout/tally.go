@@ -149,17 +149,6 @@ func waitEdge(i int) int64 {
 // LatencyBuckets: 2 % wide from 1 ms to a minute.
 const LatencyBuckets = 560
 
-// Exposure is one suspension of a credential, measured.
-type Exposure struct {
-	Physical bool
-	// ByKind is the time (ms) from the acknowledgement until a verifier of each
-	// kind of place would refuse; index as scenario.Demand.Places.
-	ByKind [MaxPlaces]int64
-	// Last acceptance of the credential after the loss, the submission and the
-	// acknowledgement (ms); 0 where there was none. −1 until the life is over.
-	FromLoss, FromSubmission, FromAck int64
-}
-
 // MaxPlaces bounds the kinds of places.
 const MaxPlaces = 12
 

@@ -1,0 +1,63 @@
+package rollout
+
+import "rollcall.example/rollcall/sim/capacity"
+
+// Place is where a municipality keeps what is not a citizen's record, and the
+// window in which its citizens act. An engine has one for each municipality.
+type Place struct {
+	M            *Model
+	Municipality int
+	Region       int
+	First        uint32 // first citizen
+	Start, End   int64  // of the window
+	Earliest     int64  // arrivals at a centre may be announced for from then on
+	Wallets      []Wallet
+	T            *Tally
+	Plant        *capacity.Plant
+	Orders       int64 // to the plant, since the last day's end
+
+	Visits   []Visit                  // announced in this window
+	Requests []Request                // posted in this window
+	Load     [][capacity.NumOps]int32 // of the worker: requests by second of the window
+	Records  []Record                 // of pool citizens
+}
+
+func (p *Place) day(t int64) *DayTally { return &p.T.Day[min(int(t/day), len(p.T.Day)-1)] }
+
+// Request is a request to the service that waits for the barrier.
+type Request struct {
+	Citizen  uint32
+	Op       capacity.Op
+	At       int64
+	From     Process
+	verifier int32
+	place    int16
+}
+
+// request posts a request at an instant of this window.
+func (p *Place) request(c *Citizen, r Request, faces int) {
+	r.Citizen = c.ID
+	c.Flags |= Busy
+	sec := (r.At - p.Start) / second // the window contains it
+	p.Load[sec][r.Op]++
+	if faces > 1 {
+		p.Load[sec][capacity.FaceAgain] += int32(faces - 1)
+	}
+	p.Requests = append(p.Requests, r)
+}
+
+// keep stores a record of a pool citizen.
+func (p *Place) keep(c *Citizen, r Record) {
+	if c.Flags&InPool != 0 {
+		r.Citizen = c.ID
+		if r.Submitted == 0 {
+			r.Submitted = r.At
+		}
+		p.Records = append(p.Records, r)
+	}
+}
+
+func (p *Place) peopleRetry(at int64) {
+	p.day(at).PeopleRetry++
+	p.T.Retries[min(int(at/hour), len(p.T.Retries)-1)]++
+}
