@@ -42,6 +42,8 @@ var layers = []layer{
 	{folder: "reference/lifecycle", may: nil, why: "the rulebook rests on nothing"},
 
 	{folder: "hwemu", may: []string{"reference/mdoc", "reference/sdjwt"}, why: "a citizen's hardware knows the service's formats, not its code"},
+	{folder: "hwemu/phone", may: []string{"hwemu", "reference/mdoc", "reference/sdjwt"},
+		tests: []string{"reference"}, why: "a phone knows the service's formats; only its tests hold card, phone and service together"},
 
 	{folder: "sim/des", may: nil, why: "a kernel for any discrete-event simulation"},
 	{folder: "sim/rng", may: nil, why: "streams of numbers, for whoever draws them"},
@@ -55,7 +57,9 @@ var layers = []layer{
 	{folder: "sim/statistics", may: []string{"reference/lifecycle", "reports", "scenarios", "sim/capacity", "sim/population", "sim/rng", "sim/rollout"}, why: "figures are made from what an engine counted, whichever it was"},
 	{folder: "sim/selftest", may: []string{"hwemu/camera", "reference/face", "reference/lifecycle", "scenarios", "sim/capacity", "sim/nation", "sim/population", "sim/rng", "sim/rollout"},
 		why: "closed forms are held against what an engine counts for everybody, and against the real face matcher"},
-	{folder: "sim/panel", may: []string{"hwemu", "reference", "reports", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout"},
+	{folder: "sim/world", may: []string{"hwemu", "reference", "scenarios", "sim/oracle", "sim/population", "sim/rng"},
+		why: "the real service with its surroundings, for whoever lets something happen there"},
+	{folder: "sim/panel", may: []string{"hwemu", "reference", "reports", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout", "sim/world"},
 		tests: []string{"sim/nation"}, why: "the panel brings all parts together, and takes lives from any engine"},
 
 	{folder: "scenarios", may: nil, why: "data that both sides read"},
@@ -239,6 +243,8 @@ func TestPlantedImportsAreFound(t *testing.T) {
 		{"reference/issuance", "reference/store", false, false},
 		{"reference/lifecycle", "reference/store", false, true},
 		{"hwemu/phone", "reference/service", false, true},
+		{"hwemu/phone", "reference/service", true, false},
+		{"hwemu/iccard", "reference/service", true, true},
 		{"hwemu/phone", "reference/mdocx", false, true},
 		{"hwemu/phone", "reference/mdoc/cose", false, false},
 		{"hwemu/iccard", "hwemu/iso7816", false, false},

@@ -9,24 +9,23 @@ import (
 	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/register"
-	"rollcall.example/rollcall/reference/verification"
-	"rollcall.example/rollcall/sim/oracle"
 	"rollcall.example/rollcall/sim/rollout"
+	"rollcall.example/rollcall/sim/world"
 )
 
 // by is who asks on the citizen's behalf.
 func (r *run) by(c *citizen, rec *rollout.Record) register.By {
 	switch rec.Channel {
 	case rollout.ByCall:
-		return callCentre
+		return world.CallCentre
 	case rollout.ByCentre:
 		if rec.Centre >= 0 {
-			return clerkOf(r.centre(rec.Centre))
+			return world.ClerkOf(r.centre(rec.Centre))
 		}
 	case rollout.ByPost:
-		return registrar
+		return world.Registrar
 	}
-	return register.Citizen(c.id)
+	return register.Citizen(c.ID)
 }
 
 func (r *run) centre(i int32) string { return r.outcome.Model.Nation.Centres[i].Code }
@@ -61,10 +60,10 @@ func (r *run) act(c *citizen, i int) error {
 	case rollout.ActRegisterCard:
 		got, err = r.actRegisterCard(c, i)
 	default:
-		err = fmt.Errorf("citizen %s: there is no act %d", c.name, rec.Act)
+		err = fmt.Errorf("citizen %s: there is no act %d", c.Name, rec.Act)
 	}
 	if err != nil {
-		return fmt.Errorf("citizen %s, %s: %w", c.name, rec.Act, err)
+		return fmt.Errorf("citizen %s, %s: %w", c.Name, rec.Act, err)
 	}
 	nation := nationOutcome(rec)
 	c.compare(r.outcome.Model.Cal.Time(rec.At), describe(r, rec), nation, got)
@@ -106,12 +105,12 @@ func describe(r *run, rec *rollout.Record) string {
 		if rec.Cached {
 			check = "by the list of " + r.at(rec.Published).Format("01-02 15:04")
 		}
-		return fmt.Sprintf("%s card %d from phone %d at %s, %s", rec.Act, rec.Serial, rec.Device, r.scenario.Demand.Places[rec.Place].Name, check)
+		return fmt.Sprintf("%s card %d from phone %d at %s, %s", rec.Act, rec.Serial, rec.Device, r.Scenario.Demand.Places[rec.Place].Name, check)
 	}
 	return fmt.Sprintf("%s %s", rec.Act, ways[rec.Channel])
 }
 
-func key(c *citizen, i int, what string) string { return fmt.Sprintf("%s/%d/%s", c.name, i, what) }
+func key(c *citizen, i int, what string) string { return fmt.Sprintf("%s/%d/%s", c.Name, i, what) }
 
 // issueTap holds the IC card to the phone until it is read.
 func (r *run) issueTap(c *citizen, i int) (string, error) {
@@ -119,11 +118,11 @@ func (r *run) issueTap(c *citizen, i int) (string, error) {
 	if rec.Env == rollout.Unavailable {
 		return rec.Env.String(), nil
 	}
-	if c.chip == nil {
+	if c.Chip == nil {
 		return "error: there is no card with a chip", nil
 	}
 	for range rec.TagsLost {
-		if err := r.tear(c); err != nil {
+		if err := r.Tear(c.Citizen); err != nil {
 			return "", err
 		}
 	}
@@ -131,7 +130,7 @@ func (r *run) issueTap(c *citizen, i int) (string, error) {
 		return rec.Env.String(), nil
 	}
 	for range rec.WrongPINs {
-		status, err := r.mistype(c)
+		status, err := r.Mistype(c.Citizen)
 		if err != nil {
 			return "", err
 		}
@@ -145,11 +144,11 @@ func (r *run) issueTap(c *citizen, i int) (string, error) {
 		challenge = make([]byte, card.ChallengeSize) // the phone does not get that far
 	} else {
 		var err error
-		if challenge, nonce, err = r.challenge(); err != nil {
+		if challenge, nonce, err = r.Challenge(r.ctx); err != nil {
 			return "error: " + err.Error(), nil
 		}
 	}
-	tap, err := r.read(c.chip, challenge, c.pin, false)
+	tap, err := r.Read(c.Chip, challenge, c.PIN, false)
 	if err != nil {
 		return "", err
 	}
@@ -159,17 +158,17 @@ func (r *run) issueTap(c *citizen, i int) (string, error) {
 		}
 		return "error: the card is not blocked after three wrong entries", nil
 	}
-	d := r.device(c, rec.Device)
-	attestation, err := r.attest(d, nonce)
+	d := r.Device(c.Citizen, rec.Device)
+	attestation, err := r.Attest(d, nonce)
 	if err != nil {
 		return "", err
 	}
-	evidence := tapEvidence(tap)
-	got, a, q := r.captures(c, i, d, attestation, func(key string, s shown) request {
-		return r.byTap(c, key, challenge, evidence, s)
+	evidence := world.Evidence(tap)
+	got, a, q := r.captures(c, i, d, attestation, func(key string, s world.Shown) world.Request {
+		return r.ByTap(c.Citizen, key, challenge, evidence, s)
 	})
-	if a.granted() {
-		return got, errors.Join(r.keep(c, d, a), r.probeTap(c, i, q, a, challenge, evidence))
+	if a.Granted() {
+		return got, errors.Join(r.Accept(c.Citizen, d, a.Issued), r.probeTap(c, i, q, a, challenge, evidence))
 	}
 	return got, nil
 }
@@ -177,9 +176,9 @@ func (r *run) issueTap(c *citizen, i int) (string, error) {
 // offer has the clerk make the code for record i.
 func (r *run) offer(c *citizen, i int) error {
 	rec := &c.Records[i]
-	a := r.ask(c, r.makeOffer(c, clerkOf(r.centre(rec.Centre)), key(c, i, "offer"), r.municipality(rec.Centre)))
-	o := offered{code: a.offer.Code, reason: a.reason}
-	if a.err != nil {
+	a := r.ask(c, r.MakeOffer(c.Citizen, world.ClerkOf(r.centre(rec.Centre)), key(c, i, "offer"), r.municipality(rec.Centre)))
+	o := offered{code: a.Offer.Code, reason: a.Reason}
+	if a.Err != nil {
 		o.failed = a.String()
 	}
 	c.offers[i] = o
@@ -199,17 +198,17 @@ func (r *run) issueCentre(c *citizen, i int) (string, error) {
 	case o.reason != lifecycle.Granted:
 		return o.reason.String(), nil
 	}
-	d := r.device(c, rec.Device)
-	attestation, err := r.attest(d, o.code)
+	d := r.Device(c.Citizen, rec.Device)
+	attestation, err := r.Attest(d, o.code)
 	if err != nil {
 		return "", err
 	}
 	municipality := r.municipality(rec.Centre)
-	got, a, q := r.captures(c, i, d, attestation, func(key string, s shown) request {
-		return r.byOffer(c, key, o.code, municipality, s)
+	got, a, q := r.captures(c, i, d, attestation, func(key string, s world.Shown) world.Request {
+		return r.ByOffer(c.Citizen, key, o.code, municipality, s)
 	})
-	if a.granted() {
-		return got, errors.Join(r.keep(c, d, a), r.probeOffer(c, i, q, a, o.code, municipality))
+	if a.Granted() {
+		return got, errors.Join(r.Accept(c.Citizen, d, a.Issued), r.probeOffer(c, i, q, a, o.code, municipality))
 	}
 	return got, nil
 }
@@ -217,36 +216,30 @@ func (r *run) issueCentre(c *citizen, i int) (string, error) {
 // captures shows the citizen's face until the service decides on something else
 // than the face, or the tries are used up. Each capture is built to the score
 // that was drawn, and is an application of its own.
-func (r *run) captures(c *citizen, i int, d *device, attestation string, apply func(string, shown) request) (string, answer, request) {
+func (r *run) captures(c *citizen, i int, d *world.Device, attestation string, apply func(string, world.Shown) world.Request) (string, world.Answer, world.Request) {
 	faces := &c.Records[i].Faces
-	var a answer
-	var q request
+	var a world.Answer
+	var q world.Request
 	for k := range faces.Tries {
-		score := rollout.Score(r.scenario.Face.Threshold, faces.Steps[k])
-		q = apply(key(c, i, fmt.Sprint("capture ", k+1)), shown{d, attestation, score, r.capture(c, score)})
+		score := rollout.Score(r.Scenario.Face.Threshold, faces.Steps[k])
+		q = apply(key(c, i, fmt.Sprint("capture ", k+1)), world.Shown{Device: d, Attestation: attestation, Score: score, Probe: r.Capture(c.Citizen, score)})
 		a = r.ask(c, q)
-		if a.granted() && k < faces.Tries-1 {
+		if a.Granted() && k < faces.Tries-1 {
 			return fmt.Sprintf("granted on capture %d, which is below the threshold", k+1), a, q
 		}
-		if a.err != nil || a.reason != lifecycle.FaceNotMatched {
+		if a.Err != nil || a.Reason != lifecycle.FaceNotMatched {
 			break
 		}
 	}
 	return a.String(), a, q
 }
 
-// keep puts what was issued into the phone.
-func (r *run) keep(c *citizen, d *device, a answer) error {
-	r.n.issued++
-	return r.accept(c, d, a.issued)
-}
-
 // present shows the mobile card.
 func (r *run) present(c *citizen, i int) (string, error) {
 	rec := &c.Records[i]
-	place := &r.scenario.Demand.Places[rec.Place]
+	place := &r.Scenario.Demand.Places[rec.Place]
 	if rec.Env == rollout.Unavailable {
-		r.turnedAway(c, rec, place.Name)
+		r.NotAnswered(c.Citizen, c.Devices[rec.Device], place.Name, rec.Act == rollout.ActPresent)
 		return rec.Env.String(), nil
 	}
 	vk := verifierOf(rec)
@@ -255,128 +248,30 @@ func (r *run) present(c *citizen, i int) (string, error) {
 			defer delete(r.verifiers, vk)
 		}
 	}
-	d := c.devices[rec.Device]
-	if d == nil || d.serial == 0 || d.serial != rec.Serial {
+	d := c.Devices[rec.Device]
+	if d == nil || d.Serial == 0 || d.Serial != rec.Serial {
 		return fmt.Sprintf("error: phone %d does not hold card %d", rec.Device, rec.Serial), nil
 	}
-	r.n.presentations++
+	r.N.Presentations++
 	entitled := rec.Act == rollout.ActPresent
 	if rec.Cached {
 		s, err := r.showCached(c, d, vk, place.Disclosure, entitled)
-		return s.outcome, err
+		return s.Outcome, err
 	}
-	s, err := r.showOnline(c, d, verifier(place.Name, rec.Verifier), place.Name, place.Disclosure, entitled)
+	s, err := r.ShowOnline(r.ctx, c.Citizen, d, world.Verifier(place.Name, rec.Verifier), place.Name, place.Disclosure, entitled)
 	if err != nil {
 		return "", err
 	}
-	return s.outcome, r.probeReplay(c, i, s)
-}
-
-func (r *run) turnedAway(c *citizen, rec *rollout.Record, kind string) {
-	d := c.devices[rec.Device]
-	if d == nil || len(d.refs) == 0 {
-		return
-	}
-	at := r.stamp()
-	r.history.Presentations = append(r.history.Presentations, oracle.Presentation{Citizen: c.name, Kind: kind, Status: d.refs[0].status(),
-		Entitled: rec.Act == rollout.ActPresent, Begin: at, End: at, Outcome: oracle.TurnedAway})
-}
-
-// session is a presentation that took place.
-type session struct {
-	transaction verification.Transaction
-	response    []byte
-	ref         ref
-	outcome     string
-}
-
-// showOnline presents to a verifier that asks the service.
-func (r *run) showOnline(c *citizen, d *device, v verification.Verifier, kind string, disclose []string, entitled bool) (session, error) {
-	begin := r.stamp()
-	r.n.operations++
-	t, err := r.svc.Verification.Begin(v)
-	if err != nil {
-		return session{}, err
-	}
-	response, which, err := d.Present(disclose, t.Transcript())
-	if err != nil {
-		return session{}, err
-	}
-	r.n.made++
-	s := session{transaction: t, response: response, ref: d.refs[which]}
-	r.n.operations++
-	a, err := r.svc.Verification.Verify(r.ctx, t, response)
-	s.outcome = a.Verdict.String()
-	if err != nil {
-		s.outcome = "error: " + err.Error()
-	}
-	r.count(0, s.ref)
-	r.note(oracle.Presentation{Citizen: c.name, Verifier: v.ClientID, Kind: kind, Status: s.ref.status(), Entitled: entitled, Begin: begin}, a.Verdict, err)
-	return s, nil
+	return s.Outcome, r.probeReplay(c, i, s)
 }
 
 // showCached presents to a verifier that goes by the lists it has.
-func (r *run) showCached(c *citizen, d *device, vk verifierKey, disclose []string, entitled bool) (session, error) {
+func (r *run) showCached(c *citizen, d *world.Device, vk verifierKey, disclose []string, entitled bool) (world.Session, error) {
 	v := r.verifiers[vk]
 	if v == nil {
-		return session{}, fmt.Errorf("verifier %d of kind %d has fetched no list", vk.number, vk.place)
+		return world.Session{}, fmt.Errorf("verifier %d of kind %d has fetched no list", vk.number, vk.place)
 	}
-	begin := r.stamp()
-	t, err := v.Begin()
-	if err != nil {
-		return session{}, err
-	}
-	response, which, err := d.Present(disclose, t.Transcript())
-	if err != nil {
-		return session{}, err
-	}
-	r.n.made++
-	s := session{transaction: t, response: response, ref: d.refs[which]}
-	a, err := v.Verify(t, response)
-	s.outcome = a.Verdict.String()
-	if err != nil {
-		s.outcome = "error: " + err.Error()
-	}
-	r.count(1, s.ref)
-	held, ok := v.held[s.ref.uri]
-	if !ok {
-		held = -1
-	}
-	r.note(oracle.Presentation{Citizen: c.name, Verifier: t.ClientID, Kind: v.kind, Status: s.ref.status(), Entitled: entitled, Begin: begin,
-		Cached: &oracle.CachedCheck{List: held, Fetched: v.fetched, TTL: v.ttl, AcceptsExpired: r.scenario.StatusLists.Expired == "accept"}}, a.Verdict, err)
-	return s, nil
-}
-
-// count counts the signatures that a verification checked: the phone's, and the
-// issuer's the first time.
-func (r *run) count(who int, at ref) {
-	r.n.verified++
-	if !r.seen[who][at] {
-		r.seen[who][at] = true
-		r.n.verified++
-	}
-}
-
-var outcomes = [...]oracle.Outcome{
-	lifecycle.CannotTell: oracle.CannotTell, lifecycle.Accepted: oracle.Accepted,
-	lifecycle.Suspended: oracle.Suspended, lifecycle.NotValid: oracle.NotValid,
-}
-
-func (r *run) note(p oracle.Presentation, v lifecycle.Verdict, err error) {
-	p.End, p.Outcome = r.stamp(), outcomes[v]
-	if err != nil {
-		p.Outcome = oracle.CannotTell
-	}
-	r.history.Presentations = append(r.history.Presentations, p)
-}
-
-// showPlastic shows a plastic card to a clerk who asks the service.
-func (r *run) showPlastic(c *citizen, number string) (lifecycle.Verdict, error) {
-	begin := r.stamp()
-	r.n.operations++
-	v, err := r.svc.Verification.Plastic(r.ctx, number)
-	r.note(oracle.Presentation{Citizen: c.name, Kind: "counter", Document: number, Entitled: true, Begin: begin}, v, err)
-	return v, err
+	return r.ShowCached(c.Citizen, d, v, disclose, entitled)
 }
 
 func (r *run) actReport(c *citizen, i int, cause lifecycle.Causes) string {
@@ -384,12 +279,12 @@ func (r *run) actReport(c *citizen, i int, cause lifecycle.Causes) string {
 	if rec.Env == rollout.Unavailable {
 		return rec.Env.String()
 	}
-	r.n.reports++
+	r.N.Reports++
 	before := r.beforeReport(c, i, cause)
-	q := r.report(c, r.by(c, rec), key(c, i, "report"), cause, "reported lost "+ways[rec.Channel], r.at(rec.Submitted))
+	q := r.Report(c.Citizen, r.by(c, rec), key(c, i, "report"), cause, "reported lost "+ways[rec.Channel], r.at(rec.Submitted))
 	a := r.ask(c, q)
-	if a.granted() {
-		c.newest[cause] = a.seq
+	if a.Granted() {
+		c.newest[cause] = a.Sequence
 		r.probeReport(c, i, cause, q, a, before)
 	}
 	return a.String()
@@ -400,14 +295,14 @@ func (r *run) actRelease(c *citizen, i int, cause lifecycle.Causes) string {
 	if rec.Env == rollout.Unavailable {
 		return rec.Env.String()
 	}
-	r.n.releases++
+	r.N.Releases++
 	wallet := ""
 	if cause == lifecycle.MobileLost {
-		wallet = r.device(c, rec.Device).Wallet()
+		wallet = r.Device(c.Citizen, rec.Device).Wallet()
 	}
-	q := r.release(c, r.by(c, rec), key(c, i, "release"), cause, c.newest[cause], wallet)
+	q := r.Release(c.Citizen, r.by(c, rec), key(c, i, "release"), cause, c.newest[cause], wallet)
 	a := r.ask(c, q)
-	if a.granted() {
+	if a.Granted() {
 		r.probeRelease(c, i, q, a)
 	}
 	return a.String()
@@ -418,15 +313,15 @@ func (r *run) actRegisterCard(c *citizen, i int) (string, error) {
 	if rec.Env == rollout.Unavailable {
 		return rec.Env.String(), nil
 	}
-	p, err := r.print(c, rec.Chip)
+	p, err := r.Print(c.Citizen, rec.Chip)
 	if err != nil {
 		return "", err
 	}
-	q := r.registerCard(c, r.by(c, rec), key(c, i, "card"), p, "new card handed over "+ways[rec.Channel])
+	q := r.RegisterCard(c.Citizen, r.by(c, rec), key(c, i, "card"), p, "new card handed over "+ways[rec.Channel])
 	a := r.ask(c, q)
-	if !a.granted() {
+	if !a.Granted() {
 		return a.String(), nil
 	}
-	c.take(p)
+	c.Take(p)
 	return a.String(), r.probeCard(c, i, q, a)
 }

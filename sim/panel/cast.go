@@ -5,9 +5,9 @@ import (
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/register"
-	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/sim/population"
 	"rollcall.example/rollcall/sim/rollout"
+	"rollcall.example/rollcall/sim/world"
 )
 
 // The cast are people from outside of the population, who stand for what the
@@ -33,14 +33,14 @@ const neverOpens = "99999"
 
 // script is what the cast does, and how long after its beginning.
 func (r *run) script() []scene {
-	bound := r.scenario.StatusLists.PublishInterval + r.scenario.StatusLists.Allowance
+	bound := r.Scenario.StatusLists.PublishInterval + r.Scenario.StatusLists.Allowance
 	if place := r.castPlace(); place >= 0 {
-		bound += r.scenario.Demand.Places[place].TTL
+		bound += r.Scenario.Demand.Places[place].TTL
 	}
 	return []scene{
 		{0, (*stage).refusals},
-		{r.policy.OfferLifetime + time.Second, (*stage).staleCode},
-		{challengeLifetime + time.Second, (*stage).staleChallenge},
+		{r.Policy.OfferLifetime + time.Second, (*stage).staleCode},
+		{world.ChallengeLifetime + time.Second, (*stage).staleChallenge},
 		{6 * time.Minute, (*stage).byOrder},
 		{7 * time.Minute, (*stage).bothLost},
 		{8 * time.Minute, (*stage).replaced},
@@ -79,7 +79,7 @@ func (r *run) castAt() (at int64, home string, ok bool) {
 	length := script[len(script)-1].after.Milliseconds() + minuteMs
 	for again := true; again; { // not while something is down: lists may stand still
 		again = false
-		for _, f := range r.scenario.Faults {
+		for _, f := range r.Scenario.Faults {
 			from := r.outcome.Model.Since(f.At.Time)
 			if to := from + f.For.Milliseconds(); from <= at+length && at < to+hourMs {
 				at, again = to+hourMs, true
@@ -101,7 +101,7 @@ func (r *run) planCast() (out []event) {
 }
 
 // castEntries are their entries into the register.
-func (r *run) castEntries() (out []entry, err error) {
+func (r *run) castEntries() (out []world.Entry, err error) {
 	_, home, ok := r.castAt()
 	if !ok {
 		return nil, nil
@@ -110,9 +110,9 @@ func (r *run) castEntries() (out []entry, err error) {
 		id := uint32(firstOfCast + n)
 		age := 40
 		if n == child {
-			age = r.policy.MinimumAge - 2
+			age = r.Policy.MinimumAge - 2
 		}
-		birth := r.scenario.Start.AddDate(-age, -1, 0)
+		birth := r.Scenario.Start.AddDate(-age, -1, 0)
 		birth = time.Date(birth.Year(), birth.Month(), birth.Day(), 0, 0, 0, 0, time.UTC)
 		p := population.Person{ID: id, FamilyName: "홍", GivenName: "길동", Romanised: "HONG GILDONG", Age: age, Male: true,
 			Birth: birth, RRN: birth.Format("060102") + "-1000000", Address: "어딘가 1"}
@@ -120,9 +120,9 @@ func (r *run) castEntries() (out []entry, err error) {
 		if n == elsewhere {
 			place = neverOpens
 		}
-		c := r.newCitizen(Member{Citizen: id, Stratum: "cast"}, store.PersonID(id), p, place)
+		c := newCitizen(r.World, Member{Citizen: id, Stratum: "cast"}, p, place)
 		r.cast = append(r.cast, c)
-		e, err := r.entry(c, place+"00000", n != cardless, true)
+		e, err := r.Entry(c.Citizen, place+"00000", n != cardless, true)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +149,7 @@ type stage struct {
 	err   error
 }
 
-var atACounter = clerkOf("a counter")
+var atACounter = world.ClerkOf("a counter")
 
 func (s *stage) key(c *citizen) string {
 	s.n++
@@ -163,30 +163,30 @@ func (s *stage) fail(err error) {
 }
 
 // refused asks for what has to be refused.
-func (s *stage) refused(what string, q request, want lifecycle.Reason) {
+func (s *stage) refused(what string, q world.Request, want lifecycle.Reason) {
 	if !s.over {
 		s.try(s.c, what, q, want)
 	}
 }
 
 // granted asks for what has to be granted, and returns the number of the change.
-func (s *stage) granted(what string, q request) uint64 {
+func (s *stage) granted(what string, q world.Request) uint64 {
 	if s.over {
 		return 0
 	}
 	a := s.askOnce(q)
-	s.c.probed(what, s.clock.Now(), lifecycle.Granted.String(), a.String())
-	s.over = !a.granted()
-	return a.seq
+	s.c.probed(what, s.Clock.Now(), lifecycle.Granted.String(), a.String())
+	s.over = !a.Granted()
+	return a.Sequence
 }
 
 // issued is granted, for a mobile card onto the n-th phone.
 func (s *stage) issued(n uint8) {
-	if q := s.tap(s.c, n, nil, s.c.pin, aGoodFace); !s.over {
+	if q := s.tap(s.c, n, nil, s.c.PIN, aGoodFace); !s.over {
 		a := s.askOnce(q)
-		s.c.probed("a mobile card", s.clock.Now(), lifecycle.Granted.String(), a.String())
-		if s.over = !a.granted(); !s.over {
-			s.fail(s.keep(s.c, s.device(s.c, n), a))
+		s.c.probed("a mobile card", s.Clock.Now(), lifecycle.Granted.String(), a.String())
+		if s.over = !a.Granted(); !s.over {
+			s.fail(s.Accept(s.c.Citizen, s.Device(s.c.Citizen, n), a.Issued))
 		}
 	}
 }
@@ -196,9 +196,9 @@ func (s *stage) see(n uint8, want lifecycle.Verdict) {
 	if s.over {
 		return
 	}
-	got, err := s.showOnline(s.c, s.device(s.c, n), verifier("counter", 0), "counter", []string{"portrait"}, true)
+	got, err := s.ShowOnline(s.ctx, s.c.Citizen, s.Device(s.c.Citizen, n), world.Verifier("counter", 0), "counter", []string{"portrait"}, true)
 	s.fail(err)
-	s.c.probed("the mobile card", s.clock.Now(), want.String(), got.outcome)
+	s.c.probed("the mobile card", s.Clock.Now(), want.String(), got.Outcome)
 }
 
 // seePlastic shows a plastic card where the service is asked.
@@ -206,9 +206,9 @@ func (s *stage) seePlastic(number string, want lifecycle.Verdict) {
 	if s.over {
 		return
 	}
-	got, err := s.showPlastic(s.c, number)
+	got, err := s.ShowPlastic(s.ctx, s.c.Citizen, number)
 	s.fail(err)
-	s.c.probed("the plastic card", s.clock.Now(), want.String(), got.String())
+	s.c.probed("the plastic card", s.Clock.Now(), want.String(), got.String())
 }
 
 // Captures, in steps from the threshold.
@@ -219,35 +219,35 @@ const (
 
 // tap is an application by tap onto the n-th phone, with a challenge (nil: a fresh
 // one), a PIN and a capture.
-func (s *stage) tap(c *citizen, n uint8, challenge []byte, pin string, step int16) (q request) {
+func (s *stage) tap(c *citizen, n uint8, challenge []byte, pin string, step int16) (q world.Request) {
 	if s.over {
 		return q
 	}
 	if challenge == nil {
 		var err error
-		if challenge, _, err = s.challenge(); err != nil {
+		if challenge, _, err = s.Challenge(s.ctx); err != nil {
 			s.fail(err)
 			return q
 		}
 	}
-	tap, err := s.read(c.chip, challenge, pin, false)
+	tap, err := s.Read(c.Chip, challenge, pin, false)
 	if err != nil {
 		s.fail(err)
 		return q
 	}
-	d := s.device(c, n)
-	attestation, err := s.attest(d, nonceOf(challenge))
+	d := s.Device(c.Citizen, n)
+	attestation, err := s.Attest(d, world.Nonce(challenge))
 	s.fail(err)
-	score := rollout.Score(s.scenario.Face.Threshold, step)
-	return s.byTap(c, s.key(c), challenge, tapEvidence(tap), shown{d, attestation, score, s.capture(c, score)})
+	score := rollout.Score(s.Scenario.Face.Threshold, step)
+	return s.ByTap(c.Citizen, s.key(c), challenge, world.Evidence(tap), world.Shown{Device: d, Attestation: attestation, Score: score, Probe: s.Capture(c.Citizen, score)})
 }
 
 func (s *stage) lose(by register.By, cause lifecycle.Causes) uint64 {
-	return s.granted("report of "+cause.String(), s.report(s.c, by, s.key(s.c), cause, "gone", time.Time{}))
+	return s.granted("report of "+cause.String(), s.Report(s.c.Citizen, by, s.key(s.c), cause, "gone", time.Time{}))
 }
 
 func (s *stage) find(by register.By, cause lifecycle.Causes, report uint64, wallet string) {
-	s.granted("release of "+cause.String(), s.release(s.c, by, s.key(s.c), cause, report, wallet))
+	s.granted("release of "+cause.String(), s.Release(s.c.Citizen, by, s.key(s.c), cause, report, wallet))
 }
 
 // refusals: everybody meets their own. The everyman asks for a code at the wrong
@@ -256,65 +256,65 @@ func (s *stage) find(by register.By, cause lifecycle.Causes, report uint64, wall
 func (s *stage) refusals() {
 	for n, want := range castMeets {
 		c := s.cast[n]
-		if c.chip != nil {
-			if q := s.tap(c, 0, nil, c.pin, aGoodFace); !s.over {
+		if c.Chip != nil {
+			if q := s.tap(c, 0, nil, c.PIN, aGoodFace); !s.over {
 				s.try(c, "a tap", q, want)
 			}
 		}
-		s.try(c, "a code at a counter", s.makeOffer(c, atACounter, s.key(c), c.home), want)
+		s.try(c, "a code at a counter", s.MakeOffer(c.Citizen, atACounter, s.key(c), c.Home), want)
 	}
 	c := s.c
-	if s.clock.Now().Before(s.outcome.Model.Policy.AnyCentreFrom) {
-		s.refused("a centre of another municipality", s.makeOffer(c, clerkOf("a counter elsewhere"), s.key(c), neverOpens), lifecycle.WrongCentre)
+	if s.Clock.Now().Before(s.outcome.Model.Policy.AnyCentreFrom) {
+		s.refused("a centre of another municipality", s.MakeOffer(c.Citizen, world.ClerkOf("a counter elsewhere"), s.key(c), neverOpens), lifecycle.WrongCentre)
 	}
-	s.refused("another face", s.tap(c, 0, nil, c.pin, anothersFace), lifecycle.FaceNotMatched)
+	s.refused("another face", s.tap(c, 0, nil, c.PIN, anothersFace), lifecycle.FaceNotMatched)
 	wrong := "000000"
-	if c.pin == wrong {
+	if c.PIN == wrong {
 		wrong = "111111"
 	}
 	s.refused("a wrong PIN", s.tap(c, 0, nil, wrong, aGoodFace), lifecycle.PINNotVerified)
-	s.props.code = s.askOnce(s.makeOffer(c, atACounter, s.key(c), c.home)).offer.Code
+	s.props.code = s.askOnce(s.MakeOffer(c.Citizen, atACounter, s.key(c), c.Home)).Offer.Code
 	var err error
-	s.props.challenge, _, err = s.challenge()
+	s.props.challenge, _, err = s.Challenge(s.ctx)
 	s.fail(err)
 }
 
 func (s *stage) staleCode() {
-	sent, err := s.goodFace(s.c, s.device(s.c, 0), s.props.code)
+	sent, err := s.goodFace(s.c, s.Device(s.c.Citizen, 0), s.props.code)
 	s.fail(err)
-	s.refused("a code gone stale", s.byOffer(s.c, s.key(s.c), s.props.code, s.c.home, sent), lifecycle.OfferExpired)
+	s.refused("a code gone stale", s.ByOffer(s.c.Citizen, s.key(s.c), s.props.code, s.c.Home, sent), lifecycle.OfferExpired)
 }
 
 func (s *stage) staleChallenge() {
-	s.refused("an old challenge", s.tap(s.c, 0, s.props.challenge, s.c.pin, aGoodFace), lifecycle.CardNotGenuine)
+	s.refused("an old challenge", s.tap(s.c, 0, s.props.challenge, s.c.PIN, aGoodFace), lifecycle.CardNotGenuine)
 }
 
-// byOrder: a card is issued, suspended by order of the registrar, and lifted by
+// byOrder: a card is issued, suspended by order of the world.Registrar, and lifted by
 // the registrar alone.
 func (s *stage) byOrder() {
 	s.issued(0)
 	s.see(0, lifecycle.Accepted)
-	order := s.lose(registrar, lifecycle.Administrative)
+	order := s.lose(world.Registrar, lifecycle.Administrative)
 	s.see(0, lifecycle.Suspended)
-	s.seePlastic(s.c.document, lifecycle.Suspended)
-	for _, by := range []register.By{atACounter, callCentre, register.Citizen(s.c.id)} {
-		s.refused("release of an order", s.release(s.c, by, s.key(s.c), lifecycle.Administrative, order, ""), lifecycle.NotAuthorised)
+	s.seePlastic(s.c.Document, lifecycle.Suspended)
+	for _, by := range []register.By{atACounter, world.CallCentre, register.Citizen(s.c.ID)} {
+		s.refused("release of an order", s.Release(s.c.Citizen, by, s.key(s.c), lifecycle.Administrative, order, ""), lifecycle.NotAuthorised)
 	}
-	s.refused("a card while suspended by order", s.tap(s.c, 0, nil, s.c.pin, aGoodFace), lifecycle.PersonSuspended)
-	s.find(registrar, lifecycle.Administrative, order, "")
+	s.refused("a card while suspended by order", s.tap(s.c, 0, nil, s.c.PIN, aGoodFace), lifecycle.PersonSuspended)
+	s.find(world.Registrar, lifecycle.Administrative, order, "")
 	s.see(0, lifecycle.Accepted)
 }
 
 // bothLost: two causes are in force; each is released for itself.
 func (s *stage) bothLost() {
-	wallet := s.device(s.c, 0).Wallet()
-	phone := s.lose(callCentre, lifecycle.MobileLost)
+	wallet := s.Device(s.c.Citizen, 0).Wallet()
+	phone := s.lose(world.CallCentre, lifecycle.MobileLost)
 	s.see(0, lifecycle.Suspended)
-	s.seePlastic(s.c.document, lifecycle.Accepted)
-	card := s.lose(callCentre, lifecycle.PhysicalLost)
-	s.seePlastic(s.c.document, lifecycle.Suspended)
+	s.seePlastic(s.c.Document, lifecycle.Accepted)
+	card := s.lose(world.CallCentre, lifecycle.PhysicalLost)
+	s.seePlastic(s.c.Document, lifecycle.Suspended)
 	s.find(atACounter, lifecycle.PhysicalLost, card, "")
-	s.seePlastic(s.c.document, lifecycle.Accepted)
+	s.seePlastic(s.c.Document, lifecycle.Accepted)
 	s.see(0, lifecycle.Suspended)
 	s.find(atACounter, lifecycle.MobileLost, phone, wallet)
 	s.see(0, lifecycle.Accepted)
@@ -325,11 +325,11 @@ func (s *stage) newCard() {
 	if s.over {
 		return
 	}
-	p, err := s.print(s.c, true)
+	p, err := s.Print(s.c.Citizen, true)
 	s.fail(err)
-	s.granted("a new plastic card", s.registerCard(s.c, atACounter, s.key(s.c), p, "lost"))
+	s.granted("a new plastic card", s.RegisterCard(s.c.Citizen, atACounter, s.key(s.c), p, "lost"))
 	if !s.over {
-		s.c.take(p)
+		s.c.Take(p)
 	}
 }
 
@@ -337,17 +337,17 @@ func (s *stage) newCard() {
 // phone still carries its report; then comes a new phone, and what was before
 // never comes back.
 func (s *stage) replaced() {
-	wallet, old := s.device(s.c, 0).Wallet(), s.c.document
-	s.lose(callCentre, lifecycle.PhysicalLost)
+	wallet, old := s.Device(s.c.Citizen, 0).Wallet(), s.c.Document
+	s.lose(world.CallCentre, lifecycle.PhysicalLost)
 	s.newCard()
 	s.seePlastic(old, lifecycle.NotValid)
-	s.seePlastic(s.c.document, lifecycle.Accepted)
+	s.seePlastic(s.c.Document, lifecycle.Accepted)
 	s.see(0, lifecycle.NotValid)
 	s.issued(0)
-	phone := s.lose(callCentre, lifecycle.MobileLost)
+	phone := s.lose(world.CallCentre, lifecycle.MobileLost)
 	s.newCard()
 	s.see(0, lifecycle.NotValid)
-	s.refused("a card onto the phone that is reported lost", s.tap(s.c, 0, nil, s.c.pin, aGoodFace), lifecycle.WalletReportedLost)
+	s.refused("a card onto the phone that is reported lost", s.tap(s.c, 0, nil, s.c.PIN, aGoodFace), lifecycle.WalletReportedLost)
 	s.find(atACounter, lifecycle.MobileLost, phone, wallet)
 	s.issued(0)
 	s.issued(1)
@@ -357,7 +357,7 @@ func (s *stage) replaced() {
 
 // castPlace is a kind of place with cached lists; -1: there is none.
 func (r *run) castPlace() int {
-	for i, p := range r.scenario.Demand.Places {
+	for i, p := range r.Scenario.Demand.Places {
 		if p.Check == "cached" {
 			return i
 		}
@@ -370,12 +370,12 @@ func (r *run) castVerifier() verifierKey { return verifierKey{int16(r.castPlace(
 
 // listed: a verifier has fetched the lists before a report, and goes by them.
 func (s *stage) listed() {
-	if s.castPlace() < 0 || s.current == nil {
+	if s.castPlace() < 0 || s.Current == nil {
 		return
 	}
-	s.fail(s.fetchLists(s.castVerifier(), s.current))
+	s.fail(s.fetchLists(s.castVerifier(), s.Current))
 	s.byList(lifecycle.Accepted)
-	s.props.report = s.lose(register.Citizen(s.c.id), lifecycle.MobileLost)
+	s.props.report = s.lose(register.Citizen(s.c.ID), lifecycle.MobileLost)
 	s.byList(lifecycle.Accepted)
 }
 
@@ -386,13 +386,13 @@ func (s *stage) outOfDate() {
 		return
 	}
 	want := lifecycle.CannotTell
-	if s.scenario.StatusLists.Expired == "accept" {
+	if s.Scenario.StatusLists.Expired == "accept" {
 		want = lifecycle.Accepted
 	}
 	s.byList(want)
-	s.fail(s.fetchLists(s.castVerifier(), s.current))
+	s.fail(s.fetchLists(s.castVerifier(), s.Current))
 	s.byList(lifecycle.Suspended)
-	s.find(atACounter, lifecycle.MobileLost, s.props.report, s.device(s.c, 1).Wallet())
+	s.find(atACounter, lifecycle.MobileLost, s.props.report, s.Device(s.c.Citizen, 1).Wallet())
 }
 
 // backAgain: the release has reached everybody.
@@ -400,18 +400,18 @@ func (s *stage) backAgain() {
 	if s.props.report == 0 {
 		return
 	}
-	s.fail(s.fetchLists(s.castVerifier(), s.current))
+	s.fail(s.fetchLists(s.castVerifier(), s.Current))
 	s.byList(lifecycle.Accepted)
 	s.see(1, lifecycle.Accepted)
 }
 
 // byList shows the mobile card on the second phone to the cast's verifier.
 func (s *stage) byList(want lifecycle.Verdict) {
-	if s.over || s.device(s.c, 1).serial == 0 {
+	if s.over || s.Device(s.c.Citizen, 1).Serial == 0 {
 		s.over = true
 		return
 	}
-	got, err := s.showCached(s.c, s.device(s.c, 1), s.castVerifier(), []string{"portrait"}, true)
+	got, err := s.showCached(s.c, s.Device(s.c.Citizen, 1), s.castVerifier(), []string{"portrait"}, true)
 	s.fail(err)
-	s.c.probed("the mobile card, by a list", s.clock.Now(), want.String(), got.outcome)
+	s.c.probed("the mobile card, by a list", s.Clock.Now(), want.String(), got.Outcome)
 }

@@ -13,6 +13,7 @@ import (
 	"rollcall.example/rollcall/reference/suspension"
 	"rollcall.example/rollcall/sim/oracle"
 	"rollcall.example/rollcall/sim/rollout"
+	"rollcall.example/rollcall/sim/world"
 )
 
 // restart is the drop of the service in the middle of the run.
@@ -26,11 +27,11 @@ type restart struct {
 
 // How the requests in flight are chosen.
 const (
-	flights    = 8      // at most
-	flightsFew = 3      // fewer: another moment is looked for
-	reachMs    = hourMs // from how far ahead they are taken
-	racers     = 4      // goroutines that repeat old requests meanwhile
-	middle     = 0.1    // share of the run, around its middle, that is looked through
+	mostFlights = 8      // at most
+	flightsFew  = 3      // fewer: another moment is looked for
+	reachMs     = hourMs // from how far ahead they are taken
+	racers      = 4      // goroutines that repeat old requests meanwhile
+	middle      = 0.1    // share of the run, around its middle, that is looked through
 )
 
 // flight is a request in flight when the service is dropped. It has reached the
@@ -40,15 +41,25 @@ type flight struct {
 	committed bool
 	arrived   chan struct{}
 	resume    chan struct{}
-	answer    answer // of the old service: an error
+	answer    world.Answer // of the old service: an error
 }
 
-func (f *flight) update(ctx context.Context, s *countedStore, body func(store.Tx) error) error {
+// flights holds requests in flight when the service is dropped.
+type flights struct{ store.Store }
+
+type contextKey int
+
+const inFlight contextKey = iota // a *flight
+
+func (s flights) Update(ctx context.Context, body func(store.Tx) error) error {
+	f, ok := ctx.Value(inFlight).(*flight)
+	if !ok {
+		return s.Store.Update(ctx, body)
+	}
 	if f.committed {
 		if err := s.Store.Update(ctx, body); err != nil {
 			return err
 		}
-		s.n.commits++
 	}
 	f.arrived <- struct{}{}
 	<-f.resume
@@ -90,7 +101,7 @@ func (r *run) chooseDrop() {
 				best, r.dropAt, r.dropped = score, acts[at], chosen
 			}
 		}
-		if best >= flights+flightsFew {
+		if best >= mostFlights+flightsFew {
 			return
 		}
 	}
@@ -101,7 +112,7 @@ func (r *run) together(i int) map[int]bool {
 	first := &r.events[i]
 	chosen := map[int]bool{i: true}
 	busy := map[int32]bool{first.who: true} // citizens with something else in between
-	for j := i + 1; j < len(r.events) && r.events[j].at < first.at+reachMs && len(chosen) < flights; j++ {
+	for j := i + 1; j < len(r.events) && r.events[j].at < first.at+reachMs && len(chosen) < mostFlights; j++ {
 		e := &r.events[j]
 		if e.who < 0 || busy[e.who] {
 			continue
@@ -137,8 +148,8 @@ func judgedBetween(c *citizen, from, to int64) bool {
 // last acknowledgement, and has the requests repeated with the same keys.
 func (r *run) drop() error {
 	first := &r.events[r.dropAt]
-	r.clock.set(r.at(first.at))
-	r.restart.At = r.clock.Now()
+	r.Clock.Set(r.at(first.at))
+	r.restart.At = r.Clock.Now()
 	last := r.lastAcknowledged()
 
 	// Each act runs on a goroutine of its own, one at a time, until its request
@@ -171,30 +182,30 @@ func (r *run) drop() error {
 
 	// Meanwhile old requests are repeated, as fast as the service answers.
 	raced := r.race()
-	down := r.stamp()
-	r.db.Fence()
+	down := r.Stamp()
+	r.DB.Fence()
 	var err error
 	r.restart.Twice, err = raced()
-	r.opened++
+	r.Opened++
 	if err == nil {
-		err = r.db.CopyAcknowledged(r.path())
+		err = r.DB.CopyAcknowledged(r.Path())
 	}
 	if err == nil {
-		err = r.close()
+		err = r.Close()
 	}
 	if err == nil {
-		err = r.open(r.ctx)
+		err = r.Open(r.ctx)
 	}
-	r.history.Restarts = append(r.history.Restarts, oracle.Restart{Down: down, Up: r.stamp()})
-	r.current, r.dirty = nil, true
+	r.History.Restarts = append(r.History.Restarts, oracle.Restart{Down: down, Up: r.Stamp()})
+	r.Current, r.Dirty = nil, true
 	if err == nil {
 		err = r.missing()
 	}
 	for _, a := range acts { // also after an error: nobody is left waiting
 		a.resume <- struct{}{}
 		err = errors.Join(err, <-a.done)
-		if err == nil && !errors.Is(a.answer.err, store.ErrFenced) {
-			err = fmt.Errorf("the old service still answered citizen %s: %v", a.c.name, a.answer)
+		if err == nil && !errors.Is(a.answer.Err, store.ErrFenced) {
+			err = fmt.Errorf("the old service still answered citizen %s: %v", a.c.Name, a.answer)
 		}
 	}
 	if err != nil {
@@ -202,7 +213,7 @@ func (r *run) drop() error {
 	}
 	counted := map[string]int{}
 	for _, a := range acts {
-		counted[a.c.name] = 0
+		counted[a.c.Name] = 0
 	}
 	if err := r.changes(last+1, func(_ uint64, person string) {
 		if n, flew := counted[person]; flew {
@@ -243,7 +254,7 @@ func (r *run) missing() error {
 // changes calls f for every change of the register from a number on that somebody
 // asked for. That a credential expired is the register's own finding.
 func (r *run) changes(from uint64, f func(seq uint64, person string)) error {
-	return r.svc.Register.View(r.ctx, func(s store.Reader) error {
+	return r.Service.Register.View(r.ctx, func(s store.Reader) error {
 		return s.Audit(from, ^uint64(0), func(a store.AuditRecord) error {
 			var e struct {
 				Event  string `json:"event"`
@@ -266,8 +277,8 @@ func (r *run) changes(from uint64, f func(seq uint64, person string)) error {
 // counted nowhere, and must change nothing. The function that is returned waits
 // for their end, and says how many were answered otherwise than at first.
 func (r *run) race() (wait func() (twice int, err error)) {
-	ctx := context.WithValue(r.ctx, uncounted, true)
-	svc := r.svc
+	ctx := world.Uncounted(r.ctx)
+	front := r.Front
 	var wg sync.WaitGroup
 	errs, otherwise := make([]error, racers), make([]int, racers)
 	for g := range racers {
@@ -279,7 +290,7 @@ func (r *run) race() (wait func() (twice int, err error)) {
 		started := make(chan struct{})
 		wg.Go(func() {
 			for once := false; ; once = true {
-				a, err := svc.Suspension.Report(ctx, old.request)
+				a, err := front.Report(ctx, old.request)
 				if !once {
 					close(started)
 				}

@@ -12,11 +12,9 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/hwemu/phone"
-	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/statuslist"
-	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/suspension"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/capacity"
@@ -24,6 +22,7 @@ import (
 	"rollcall.example/rollcall/sim/population"
 	"rollcall.example/rollcall/sim/rng"
 	"rollcall.example/rollcall/sim/rollout"
+	"rollcall.example/rollcall/sim/world"
 )
 
 // Channels of a journey.
@@ -90,7 +89,7 @@ type journey struct {
 	c      *citizen
 	story  *Story
 	centre string
-	bank   *offline
+	bank   *world.Offline
 }
 
 // Journey lets one citizen live: a mobile card is issued and shown, the plastic
@@ -126,15 +125,15 @@ func Journey(ctx context.Context, o JourneyOptions) (_ *Story, err error) {
 		return nil, fmt.Errorf("the register needs a folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	w, err := newWorld(o.Scenario, m.Policy, dir, 64)
+	w, err := world.New(o.Scenario, m.Policy, dir, 64)
 	if err != nil {
 		return nil, err
 	}
-	j := &journey{run: &run{world: w, ctx: ctx, end: m.End}, centre: o.Nation.Centres[person.Centre].Code,
+	j := &journey{run: &run{World: w, ctx: ctx, end: m.End}, centre: o.Nation.Centres[person.Centre].Code,
 		story: &Story{Scenario: o.Scenario.Name, Seed: o.Scenario.Seed, Citizen: id, Name: person.FamilyName + person.GivenName, Romanised: person.Romanised,
 			Municipality: municipality.NameEn, Channel: o.Channel}}
-	j.c = w.newCitizen(Member{Citizen: id}, store.PersonID(id), person, municipality.Code)
-	j.history.Policy = oraclePolicy(o.Scenario, &m.Policy)
+	j.c = newCitizen(w, Member{Citizen: id}, person, municipality.Code)
+	j.History.Policy = world.OraclePolicy(o.Scenario, &m.Policy)
 
 	first := m.Cal.Day(max(opens, 0))
 	for first < len(m.Cal.Open)-1 && !m.Cal.Open[first] {
@@ -142,9 +141,9 @@ func Journey(ctx context.Context, o JourneyOptions) (_ *Story, err error) {
 	}
 	start := m.Cal.Date(first)
 	if err := j.live(start); err != nil {
-		return nil, errors.Join(err, w.close())
+		return nil, errors.Join(err, w.Close())
 	}
-	if err := errors.Join(j.judge(), w.close()); err != nil {
+	if err := errors.Join(j.judge(), w.Close()); err != nil {
 		return nil, err
 	}
 	if err := j.story.render(w); err != nil {
@@ -183,7 +182,7 @@ func chosen(m *rollout.Model, named *uint32) (uint32, error) {
 	}
 }
 
-func (j *journey) now() string { return j.clock.Now().Format("2006-01-02T15:04:05.000Z07:00") }
+func (j *journey) now() string { return j.Clock.Now().Format("2006-01-02T15:04:05.000Z07:00") }
 
 // step writes down what happened.
 func (j *journey) step(who, what, outcome, rule string, messages ...Message) *Step {
@@ -221,22 +220,22 @@ func (j *journey) live(day time.Time) error {
 		if err != nil {
 			panic(err) // ours
 		}
-		j.clock.set(day.AddDate(0, 0, days).Add(time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second))
+		j.Clock.Set(day.AddDate(0, 0, days).Add(time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second))
 	}
-	if err := j.open(j.ctx); err != nil {
+	if err := j.Open(j.ctx); err != nil {
 		return err
 	}
 	at(0, "08:00:00")
-	e, err := j.entry(j.c, j.centre, true, false)
+	e, err := j.Entry(j.c.Citizen, j.centre, true, false)
 	if err != nil {
 		return err
 	}
-	if err := j.enter([]entry{e}); err != nil {
+	if err := j.enter([]world.Entry{e}); err != nil {
 		return err
 	}
-	j.step(aRegistrar, "enters "+j.c.person.FamilyName+j.c.person.GivenName+" into the register, with plastic card "+j.c.document+", which carries no chip",
+	j.step(aRegistrar, "enters "+j.c.Person.FamilyName+j.c.Person.GivenName+" into the register, with plastic card "+j.c.Document+", which carries no chip",
 		"granted", "lifecycle.Rulebook, card-issued; every change of the register has one audit entry (S10)",
-		message(aRegistrar, aService, "resident", asJSON(j.c.resident(j.centre))))
+		message(aRegistrar, aService, "resident", asJSON(j.c.Resident(j.centre))))
 	at(0, "09:00:00")
 	if err := j.publishList("the list is there before the first card, so that verifiers can fetch it"); err != nil {
 		return err
@@ -291,11 +290,11 @@ func (j *journey) live(day time.Time) error {
 		return err
 	}
 	at(1, "17:30:00")
-	if err := j.release(callCentre, anOperator, "is told that the card is found: but a call is not enough to release it", lost, lifecycle.NotAuthorised); err != nil {
+	if err := j.release(world.CallCentre, anOperator, "is told that the card is found: but a call is not enough to release it", lost, lifecycle.NotAuthorised); err != nil {
 		return err
 	}
 	at(1, "17:41:00")
-	if err := j.release(clerkOf(j.centre), aClerk, "sees the card that was found, and releases it", lost, lifecycle.Granted); err != nil {
+	if err := j.release(world.ClerkOf(j.centre), aClerk, "sees the card that was found, and releases it", lost, lifecycle.Granted); err != nil {
 		return err
 	}
 	at(1, "17:42:00")
@@ -311,30 +310,30 @@ func (j *journey) live(day time.Time) error {
 
 // newCard makes a card with a chip, by APDUs, and puts it into force.
 func (j *journey) newCard() error {
-	p, err := j.print(j.c, true)
+	p, err := j.Print(j.c.Citizen, true)
 	if err != nil {
 		return err
 	}
-	a := j.ask(j.c, j.registerCard(j.c, clerkOf(j.centre), "new card", p, "re-issued with a chip"))
-	if !a.granted() {
+	a := j.ask(j.c, j.RegisterCard(j.c.Citizen, world.ClerkOf(j.centre), "new card", p, "re-issued with a chip"))
+	if !a.Granted() {
 		return fmt.Errorf("the new card is not in force: %s", a)
 	}
-	was := j.c.document
-	j.c.take(p)
-	j.step(aClerk, fmt.Sprintf("hands over plastic card %s with a chip; number %s has ended", p.number, was), a.String(),
+	was := j.c.Document
+	j.c.Take(p)
+	j.step(aClerk, fmt.Sprintf("hands over plastic card %s with a chip; number %s has ended", p.Number, was), a.String(),
 		"lifecycle.Rulebook, card-issued: a new number ends the old one and all that hung on it; chip: ICAO Doc 9303-10 and -11, ISO/IEC 7816-4")
 	return nil
 }
 
 // tap is the issue by tapping the card.
 func (j *journey) tap() error {
-	challenge, nonce, err := j.challenge()
+	challenge, nonce, err := j.Challenge(j.ctx)
 	if err != nil {
 		return err
 	}
 	j.step(aPhone, "asks for a challenge, which the chip has to sign", "", "the server's challenge makes an old or copied answer worthless (ICAO Doc 9303-11 §6.1)",
 		message(aService, aPhone, "challenge", challenge))
-	tap, err := j.read(j.c.chip, challenge, j.c.pin, true)
+	tap, err := j.Read(j.c.Chip, challenge, j.c.PIN, true)
 	if err != nil {
 		return err
 	}
@@ -345,68 +344,65 @@ func (j *journey) tap() error {
 		s.Messages = append(s.Messages, message(aPhone, aChip, x.What, x.Command), message(aChip, aPhone, "answer", x.Response))
 	}
 	j.story.apdus = tap.Log
-	d := j.device(j.c, 0)
-	attestation, err := j.attest(d, nonce)
+	d := j.Device(j.c.Citizen, 0)
+	attestation, err := j.Attest(d, nonce)
 	if err != nil {
 		return err
 	}
-	evidence := tapEvidence(tap)
+	evidence := world.Evidence(tap)
 	sent := j.capturesFace(d, attestation)
-	q := j.byTap(j.c, "issue", challenge, evidence, sent)
+	q := j.ByTap(j.c.Citizen, "issue", challenge, evidence, sent)
 	return j.issued(d, q, message(aPhone, aService, "evidence: EF.SOD, DG1, DG2, DG13, DG15, template, statement", asJSON(evidence)), attestation, sent)
 }
 
 // visit is the issue at a centre.
 func (j *journey) visit() error {
-	a := j.ask(j.c, j.makeOffer(j.c, clerkOf(j.centre), "code", j.c.home))
-	if !a.granted() {
+	a := j.ask(j.c, j.MakeOffer(j.c.Citizen, world.ClerkOf(j.centre), "code", j.c.Home))
+	if !a.Granted() {
 		return fmt.Errorf("the clerk can make no code: %s", a)
 	}
 	j.step(aClerk, "checks the citizen and the plastic card, and shows a one-time QR code", a.String(),
-		fmt.Sprintf("the region is open (E1), 17 or over with a card in force (E2), a centre of one's own municipality (E3); the code is good once and for %s (E4)", j.policy.OfferLifetime),
-		message(aClerk, aPhone, "one-time code", []byte(a.offer.Code)))
-	j.clock.set(j.clock.Now().Add(25 * time.Second))
-	d := j.device(j.c, 0)
-	attestation, err := j.attest(d, a.offer.Code)
+		fmt.Sprintf("the region is open (E1), 17 or over with a card in force (E2), a centre of one's own municipality (E3); the code is good once and for %s (E4)", j.Policy.OfferLifetime),
+		message(aClerk, aPhone, "one-time code", []byte(a.Offer.Code)))
+	j.Clock.Set(j.Clock.Now().Add(25 * time.Second))
+	d := j.Device(j.c.Citizen, 0)
+	attestation, err := j.Attest(d, a.Offer.Code)
 	if err != nil {
 		return err
 	}
 	sent := j.capturesFace(d, attestation)
-	q := j.byOffer(j.c, "issue", a.offer.Code, j.c.home, sent)
-	return j.issued(d, q, message(aPhone, aService, "one-time code", []byte(a.offer.Code)), attestation, sent)
+	q := j.ByOffer(j.c.Citizen, "issue", a.Offer.Code, j.c.Home, sent)
+	return j.issued(d, q, message(aPhone, aService, "one-time code", []byte(a.Offer.Code)), attestation, sent)
 }
 
-func (j *journey) capturesFace(d *device, attestation string) shown {
+func (j *journey) capturesFace(d *world.Device, attestation string) world.Shown {
 	const score = 0.61
-	return shown{d, attestation, score, j.capture(j.c, score)}
+	return world.Shown{Device: d, Attestation: attestation, Score: score, Probe: j.Capture(j.c.Citizen, score)}
 }
 
-func (j *journey) issued(d *device, q request, evidence Message, attestation string, sent shown) error {
+func (j *journey) issued(d *world.Device, q world.Request, evidence Message, attestation string, sent world.Shown) error {
 	a := j.ask(j.c, q)
 	s := j.step(aPhone, "applies: evidence, attested keys, a capture of the face", a.String(),
-		fmt.Sprintf("lifecycle.Admission, judged in the commit (S8); the face must reach %g (E5); keys live in the secure element (OpenID4VCI 1.0 appendix D.1)", j.scenario.Face.Threshold),
+		fmt.Sprintf("lifecycle.Admission, judged in the commit (S8); the face must reach %g (E5); keys live in the secure element (OpenID4VCI 1.0 appendix D.1)", j.Scenario.Face.Threshold),
 		evidence, message(aPhone, aService, "key attestation (JWT)", []byte(attestation)),
-		message(aPhone, aService, fmt.Sprintf("face capture, score %.4f", sent.score), sent.probe.Bytes()))
-	if !a.granted() {
+		message(aPhone, aService, fmt.Sprintf("face capture, score %.4f", sent.Score), sent.Probe.Bytes()))
+	if !a.Granted() {
 		return fmt.Errorf("the mobile card is not issued: %s", a)
 	}
-	for i, signed := range a.issued.Copies {
-		s.Messages = append(s.Messages, message(aService, aPhone, fmt.Sprintf("copy %d of the mobile card (IssuerSigned, ISO/IEC 18013-5 §9.1.2), status index %d", i+1, a.issued.Indices[i].Index), signed))
+	for i, signed := range a.Issued.Copies {
+		s.Messages = append(s.Messages, message(aService, aPhone, fmt.Sprintf("copy %d of the mobile card (IssuerSigned, ISO/IEC 18013-5 §9.1.2), status index %d", i+1, a.Issued.Indices[i].Index), signed))
 	}
-	return j.keep(j.c, d, a)
+	return j.Accept(j.c.Citizen, d, a.Issued)
 }
 
 func (j *journey) publishList(why string) error {
-	lists, _, err := j.svc.Publisher.Publish(j.ctx)
+	j.Current = nil
+	lists, err := j.Publish(j.ctx)
 	if err != nil {
 		return err
 	}
-	stamp := j.stamp()
-	j.current = nil
 	var messages []Message
 	for _, l := range lists {
-		j.current = append(j.current, listing{l.URI, l.JWT, len(j.history.Lists)})
-		j.history.Lists = append(j.history.Lists, oracle.PublishedList{Published: stamp, Token: l.JWT})
 		messages = append(messages, message(aService, "everybody", "status list (JWT)", l.JWT), message(aService, "everybody", "status list (CWT)", l.CWT))
 	}
 	j.story.keepLists(lists)
@@ -416,14 +412,14 @@ func (j *journey) publishList(why string) error {
 }
 
 // theBank asks online, or goes by the list it has.
-var theBank = verifier("bank", 1)
+var theBank = world.Verifier("bank", 1)
 
 var bankWants = []string{"family_name", "given_name", "birth_date", "document_number", "portrait"}
 
 func (j *journey) fetchAtBank() error {
 	if j.bank == nil {
 		place := -1
-		for i, p := range j.scenario.Demand.Places {
+		for i, p := range j.Scenario.Demand.Places {
 			if p.Check == "cached" && (place < 0 || p.Name == "bank") {
 				place = i
 			}
@@ -431,67 +427,61 @@ func (j *journey) fetchAtBank() error {
 		if place < 0 {
 			return errors.New("the scenario has no verifier with a cached list (demand.places)")
 		}
-		v, err := j.newOffline(verifierKey{int16(place), 1})
+		v, err := j.NewOffline(place, 1, j.Scenario.StatusLists.Expired)
 		if err != nil {
 			return err
 		}
 		j.bank = v
 	}
-	j.bank.fetched = j.stamp()
-	for _, l := range j.current {
-		if err := j.bank.Fetched(l.jwt); err != nil {
-			return err
-		}
-		j.bank.held[l.uri] = l.index
+	if err := j.Fetch(j.bank, j.Current); err != nil {
+		return err
 	}
-	j.step(aBank, "fetches the status list", "", fmt.Sprintf("it may go by it for %s; past that it refuses (S4)", j.bank.ttl))
+	j.step(aBank, "fetches the status list", "", fmt.Sprintf("it may go by it for %s; past that it refuses (S4)", j.bank.TTL))
 	return nil
 }
 
 func (j *journey) show(what string, want lifecycle.Verdict) error {
-	d := j.device(j.c, 0)
-	s, err := j.showOnline(j.c, d, theBank, "bank", bankWants, true)
+	d := j.Device(j.c.Citizen, 0)
+	s, err := j.ShowOnline(j.ctx, j.c.Citizen, d, theBank, "bank", bankWants, true)
 	if err != nil {
 		return err
 	}
-	j.step(aCitizen, what, s.outcome,
+	j.step(aCitizen, what, s.Outcome,
 		"the phone signs over this very session (ISO/IEC 18013-5 §9.1.3, OpenID4VP 1.0 B.2.6); an online answer that begins after an acknowledged report never accepts (S3)",
-		append(shownMessages(s), message(aBank, aService, "the same DeviceResponse", s.response), message(aService, aBank, "verdict", []byte(s.outcome)))...)
+		append(shownMessages(s), message(aBank, aService, "the same DeviceResponse", s.Response), message(aService, aBank, "verdict", []byte(s.Outcome)))...)
 	j.story.keepPresentation(s)
-	return expect(what, want.String(), s.outcome)
+	return expect(what, want.String(), s.Outcome)
 }
 
-func shownMessages(s session) []Message {
-	return []Message{message(aPhone, aBank, "session transcript", s.transaction.Transcript()),
-		message(aPhone, aBank, "DeviceResponse: "+strings.Join(bankWants, ", "), s.response)}
+func shownMessages(s world.Session) []Message {
+	return []Message{message(aPhone, aBank, "session transcript", s.Transaction.Transcript()),
+		message(aPhone, aBank, "DeviceResponse: "+strings.Join(bankWants, ", "), s.Response)}
 }
 
 func (j *journey) showAtBank(what string, want lifecycle.Verdict) error {
-	key := verifierKey{0, 1}
-	j.verifiers = map[verifierKey]*offline{key: j.bank}
-	s, err := j.showCached(j.c, j.device(j.c, 0), key, bankWants, true)
+	s, err := j.ShowCached(j.c.Citizen, j.Device(j.c.Citizen, 0), j.bank, bankWants, true)
 	if err != nil {
 		return err
 	}
-	j.step(aCitizen, what, s.outcome, "a cached list may be behind by publish interval, ttl and allowance, no more (S4)", shownMessages(s)...)
-	return expect(what, want.String(), s.outcome)
+	j.step(aCitizen, what, s.Outcome, "a cached list may be behind by publish interval, ttl and allowance, no more (S4)", shownMessages(s)...)
+	return expect(what, want.String(), s.Outcome)
 }
 
 func (j *journey) lose() (seq uint64, err error) {
-	a := j.ask(j.c, j.report(j.c, callCentre, "lost", lifecycle.PhysicalLost, "the plastic card is lost", j.clock.Now().Add(-2*time.Minute)))
-	j.receipt(j.c, a)
-	j.step(anOperator, "takes the call: the plastic card is lost", fmt.Sprintf("%s, change %d: now %s", a, a.seq, a.state),
+	a := j.ask(j.c, j.Report(j.c.Citizen, world.CallCentre, "lost", lifecycle.PhysicalLost, "the plastic card is lost", j.Clock.Now().Add(-2*time.Minute)))
+	j.Receipt(j.c.Citizen, a)
+	j.step(anOperator, "takes the call: the plastic card is lost", fmt.Sprintf("%s, change %d: now %s", a, a.Sequence, a.State),
 		"a lost plastic card suspends both cards in one commit (lifecycle.Reach, S1); acknowledged means durable (S5)",
 		message(anOperator, aService, "report", []byte("physical-lost")))
-	return a.seq, expect("report", lifecycle.Granted.String(), a.String())
+	return a.Sequence, expect("report", lifecycle.Granted.String(), a.String())
 }
 
 func (j *journey) release(by register.By, who, what string, names uint64, want lifecycle.Reason) error {
-	a := j.ask(j.c, j.run.release(j.c, by, "found by "+by.Role.String(), lifecycle.PhysicalLost, names, ""))
+	a := j.ask(j.c, j.Release(j.c.Citizen, by, "found by "+by.Role.String(), lifecycle.PhysicalLost, names, ""))
 	outcome := a.String()
-	if a.granted() {
-		j.receipt(j.c, a)
-		outcome = fmt.Sprintf("%s, change %d: now %s", a, a.seq, a.state)
+	if a.Granted() {
+		j.Receipt(j.c.Citizen, a)
+		outcome = fmt.Sprintf("%s, change %d: now %s", a, a.Sequence, a.State)
 	}
 	j.step(who, what, outcome, "only a release of the same cause, by a role that may, naming the newest report (lifecycle.Authority, S6, S9)",
 		message(who, aService, "release", []byte(fmt.Sprintf("physical-lost, report %d", names))))
@@ -507,7 +497,7 @@ func expect(what, want, got string) error {
 
 // readStatus reads the presented copy's entry from the list as published.
 func (j *journey) readStatus() error {
-	t, err := statuslist.ParseJWT(j.current[0].jwt, j.readers, j.clock.Now())
+	t, err := statuslist.ParseJWT(j.Current[0].JWT, j.Readers, j.Clock.Now())
 	if err != nil {
 		return err
 	}
@@ -519,11 +509,11 @@ func (j *journey) readStatus() error {
 // judge has the oracle judge the life.
 func (j *journey) judge() error {
 	var export bytes.Buffer
-	if err := audit.Export(j.ctx, j.svc.Register, 1, &export); err != nil {
+	if err := j.Front.Export(j.ctx, &export); err != nil {
 		return err
 	}
-	j.history.Audit = export.Bytes()
-	v := oracle.Judge(&j.history, oracle.Options{})
+	j.History.Audit = export.Bytes()
+	v := oracle.Judge(&j.History, oracle.Options{})
 	for _, f := range v.Findings {
 		return fmt.Errorf("the oracle finds that %s is violated: %s", f.Property, f.Sentence)
 	}
@@ -555,17 +545,17 @@ func (s *Story) keepLists(lists []suspension.Published) {
 	s.keep("status_list.cwt", lists[0].CWT)
 }
 
-func (s *Story) keepPresentation(p session) {
-	s.keep("device_response.cbor", p.response)
-	s.keep("session_transcript.cbor", p.transaction.Transcript())
-	s.StatusList, s.StatusIndex = p.ref.uri, p.ref.index
+func (s *Story) keepPresentation(p world.Session) {
+	s.keep("device_response.cbor", p.Response)
+	s.keep("session_transcript.cbor", p.Transaction.Transcript())
+	s.StatusList, s.StatusIndex = p.Ref.URI, p.Ref.Index
 }
 
 // render makes the files that people and readers want. journey.json comes last.
-func (s *Story) render(w *world) error {
+func (s *Story) render(w *world.World) error {
 	certificate := func(der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}) }
-	s.keep("iaca.pem", certificate(w.iaca.Certificate()))
-	s.keep("ds.pem", certificate(w.ds))
+	s.keep("iaca.pem", certificate(w.IACA.Certificate()))
+	s.keep("ds.pem", certificate(w.DS))
 	log := "# No card was tapped: the mobile card was issued at a centre, by QR code.\n"
 	if len(s.apdus) > 0 {
 		var b strings.Builder

@@ -54,7 +54,7 @@ const (
 // plan lays out everything that will happen, in order. Nothing in it depends on
 // what was decided.
 func (r *run) plan() {
-	s := r.scenario
+	s := r.Scenario
 	add := func(e event) { r.events = append(r.events, e) }
 	earliest := int64(0)
 	for who, c := range r.citizens {
@@ -119,7 +119,7 @@ func (r *run) offerAt(c *citizen, i int) int64 {
 	if i == 0 {
 		return at
 	}
-	lifetime := r.policy.OfferLifetime.Milliseconds()
+	lifetime := r.Policy.OfferLifetime.Milliseconds()
 	if before := c.Records[i-1].At + 1; before > at && (rec.At-before > lifetime) == (rec.QRAge > lifetime) {
 		return min(before, rec.At)
 	}
@@ -136,7 +136,7 @@ func floor(a, b int64) int64 {
 
 // at turns the model's milliseconds into civil time.
 func (r *run) at(ms int64) time.Time {
-	return r.scenario.Start.Add(time.Duration(ms) * time.Millisecond)
+	return r.Scenario.Start.Add(time.Duration(ms) * time.Millisecond)
 }
 
 // verifierKey names an offline verifier: the kind of place and its number, or a

@@ -9,10 +9,10 @@ import (
 	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/verification"
-	"rollcall.example/rollcall/sim/oracle"
 	"rollcall.example/rollcall/sim/population"
 	"rollcall.example/rollcall/sim/rng"
 	"rollcall.example/rollcall/sim/rollout"
+	"rollcall.example/rollcall/sim/world"
 )
 
 // Probes are what adversaries and doubters try beside the lives. Those that ask
@@ -37,7 +37,7 @@ func (r *run) probing(c *citizen, kind string, i int) bool {
 	for _, b := range []byte(kind) {
 		h = (h ^ uint32(b)) * 16777619
 	}
-	w := r.source.Draw(c.number, population.ForPanel, drawProbes+h%(1<<20)<<8+uint32(i&0xFF))
+	w := r.Source.Draw(c.Number, population.ForPanel, drawProbes+h%(1<<20)<<8+uint32(i&0xFF))
 	if r.probes.kind[kind] >= probeFirst && !rng.Below(w[0], probeShare) {
 		return false
 	}
@@ -46,7 +46,7 @@ func (r *run) probing(c *citizen, kind string, i int) bool {
 }
 
 // try sends a request that has to be refused, for one of the reasons.
-func (r *run) try(c *citizen, what string, q request, reasons ...lifecycle.Reason) answer {
+func (r *run) try(c *citizen, what string, q world.Request, reasons ...lifecycle.Reason) world.Answer {
 	r.probes.made++
 	a := r.askOnce(q)
 	names := make([]string, len(reasons))
@@ -57,22 +57,22 @@ func (r *run) try(c *citizen, what string, q request, reasons ...lifecycle.Reaso
 	if slices.Contains(names, a.String()) {
 		want = a.String()
 	}
-	c.probed("try: "+what, r.clock.Now(), want, a.String())
+	c.probed("try: "+what, r.Clock.Now(), want, a.String())
 	return a
 }
 
 // again sends a request a second time: the answer has to be the same.
-func (r *run) again(c *citizen, q request, first answer) {
+func (r *run) again(c *citizen, q world.Request, first world.Answer) {
 	r.probes.made++
 	a := r.askOnce(q)
 	got := a.String()
 	switch {
-	case a.seq != first.seq:
+	case a.Sequence != first.Sequence:
 		got += " by another change"
-	case !slices.EqualFunc(first.issued.Copies, a.issued.Copies, slices.Equal):
+	case !slices.EqualFunc(first.Issued.Copies, a.Issued.Copies, slices.Equal):
 		got += " with another card"
 	}
-	c.probed("the same request again", r.clock.Now(), first.String(), got)
+	c.probed("the same request again", r.Clock.Now(), first.String(), got)
 }
 
 // probed is compare for what is no part of the citizen's life: it is written
@@ -84,7 +84,7 @@ func (c *citizen) probed(what string, at time.Time, want, got string) {
 }
 
 // probeTap: the request again; a clone of the card; the evidence once more.
-func (r *run) probeTap(c *citizen, i int, q request, a answer, challenge []byte, evidence card.Evidence) error {
+func (r *run) probeTap(c *citizen, i int, q world.Request, a world.Answer, challenge []byte, evidence card.Evidence) error {
 	if r.probing(c, "repeat", i) {
 		r.again(c, q, a)
 	}
@@ -92,13 +92,11 @@ func (r *run) probeTap(c *citizen, i int, q request, a answer, challenge []byte,
 		return r.lookOld(c, i)
 	}
 	thief := r.thief(c)
-	fresh, nonce, err := r.challenge()
+	fresh, nonce, err := r.Challenge(r.ctx)
 	if err != nil {
 		return err
 	}
-	entropy := make([]byte, 32)
-	_, _ = r.stream(c.number, ofFraud, c.generation).Read(entropy)
-	tap, err := r.read(c.chip.CloneWithoutKey(entropy), fresh, c.pin, false)
+	tap, err := r.Read(c.Chip.CloneWithoutKey(r.Entropy(c.Citizen)), fresh, c.PIN, false)
 	if err != nil {
 		return err
 	}
@@ -106,17 +104,17 @@ func (r *run) probeTap(c *citizen, i int, q request, a answer, challenge []byte,
 	if err != nil {
 		return err
 	}
-	r.try(c, "a clone of the card", r.byTap(c, key(c, i, "clone"), fresh, tapEvidence(tap), s), lifecycle.CardNotGenuine)
+	r.try(c, "a clone of the card", r.ByTap(c.Citizen, key(c, i, "clone"), fresh, world.Evidence(tap), s), lifecycle.CardNotGenuine)
 
-	if s, err = r.goodFace(c, thief, nonceOf(challenge)); err != nil {
+	if s, err = r.goodFace(c, thief, world.Nonce(challenge)); err != nil {
 		return err
 	}
-	r.try(c, "the evidence of another application", r.byTap(c, key(c, i, "replay"), challenge, evidence, s), lifecycle.CardNotGenuine)
+	r.try(c, "the evidence of another application", r.ByTap(c.Citizen, key(c, i, "replay"), challenge, evidence, s), lifecycle.CardNotGenuine)
 	return r.lookOld(c, i)
 }
 
 // probeOffer: the request again; the used code once more, with another phone.
-func (r *run) probeOffer(c *citizen, i int, q request, a answer, code, municipality string) error {
+func (r *run) probeOffer(c *citizen, i int, q world.Request, a world.Answer, code, municipality string) error {
 	if r.probing(c, "repeat", i) {
 		r.again(c, q, a)
 	}
@@ -126,59 +124,37 @@ func (r *run) probeOffer(c *citizen, i int, q request, a answer, code, municipal
 		if err != nil {
 			return err
 		}
-		r.try(c, "a used code", r.byOffer(c, key(c, i, "used code"), code, municipality, s), lifecycle.OfferUsed)
+		r.try(c, "a used code", r.ByOffer(c.Citizen, key(c, i, "used code"), code, municipality, s), lifecycle.OfferUsed)
 	}
 	return r.lookOld(c, i)
 }
 
 // thief is a phone that the citizen never had.
-func (r *run) thief(c *citizen) *device { return &device{Phone: r.phone(c, 1<<8+c.draws)} }
+func (r *run) thief(c *citizen) *world.Device { return r.AnotherDevice(c.Citizen) }
 
 // goodFace is what a phone hands over, with a capture well above the threshold.
-func (r *run) goodFace(c *citizen, d *device, nonce string) (shown, error) {
-	attestation, err := r.attest(d, nonce)
-	score := rollout.Score(r.scenario.Face.Threshold, aGoodFace)
-	return shown{d, attestation, score, r.capture(c, score)}, err
+func (r *run) goodFace(c *citizen, d *world.Device, nonce string) (world.Shown, error) {
+	return r.Show(c.Citizen, d, nonce, rollout.Score(r.Scenario.Face.Threshold, aGoodFace))
 }
 
 // lookOld shows the mobile cards that were replaced, from phones that still hold
 // them, and plastic cards whose number has ended.
 func (r *run) lookOld(c *citizen, i int) error {
-	for _, d := range c.phones() {
-		if d.serial == 0 || int(d.serial) == c.issued || !r.probing(c, "old wallet", i) {
+	for _, d := range c.Phones() {
+		if d.Serial == 0 || int(d.Serial) == c.Issued || !r.probing(c, "old wallet", i) {
 			continue
 		}
 		r.probes.made++
-		if _, err := r.showOnline(c, d, verifier("counter", 0), "counter", []string{"age_over_19"}, true); err != nil {
+		if _, err := r.ShowOnline(r.ctx, c.Citizen, d, world.Verifier("counter", 0), "counter", []string{"age_over_19"}, true); err != nil {
 			return err
 		}
 	}
-	for _, number := range c.old {
+	for _, number := range c.Old {
 		if r.probing(c, "old card", i) {
 			r.probes.made++
-			if _, err := r.showPlastic(c, number); err != nil {
+			if _, err := r.ShowPlastic(r.ctx, c.Citizen, number); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// phones lists the phones in the order in which the citizen had them.
-func (c *citizen) phones() (out []*device) {
-	for n := 0; len(out) < len(c.devices); n++ {
-		if d := c.devices[uint8(n)]; d != nil {
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
-// current is the phone with the newest mobile card.
-func (c *citizen) current() *device {
-	for _, d := range c.devices {
-		if d.serial != 0 && int(d.serial) == c.issued {
-			return d
 		}
 	}
 	return nil
@@ -187,67 +163,54 @@ func (c *citizen) current() *device {
 // beforeReport has a clerk make a code just before a report, to be redeemed just
 // after it.
 func (r *run) beforeReport(c *citizen, i int, cause lifecycle.Causes) offered {
-	if !r.probing(c, "race "+cause.String(), i) || c.document == "" {
+	if !r.probing(c, "race "+cause.String(), i) || c.Document == "" {
 		return offered{}
 	}
-	a := r.askOnce(r.makeOffer(c, clerkOf("a counter"), key(c, i, "code before"), c.home))
-	return offered{code: a.offer.Code, reason: a.reason}
+	a := r.askOnce(r.MakeOffer(c.Citizen, world.ClerkOf("a counter"), key(c, i, "code before"), c.Home))
+	return offered{code: a.Offer.Code, reason: a.Reason}
 }
 
 // probeReport: the request again; releases by those who may not, of what was not
 // reported, and naming an older report; a card applied for all the same; looks
 // at both cards.
-func (r *run) probeReport(c *citizen, i int, cause lifecycle.Causes, q request, a answer, before offered) {
+func (r *run) probeReport(c *citizen, i int, cause lifecycle.Causes, q world.Request, a world.Answer, before offered) {
 	other := lifecycle.MobileLost
 	if cause == lifecycle.MobileLost {
 		other = lifecycle.PhysicalLost
 	}
 	wallet := ""
-	if d := c.current(); cause == lifecycle.MobileLost && d != nil {
+	if d := c.Current(); cause == lifecycle.MobileLost && d != nil {
 		wallet = d.Wallet()
 	}
-	r.receipt(c, a)
+	r.Receipt(c.Citizen, a)
 	if r.probing(c, "repeat", i) {
 		r.again(c, q, a)
 	}
 	if r.probing(c, "release", i) {
-		clerk := clerkOf("a counter")
-		r.try(c, "release by the loss line", r.release(c, callCentre, key(c, i, "by call"), cause, a.seq, wallet), lifecycle.NotAuthorised)
-		r.try(c, "release that names an older report", r.release(c, clerk, key(c, i, "older"), cause, a.seq-1, wallet), lifecycle.OlderThanReport)
-		if a.state.Causes()&other == 0 {
-			r.try(c, "release of what was not reported", r.release(c, clerk, key(c, i, "other"), other, a.seq, ""), lifecycle.NothingToRelease)
+		clerk := world.ClerkOf("a counter")
+		r.try(c, "release by the loss line", r.Release(c.Citizen, world.CallCentre, key(c, i, "by call"), cause, a.Sequence, wallet), lifecycle.NotAuthorised)
+		r.try(c, "release that names an older report", r.Release(c.Citizen, clerk, key(c, i, "older"), cause, a.Sequence-1, wallet), lifecycle.OlderThanReport)
+		if a.State.Causes()&other == 0 {
+			r.try(c, "release of what was not reported", r.Release(c.Citizen, clerk, key(c, i, "other"), other, a.Sequence, ""), lifecycle.NothingToRelease)
 		}
 	}
 	if before.code != "" {
 		// With a lost phone, on that very phone; with a lost card, on the one in hand.
-		if d := c.current(); d != nil {
-			if s, err := r.goodFace(c, &device{Phone: d.Phone}, before.code); err == nil {
+		if d := c.Current(); d != nil {
+			if s, err := r.goodFace(c, &world.Device{Phone: d.Phone}, before.code); err == nil {
 				want := lifecycle.CardSuspended
 				if cause == lifecycle.MobileLost {
 					want = lifecycle.WalletReportedLost
 				}
-				r.try(c, "application after the report", r.byOffer(c, key(c, i, "after report"), before.code, c.home, s), want)
+				r.try(c, "application after the report", r.ByOffer(c.Citizen, key(c, i, "after report"), before.code, c.Home, s), want)
 			}
 		} else if cause == lifecycle.PhysicalLost {
-			if s, err := r.goodFace(c, &device{Phone: r.phone(c, 1<<8)}, before.code); err == nil {
-				r.try(c, "application after the report", r.byOffer(c, key(c, i, "after report"), before.code, c.home, s), lifecycle.CardSuspended)
+			if s, err := r.goodFace(c, r.StrangersDevice(c.Citizen, 0), before.code); err == nil {
+				r.try(c, "application after the report", r.ByOffer(c.Citizen, key(c, i, "after report"), before.code, c.Home, s), lifecycle.CardSuspended)
 			}
 		}
 	}
 	r.lookBoth(c, i)
-}
-
-// receipt writes down what an acknowledgement shows of both cards.
-func (r *run) receipt(c *citizen, a answer) {
-	at := r.stamp()
-	q := oracle.Inquiry{Citizen: c.name, Begin: at, End: r.stamp(), Plastic: oracle.NotValid, Mobile: outcomes[lifecycle.Judge(a.state)]}
-	switch {
-	case a.state.CardActive():
-		q.Plastic = oracle.Accepted
-	case a.state&lifecycle.HasCard != 0:
-		q.Plastic = oracle.Suspended
-	}
-	r.history.Inquiries = append(r.history.Inquiries, q)
 }
 
 // lookBoth shows both cards where the service is asked.
@@ -255,19 +218,19 @@ func (r *run) lookBoth(c *citizen, i int) {
 	if !r.probing(c, "look", i) {
 		return
 	}
-	if c.document != "" {
+	if c.Document != "" {
 		r.probes.made++
-		_, _ = r.showPlastic(c, c.document) // what cannot be told is written down as that
+		_, _ = r.ShowPlastic(r.ctx, c.Citizen, c.Document) // what cannot be told is written down as that
 	}
-	if d := c.current(); d != nil {
+	if d := c.Current(); d != nil {
 		r.probes.made++
-		_, _ = r.showOnline(c, d, verifier("counter", 0), "counter", []string{"portrait"}, true)
+		_, _ = r.ShowOnline(r.ctx, c.Citizen, d, world.Verifier("counter", 0), "counter", []string{"portrait"}, true)
 	}
 }
 
 // probeRelease: the request again; looks at both cards.
-func (r *run) probeRelease(c *citizen, i int, q request, a answer) {
-	r.receipt(c, a)
+func (r *run) probeRelease(c *citizen, i int, q world.Request, a world.Answer) {
+	r.Receipt(c.Citizen, a)
 	if r.probing(c, "repeat", i) {
 		r.again(c, q, a)
 	}
@@ -275,19 +238,19 @@ func (r *run) probeRelease(c *citizen, i int, q request, a answer) {
 }
 
 // probeCard: the request again; the old number and all that hung on it.
-func (r *run) probeCard(c *citizen, i int, q request, a answer) error {
+func (r *run) probeCard(c *citizen, i int, q world.Request, a world.Answer) error {
 	if r.probing(c, "repeat", i) {
 		r.again(c, q, a)
 	}
 	if r.probing(c, "new card", i) {
 		r.probes.made++
-		if _, err := r.showPlastic(c, c.document); err != nil {
+		if _, err := r.ShowPlastic(r.ctx, c.Citizen, c.Document); err != nil {
 			return err
 		}
 	}
-	if d := c.current(); d != nil && r.probing(c, "ended wallet", i) {
+	if d := c.Current(); d != nil && r.probing(c, "ended wallet", i) {
 		r.probes.made++
-		if _, err := r.showOnline(c, d, verifier("counter", 0), "counter", []string{"portrait"}, true); err != nil {
+		if _, err := r.ShowOnline(r.ctx, c.Citizen, d, world.Verifier("counter", 0), "counter", []string{"portrait"}, true); err != nil {
 			return err
 		}
 	}
@@ -296,20 +259,20 @@ func (r *run) probeCard(c *citizen, i int, q request, a answer) error {
 
 // probeReplay: a presentation that was seen by others, in the same transaction
 // and in another one.
-func (r *run) probeReplay(c *citizen, i int, s session) error {
+func (r *run) probeReplay(c *citizen, i int, s world.Session) error {
 	if !r.probing(c, "replay", i) {
 		return nil
 	}
 	r.probes.made += 2
-	r.n.operations += 3
-	_, err := r.svc.Verification.Verify(r.ctx, s.transaction, s.response)
-	c.probed("try: a presentation again", r.clock.Now(), verification.ErrReplayed.Error(), fmt.Sprint(err))
-	t, err := r.svc.Verification.Begin(s.transaction.Verifier)
+	r.N.Operations += 3
+	_, err := r.Front.Verify(r.ctx, s.Transaction, s.Response)
+	c.probed("try: a presentation again", r.Clock.Now(), verification.ErrReplayed.Error(), fmt.Sprint(err))
+	t, err := r.Front.Begin(s.Transaction.Verifier)
 	if err != nil {
 		return err
 	}
-	a, err := r.svc.Verification.Verify(r.ctx, t, s.response)
-	c.probed("try: a presentation of another transaction", r.clock.Now(), "not-valid <nil>", fmt.Sprint(a.Verdict, " ", err))
+	a, err := r.Front.Verify(r.ctx, t, s.Response)
+	c.probed("try: a presentation of another transaction", r.Clock.Now(), "not-valid <nil>", fmt.Sprint(a.Verdict, " ", err))
 	return nil
 }
 
@@ -326,16 +289,16 @@ type look struct {
 func (r *run) planProbes() []event {
 	var out []event
 	kind := -1
-	for k := range r.scenario.Demand.Places {
-		if p := &r.scenario.Demand.Places[k]; p.Check == "cached" && (kind < 0 || p.TTL < r.scenario.Demand.Places[kind].TTL) {
+	for k := range r.Scenario.Demand.Places {
+		if p := &r.Scenario.Demand.Places[k]; p.Check == "cached" && (kind < 0 || p.TTL < r.Scenario.Demand.Places[kind].TTL) {
 			kind = k
 		}
 	}
 	if kind < 0 {
 		return r.planCast()
 	}
-	lists := &r.scenario.StatusLists
-	ttl := r.scenario.Demand.Places[kind].TTL.Milliseconds()
+	lists := &r.Scenario.StatusLists
+	ttl := r.Scenario.Demand.Places[kind].TTL.Milliseconds()
 	bound := lists.PublishInterval.Milliseconds() + ttl + lists.Allowance.Milliseconds()
 	number := int32(-1)
 	for who, c := range r.citizens {
@@ -387,15 +350,15 @@ func (r *run) lookAgain(l *look) error {
 	if r.uses[l.verifier]--; r.uses[l.verifier] == 0 {
 		defer delete(r.verifiers, l.verifier)
 	}
-	d := c.current()
+	d := c.Current()
 	if d == nil {
 		return nil
 	}
 	r.probes.made++
-	place := &r.scenario.Demand.Places[l.verifier.place]
+	place := &r.Scenario.Demand.Places[l.verifier.place]
 	if _, err := r.showCached(c, d, l.verifier, place.Disclosure, true); err != nil {
 		return err
 	}
-	_, err := r.showOnline(c, d, verifier("counter", 0), "counter", []string{"portrait"}, true)
+	_, err := r.ShowOnline(r.ctx, c.Citizen, d, world.Verifier("counter", 0), "counter", []string{"portrait"}, true)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"rollcall.example/rollcall/reports"
 	"rollcall.example/rollcall/sim/oracle"
+	"rollcall.example/rollcall/sim/world"
 )
 
 // Result is what a panel run found.
@@ -18,7 +19,7 @@ type Result struct {
 
 	restart restart
 	agreed  agreed
-	n       tally
+	n       world.Counts
 	batches uint64
 }
 
@@ -76,9 +77,9 @@ func (r *Result) Failures() (out []string) {
 func (r *Result) Fill(out *reports.Result) {
 	n := &r.n
 	p := &reports.Panel{
-		Citizens: int64(r.Citizens), Operations: n.operations, Issued: n.issued, Presentations: n.presentations,
-		Reports: n.reports, Releases: n.releases, APDUs: n.apdus, SignaturesMade: n.made, SignaturesVerified: n.verified,
-		Commits: n.commits, StatusLists: n.lists, TrajectoriesEqual: int64(r.Equal()),
+		Citizens: int64(r.Citizens), Operations: n.Operations, Issued: n.Issued, Presentations: n.Presentations,
+		Reports: n.Reports, Releases: n.Releases, APDUs: n.APDUs, SignaturesMade: n.Made, SignaturesVerified: n.Verified,
+		Commits: n.Commits, StatusLists: n.Lists, TrajectoriesEqual: int64(r.Equal()),
 		TrajectoriesDifferent: []reports.Trajectory{},
 		Restart: reports.Restart{InFlight: int64(r.restart.InFlight), Acknowledged: int64(r.restart.Acknowledged),
 			Missing: int64(r.restart.Missing), Twice: int64(r.restart.Twice)},
