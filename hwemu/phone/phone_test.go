@@ -311,6 +311,53 @@ func TestACardOfAnotherKindIsNoResidentCard(t *testing.T) {
 	}
 }
 
+// boundless answers every READ BINARY with as much as was asked for, and a file's
+// first bytes with a length of 40,000.
+type boundless struct {
+	*iccard.Card
+	t        *testing.T
+	endless  byte // short identifier of the file; the others are the chip's
+	current  byte
+	commands int
+}
+
+func (b *boundless) Transmit(raw []byte) []byte {
+	b.commands++
+	cmd, err := iso7816.ParseCommand(raw)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	named := cmd.Instruction == iso7816.ReadBinary && cmd.P1&0x80 != 0
+	if named && b.current == b.endless {
+		b.t.Fatalf("reading on, the phone names file %d", cmd.P1&0x1F)
+	}
+	if named {
+		b.current = cmd.P1 & 0x1F
+	}
+	answer := b.Card.Transmit(raw)
+	if cmd.Instruction == iso7816.ReadBinary && b.current == b.endless {
+		data := make([]byte, cmd.Expected)
+		if named {
+			copy(data, []byte{0x6D, 0x82, 40_000 >> 8, 40_000 & 0xFF})
+		}
+		return iso7816.Response{Data: data, Status: iso7816.OK}.Bytes()
+	}
+	return answer
+}
+
+func TestAFileWithoutEndIsGivenUp(t *testing.T) {
+	for name, file := range map[string]byte{"DG13": 13, "face template": 2} {
+		card := &boundless{Card: resident(t), t: t, endless: file}
+		_, err := ReadCard(nfc.New(card), challenge, "135790", false)
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "32768") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if card.commands > 200 {
+			t.Errorf("%s: %d commands", name, card.commands)
+		}
+	}
+}
+
 func BenchmarkAttest(b *testing.B) {
 	p := New(maker(b), []byte("phone"))
 	for b.Loop() {

@@ -144,8 +144,15 @@ func (t *Tap) readAll(link *nfc.Link, name string, short byte) ([]byte, error) {
 	return t.readOn(link, name, content, iso7816.MaxObject)
 }
 
+// reach is where READ BINARY with even instruction byte ends: P1 with its first
+// bit set is no offset but names a file (ISO/IEC 7816-4 §11.3.3).
+const reach = 1 << 15
+
 func (t *Tap) readOn(link *nfc.Link, name string, content []byte, total int) ([]byte, error) {
 	for len(content) < total {
+		if len(content) >= reach {
+			return nil, fmt.Errorf("READ %s: the file is longer than the %d bytes that a phone reads: this is no resident card", name, reach)
+		}
 		n := min(total-len(content), chunk)
 		cmd := iso7816.Command{Instruction: iso7816.ReadBinary, P1: byte(len(content) >> 8), P2: byte(len(content)), Expected: n}
 		r, err := t.exchange(link, fmt.Sprintf("READ %s from %d", name, len(content)), cmd)
