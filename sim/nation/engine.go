@@ -100,14 +100,7 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 	return out, nil
 }
 
-func (e *engine) people(sh *shard) int {
-	mu := &e.m.Nation.Municipalities[sh.place.Municipality]
-	n := 0
-	for c := mu.First; c < mu.End; c++ {
-		n += e.m.Residents(c)
-	}
-	return n
-}
+func (e *engine) people(sh *shard) int { return e.m.ResidentsOf(sh.place.Municipality) }
 
 func (e *engine) newShard(municipality int) *shard {
 	mu := &e.m.Nation.Municipalities[municipality]

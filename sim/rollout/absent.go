@@ -23,6 +23,15 @@ func (m *Model) Residents(centre int) int {
 	return m.Nation.Centres[centre].Adults()
 }
 
+// ResidentsOf is the number of a municipality's residents who are simulated.
+func (m *Model) ResidentsOf(municipality int) (n int) {
+	mu := &m.Nation.Municipalities[municipality]
+	for c := mu.First; c < mu.End; c++ {
+		n += m.Residents(c)
+	}
+	return n
+}
+
 func (m *Model) compilePresence() {
 	p := &m.Scenario.Population
 	m.present = make([]bool, len(m.Nation.Centres))

@@ -31,54 +31,64 @@ const AgeBands = 7
 // AgeBand is the band of an age.
 func AgeBand(age int) int { return min(max(age/10-1, 0), AgeBands-1) }
 
+// Counter is how wide a counter is: a municipality's day fits into 32 bits, which
+// keeps a nation of days small; a sum of them may not.
+type Counter interface{ int32 | int64 }
+
 // DayTally is one municipality's day. Visits and waits belong to the
 // municipality of the centre, all else to that of the citizen.
-type DayTally struct {
-	Wanted       int32
-	Issued       [2]int32 // by lifecycle.Channel
-	First        int32    // of the issued: the citizen's first
-	Ended        int32    // credentials that ended
-	Holders      int32    // change of the number of holders
-	FaceSessions int32
-	FaceFailed   int32
-	NewPhotos    int32
-	Refused      [lifecycle.NumReasons]int32 // applications, by reason
-	Unavailable  int32                       // requests that failed after all machine retries
-	PeopleRetry  int32
+type DayTally = DayCount[int32]
 
-	Served, Balked, Reneged, Shut int32 // visits for mobile and plastic cards and losses
-	SecondVisits                  int32
-	OtherServed, OtherLeft        int32
-	Wait                          WaitHistogram
-	Delayed                       int32     // of all served, other business too: did not find a counter free
+// DaySum is the sum of such days.
+type DaySum = DayCount[int64]
+
+// DayCount is everything that is counted by day.
+type DayCount[N Counter] struct {
+	Wanted       N
+	Issued       [2]N // by lifecycle.Channel
+	First        N    // of the issued: the citizen's first
+	Ended        N    // credentials that ended
+	Holders      N    // change of the number of holders
+	FaceSessions N
+	FaceFailed   N
+	NewPhotos    N
+	Refused      [lifecycle.NumReasons]N // applications, by reason
+	Unavailable  N                       // requests that failed after all machine retries
+	PeopleRetry  N
+
+	Served, Balked, Reneged, Shut N // visits for mobile and plastic cards and losses
+	SecondVisits                  N
+	OtherServed, OtherLeft        N
+	Wait                          Histogram[N]
+	Delayed                       N         // of all served, other business too: did not find a counter free
 	Waited                        int64     // ms in the queue, by all who left it
 	Busy                          [24]int64 // ms of service at the counters, by hour
 
-	Presentations, Accepted          int32 // of mobile cards
-	RejectedSuspended, RejectedOther int32
-	CannotTell                       int32
-	FalseAccepts                     int32 // by somebody not entitled, beyond the bound of cached lists
-	ExposureAccepts                  int32 // the same within that bound
-	UnreportedAccepts                int32 // from a lost phone before a report
-	FalseRejects                     int32
-	Plastic                          int32 // shown by people without a mobile card
-	HolderPlastic                    int32 // shown by holders of a mobile card
-	Fallback                         int32 // shown after the mobile card failed
-	NoIdentity                       int32 // could not show who they are
+	Presentations, Accepted          N // of mobile cards
+	RejectedSuspended, RejectedOther N
+	CannotTell                       N
+	FalseAccepts                     N // by somebody not entitled, beyond the bound of cached lists
+	ExposureAccepts                  N // the same within that bound
+	UnreportedAccepts                N // from a lost phone before a report
+	FalseRejects                     N
+	Plastic                          N // shown by people without a mobile card
+	HolderPlastic                    N // shown by holders of a mobile card
+	Fallback                         N // shown after the mobile card failed
+	NoIdentity                       N // could not show who they are
 
-	PlasticLost, PhonesLost, NewPhones int32 // phones: with a mobile card on them
-	ReportsPhysical, ReportsMobile     int32
-	ReleasesPhysical, ReleasesMobile   int32
+	PlasticLost, PhonesLost, NewPhones N // phones: with a mobile card on them
+	ReportsPhysical, ReportsMobile     N
+	ReleasesPhysical, ReleasesMobile   N
 
-	CardOrders, ChipOrders, CardsPrinted int32
-	CardsIssued, Reissues                int32
+	CardOrders, ChipOrders, CardsPrinted N
+	CardsIssued, Reissues                N
 	FeeWon                               int64
 }
 
-// WaitHistogram counts waits: ten seconds wide up to 10 minutes, a minute up to
+// Histogram counts waits: ten seconds wide up to 10 minutes, a minute up to
 // an hour, ten minutes beyond.
-type WaitHistogram struct {
-	Bucket [WaitBuckets]int32
+type Histogram[N Counter] struct {
+	Bucket [WaitBuckets]N
 	Max    int64 // ms
 }
 
@@ -86,42 +96,17 @@ type WaitHistogram struct {
 const WaitBuckets = 60 + 50 + 54
 
 // Add counts a wait in milliseconds.
-func (h *WaitHistogram) Add(ms int64) {
+func (h *Histogram[N]) Add(ms int64) {
 	h.Bucket[waitBucket(ms)]++
 	h.Max = max(h.Max, ms)
 }
 
-// Join adds another histogram.
-func (h *WaitHistogram) Join(o *WaitHistogram) {
-	for i, n := range o.Bucket {
-		h.Bucket[i] += n
-	}
-	h.Max = max(h.Max, o.Max)
-}
-
 // Count is the number of waits.
-func (h *WaitHistogram) Count() (n int64) {
+func (h *Histogram[N]) Count() (n int64) {
 	for _, k := range h.Bucket {
 		n += int64(k)
 	}
 	return n
-}
-
-// Quantile is the upper end (ms) of the bucket in which the quantile lies.
-func (h *WaitHistogram) Quantile(q float64) int64 {
-	n := h.Count()
-	if n == 0 {
-		return 0
-	}
-	need := int64(q*float64(n) + 0.5)
-	var seen int64
-	for i, k := range h.Bucket {
-		seen += int64(k)
-		if seen >= max(need, 1) && i < WaitBuckets-1 { // the last has no upper end
-			return min(waitEdge(i+1), h.Max)
-		}
-	}
-	return h.Max
 }
 
 func waitBucket(ms int64) int {
@@ -135,7 +120,8 @@ func waitBucket(ms int64) int {
 	}
 }
 
-func waitEdge(i int) int64 {
+// WaitEdge is the upper end (ms) of the bucket before the i-th; the last has none.
+func WaitEdge(i int) int64 {
 	switch {
 	case i <= 60:
 		return int64(i) * 10 * second
@@ -154,22 +140,27 @@ const MaxPlaces = 12
 
 // Tally is what one municipality counted.
 type Tally struct {
+	Totals
+	Day      []DayTally
+	Backlog  []int32                        // by hour: change of the intents that wait for something
+	Retries  []int32                        // by hour: people who try again
+	Goodput  [][capacity.NumFunctions]int32 // by hour
+	Turned   [][MaxPlaces]int32             // by hour: presentations that were not answered; nil without faults
+	ByCentre []CentreTally                  // of the municipality, in order
+	IssuedAt []int32                        // to its citizens, by centre of the nation
+	Exposure []Exposure
+}
+
+// Totals are what is counted over the whole run.
+type Totals struct {
 	Events    int64
 	Intents   [NumIntents]IntentCount
-	Open      [NumIntents]int64 // at the end, as the citizens' records say
-	Backlog   []int32           // by hour: change of the intents that wait for something
-	Retries   []int32           // by hour: people who try again
-	Goodput   [][capacity.NumFunctions]int32
-	Turned    [][MaxPlaces]int32 // by hour: presentations that were not answered; nil without faults
-	Day       []DayTally
+	Open      [NumIntents]int64     // at the end, as the citizens' records say
 	ByAge     [2][AgeBands]int64    // issued, by channel
 	Holders   [AgeBands]int64       // at the end
-	ByCentre  []CentreTally         // of the municipality, in order
-	IssuedAt  []int32               // to its citizens, by centre of the nation
 	Latency   [LatencyBuckets]int64 // of online verifications
-	OrderWait [OrderHours / 6]int32 // plastic cards, application to hand, six hours wide
+	OrderWait [OrderHours / 6]int64 // plastic cards, application to hand, six hours wide
 	ChipCards int64
-	Exposure  []Exposure
 	ByPlace   [MaxPlaces]PlaceTally
 }
 
@@ -184,7 +175,7 @@ type PlaceTally struct {
 // CentreTally is one centre.
 type CentreTally struct {
 	Citizens, Visits int64
-	Wait             WaitHistogram
+	Wait             Histogram[int32]
 	Queue            int64 // ms: the number of people waiting, integrated over the run
 }
 

@@ -148,7 +148,10 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 	return r
 }
 
-const hourMs = 3_600_000
+const (
+	hourMs = 3_600_000
+	dayMs  = 24 * hourMs
+)
 
 func perHour(series []int64, from, to int) reports.Num {
 	if from < 0 || to > len(series) || from >= to {

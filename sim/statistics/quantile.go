@@ -1,0 +1,60 @@
+package statistics
+
+import (
+	"rollcall.example/rollcall/reports"
+	"rollcall.example/rollcall/sim/rollout"
+)
+
+// bucketOf is the bucket of a histogram in which a quantile lies; -1 where
+// nothing was counted.
+func bucketOf[N rollout.Counter](h []N, q float64) int {
+	var n, seen int64
+	for _, k := range h {
+		n += int64(k)
+	}
+	need := max(1, int64(q*float64(n)+0.5))
+	for i, k := range h {
+		if seen += int64(k); seen >= need {
+			return i
+		}
+	}
+	return -1
+}
+
+// wait is a quantile of the waits in seconds, the upper end of its bucket; none
+// where nobody was served. The longest is known exactly.
+func wait[N rollout.Counter](h *rollout.Histogram[N], q float64) reports.Num {
+	i := bucketOf(h.Bucket[:], q)
+	switch {
+	case i < 0:
+		return reports.None()
+	case q == 1 || i == rollout.WaitBuckets-1:
+		return reports.Num(float64(h.Max) / 1000)
+	}
+	return reports.Num(float64(min(rollout.WaitEdge(i+1), h.Max)) / 1000)
+}
+
+// latency is a quantile of the times of online verifications in milliseconds.
+func latency(h []int64, q float64) reports.Num {
+	if i := bucketOf(h, q); i >= 0 {
+		return reports.Num(rollout.LatencyEdge(i))
+	}
+	return reports.None()
+}
+
+// order is a quantile of the times from an application for a plastic card to the
+// card in hand, in seconds: the middle of its six hours.
+func order(h []int64, q float64) reports.Num {
+	if i := bucketOf(h, q); i >= 0 {
+		return reports.Num((float64(i) + 0.5) * 6 * 3600)
+	}
+	return reports.None()
+}
+
+// at is a quantile of sorted milliseconds, in seconds.
+func at(sorted []int64, q float64) reports.Num {
+	if len(sorted) == 0 {
+		return reports.None()
+	}
+	return reports.Num(float64(sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]) / 1000)
+}
