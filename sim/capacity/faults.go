@@ -1,0 +1,158 @@
+package capacity
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"rollcall.example/rollcall/scenarios"
+)
+
+// fault is one of the scenario's, in seconds since its start.
+type fault struct {
+	nodes    []int
+	from, to int64
+	slow     bool
+	permille int64
+	lists    bool // status lists can be neither published nor fetched
+}
+
+func (sv *Service) compileFaults(s *scenarios.Scenario, index map[string]int) {
+	for _, f := range s.Faults {
+		x := fault{
+			from: int64(f.At.Sub(s.Start.Time) / time.Second), slow: f.Kind == "slow",
+			permille: int64(float64(f.Severity)*1000 + 0.5),
+		}
+		x.to = x.from + int64(f.For/time.Second)
+		for _, n := range f.Nodes {
+			x.nodes = append(x.nodes, index[n])
+			x.lists = x.lists || n == StatusNode && !x.slow && x.permille >= 500
+		}
+		sv.faults = append(sv.faults, x)
+		st := &sv.Stats
+		st.FirstFailed, st.Touched = append(st.FirstFailed, -1), append(st.Touched, 0)
+		st.Tried, st.Answered = append(st.Tried, [NumFunctions]int64{}), append(st.Answered, [NumFunctions]int64{})
+		st.Restored = append(st.Restored, [NumFunctions]int64{-1, -1, -1, -1})
+	}
+}
+
+// down returns the permille of requests that fail at a node in a second, and
+// the permille of its capacity that is left.
+func (sv *Service) down(n int, sec int64) (fail, capacity int64) {
+	capacity = 1000
+	for i := range sv.faults {
+		f := &sv.faults[i]
+		if sec < f.from || sec >= f.to || !slices.Contains(f.nodes, n) {
+			continue
+		}
+		if f.slow {
+			capacity = min(capacity, 1000-f.permille)
+		} else {
+			fail = max(fail, f.permille)
+		}
+	}
+	return fail, capacity
+}
+
+// disturbed says whether anything makes this second differ from calm.
+func (sv *Service) disturbed(sec int64) bool {
+	for i := range sv.nodes {
+		if sv.nodes[i].backlog > 0 {
+			return true
+		}
+	}
+	for i := range sv.faults {
+		if sec >= sv.faults[i].from && sec < sv.faults[i].to {
+			return true
+		}
+	}
+	return false
+}
+
+// watch keeps what a fault did: of n attempts at a second some failed, permille
+// of them on average.
+func (sv *Service) watch(op Op, sec, n, failed, permille int64) {
+	fn := Of(op)
+	for i := range sv.faults {
+		f := &sv.faults[i]
+		if sec < f.from {
+			continue
+		}
+		st := &sv.Stats
+		on := sec < f.to
+		if on {
+			st.Tried[i][fn] += n
+			st.Answered[i][fn] += n - failed
+		}
+		if failed > 0 && (on || st.Touched[i] > 0 && st.Restored[i][fn] < 0) {
+			st.Touched[i] += failed
+			if st.FirstFailed[i] < 0 {
+				st.FirstFailed[i] = sec
+			}
+		} else if (permille == 0 || !on && permille < 500) && st.Restored[i][fn] < 0 && st.Answered[i][fn] < st.Tried[i][fn] {
+			st.Restored[i][fn] = sec
+		}
+	}
+}
+
+// StatusUp says whether verifiers can fetch lists, and lists are published, at
+// a second.
+func (sv *Service) StatusUp(sec int64) bool {
+	for i := range sv.faults {
+		f := &sv.faults[i]
+		if f.lists && sec >= f.from && sec < f.to {
+			return false
+		}
+	}
+	return true
+}
+
+// StatusSince is the second since which StatusUp holds, of a second at which it
+// does: the end of the last fault before, when the lists are published at once.
+func (sv *Service) StatusSince(sec int64) int64 {
+	since := int64(math.MinInt64 / 1000)
+	for i := range sv.faults {
+		f := &sv.faults[i]
+		if f.lists && f.to <= sec {
+			since = max(since, f.to)
+		}
+	}
+	return since
+}
+
+// Health is what the service's own health signal saw of a fault: the second of
+// the first alarm, or -1. The signal looks at every multiple of "detect"; a look
+// at the instant at which the fault begins still finds all well.
+func (sv *Service) Health(i int) int64 {
+	f := &sv.faults[i]
+	for at := (f.from/sv.detect + 1) * sv.detect; at < f.to; at += sv.detect {
+		for _, n := range f.nodes {
+			if fail, left := sv.down(n, at); fail >= 500 || left <= 500 {
+				return at
+			}
+		}
+	}
+	return -1
+}
+
+// Survives says whether a function works while fault i is on.
+func (sv *Service) Survives(i int, fn Function) bool {
+	f := &sv.faults[i]
+	if f.slow {
+		return true
+	}
+	if fn == OfflineVerification {
+		return true // a list that was fetched needs no service until its ttl is over
+	}
+	for op := range Op(NumOps) {
+		if Of(op) != fn || op == FaceAgain {
+			continue
+		}
+		for _, h := range sv.path[op] {
+			if slices.Contains(f.nodes, h.node) && f.permille >= 500 {
+				return false
+			}
+		}
+	}
+	return true
+}
