@@ -386,3 +386,10 @@ func splitPath(path string) ([]segment, *mistake) {
 	}
 	return out, nil
 }
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}

@@ -66,7 +66,7 @@ func (d *parametersWriter) document(s *Scenario) {
 	d.WriteString(`# Parameters
 
 Every parameter of a scenario, with its value in ` + "`announced`" + `. Made from
-` + "`scenarios/fields.go` and `scenarios/announced.yaml`" + ` by
+` + "`scenarios/rules.go` and `scenarios/announced.yaml`" + ` by
 ` + "`go test ./scenarios -run ParametersDoc -update`" + `; a test fails when it is stale.
 
 A value carries its unit as people write it: ` + "`95%`, `10000 KRW`, `6h`, `0.05/day`" + `.

@@ -307,3 +307,49 @@ func quote(s string) string {
 	}
 	return strconv.Quote(s)
 }
+
+// parseHours reads 24 weights, or weights for ranges of hours; the others are 0.
+func parseHours(t *tree) (h Hours, m *mistake, at place) {
+	weight := func(x *tree) (float64, *mistake) {
+		if x.shape != scalar || x.style != plainNumber {
+			return 0, &mistake{x.describe() + " is not a number", "write 24 numbers, or {9-12: 3, 12-14: 1}"}
+		}
+		w, m := parseNumber(x.text)
+		if m == nil && (w < 0 || w > 1e9) {
+			m = &mistake{x.text + " is no weight of an hour", "write 0 or more, up to 1e9"}
+		}
+		return w, m
+	}
+	switch {
+	case t.shape == listShape:
+		if len(t.items) != 24 {
+			return h, &mistake{fmt.Sprintf("has %d numbers, not 24", len(t.items)), "write one for each hour of the day, or {9-12: 3, 12-14: 1}"}, t.place
+		}
+		for i, x := range t.items {
+			if h[i], m = weight(x); m != nil {
+				return h, m, x.place
+			}
+		}
+	case t.shape == mappingShape && !t.byIndex:
+		var taken [24]bool
+		for _, e := range t.entries {
+			from, to, m := parseHourRange(e.key)
+			if m != nil {
+				return h, m, e.place
+			}
+			w, m := weight(e.value)
+			if m != nil {
+				return h, m, e.value.place
+			}
+			for i := from; i < to; i++ {
+				if taken[i] {
+					return h, &mistake{fmt.Sprintf("the hour from %d:00 stands twice", i), "let the ranges not overlap"}, e.place
+				}
+				h[i], taken[i] = w, true
+			}
+		}
+	default:
+		return h, &mistake{t.describe() + " is no profile of hours", "write 24 numbers, or {9-12: 3, 12-14: 1}"}, t.place
+	}
+	return h, nil, t.place
+}
