@@ -310,3 +310,13 @@ type Restart struct {
 	// (an asynchronous stand-by site): counted, not held against it.
 	DeclaredLost []uint64 `json:"declared_lost,omitempty"`
 }
+
+func compareStamps(a, b Stamp) int {
+	switch {
+	case a.Before(b):
+		return -1
+	case b.Before(a):
+		return 1
+	}
+	return 0
+}

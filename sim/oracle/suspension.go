@@ -61,7 +61,7 @@ func (c *court) s2() {
 				continue
 			}
 			c.chance("S2")
-			if !o.granted && o.call().Reason == "card-suspended" {
+			if !o.granted && o.refusal() == "card-suspended" {
 				c.find("S2", l.citizen, l.states[lo].mobile, o.begin, "an application with the plastic card was refused as %s, although only the phone is reported lost", "card-suspended")
 			}
 		}
@@ -390,8 +390,8 @@ func (c *court) olderRelease(o *op) {
 	switch {
 	case o.granted:
 		c.find("S9", l.citizen, o, o.begin, "%s names sequence %d, older than the newest report %d, and yet was granted", o.what(), o.names, r.seq)
-	case o.call().Reason != ReasonOlder:
-		c.find("S9", l.citizen, r, o.begin, "%s names sequence %d, older than the newest report %d, and was refused as %q instead of %q", o.event, o.names, r.seq, o.call().Reason, ReasonOlder)
+	case o.refusal() != ReasonOlder:
+		c.find("S9", l.citizen, r, o.begin, "%s names sequence %d, older than the newest report %d, and was refused as %q instead of %q", o.event, o.names, r.seq, o.refusal(), ReasonOlder)
 	}
 }
 
