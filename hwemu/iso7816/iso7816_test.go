@@ -3,6 +3,7 @@ package iso7816
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -50,9 +51,16 @@ func TestTheSevenCasesOfACommand(t *testing.T) {
 }
 
 func TestACommandWhoseLengthsDoNotAddUpIsRefused(t *testing.T) {
-	for _, s := range []string{"", "00", "00A400", "00A40000 0201", "00A40000 02010203FF", "00A40000 0001", "00A40000 000000 01", "00A40000 000002 01", "00A40000 000001 0102"} {
-		if c, err := ParseCommand(unhex(s)); err == nil {
-			t.Errorf("%q became %+v", s, c)
+	for name, s := range map[string]string{
+		"nothing": "", "one byte": "00", "half a header": "00A400",
+		"less data than Lc says": "00A40000 0201", "more than Lc and Le": "00A40000 02010203FF",
+		"half an extended length": "00A40000 0001", "an extended length of 0 with data": "00A40000 000000 01",
+		"less data than the extended Lc says": "00A40000 000002 01", "half an extended Le": "00A40000 000001 0102",
+		"the largest short length of no data": "00A40000 FF01", "a huge length of no data": "00A40000 00FFFF 01",
+		"a huge length of no data, with Le": "00A40000 00FFFF 01 FFFF", "a length in four bytes": "00A40000 00000001 AA 00",
+	} {
+		if c, err := ParseCommand(unhex(s)); !errors.Is(err, ErrCommandLength) {
+			t.Errorf("%s: %q became %+v, %v", name, s, c, err)
 		}
 	}
 	if _, err := ParseCommand(make([]byte, MaxCommand+1)); err == nil {
@@ -154,7 +162,10 @@ func TestDataObjectsOutsideTheLimitsAreRefused(t *testing.T) {
 		"too deep":            deep,
 		"too many":            many,
 		"indefinite length":   unhex("30 80 0000"),
+		"indefinite within":   unhex("30 04 30 80 0000"),
 		"length over limit":   unhex("04 83 FFFFFF"),
+		"huge length":         unhex("04 88 7FFFFFFFFFFFFFFF"),
+		"reserved length":     unhex("04 FF"),
 		"length of a length":  unhex("04 84 00000001 00"),
 		"value breaks off":    unhex("04 05 0102"),
 		"tag breaks off":      unhex("5F"),
@@ -162,10 +173,23 @@ func TestDataObjectsOutsideTheLimitsAreRefused(t *testing.T) {
 		"length is missing":   unhex("5F 1F"),
 		"leading zero in tag": unhex("5F 80 01 00"),
 		"padding":             unhex("00 00"),
+		"padding of ones":     unhex("FF 00"),
 		"too long":            make([]byte, MaxObject+6),
 	} {
 		if o, err := ParseObjects(raw); err == nil {
 			t.Errorf("%s: became %+v", name, o)
+		}
+	}
+}
+
+// The first bytes of a file say how much to read: never more than an object may hold.
+func TestAFileThatSaysItIsLongerThanAnyIsNotRead(t *testing.T) {
+	if header, value, err := HeaderLength(unhex("7F61 83 010000")); header != 6 || value != MaxObject || err != nil {
+		t.Errorf("the longest: %d, %d, %v", header, value, err)
+	}
+	for _, s := range []string{"61 83 010001", "61 83 FFFFFF", "61 84 00000001", "61 84 FFFFFFFF", "61 88 7FFFFFFFFFFFFFFF", "61 80", "61 FF", "61 82 01", "61", "7F", "00 01", ""} {
+		if header, value, err := HeaderLength(unhex(s)); err == nil {
+			t.Errorf("%q: %d, %d", s, header, value)
 		}
 	}
 }
@@ -197,6 +221,11 @@ func FuzzObjects(f *testing.F) {
 	f.Add(unhex("60165F0104303130375F36063034303030305C0461757671"))
 	f.Add(unhex("30820003040100"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		if tag, value, rest, err := Next(raw); err == nil { // a reader learns the same from the first bytes
+			if header, length, err := HeaderLength(raw[:min(len(raw), 8)]); err != nil || length != len(value) || header+length+len(rest) != len(raw) {
+				t.Fatalf("%X: object %X of %d and %d bytes, %v", raw, uint32(tag), header, length, err)
+			}
+		}
 		objects, err := ParseObjects(raw)
 		if err != nil {
 			return

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -354,6 +355,29 @@ func TestAFileWithoutEndIsGivenUp(t *testing.T) {
 		}
 		if card.commands > 200 {
 			t.Errorf("%s: %d commands", name, card.commands)
+		}
+	}
+}
+
+func TestAStatementSaysEachThingOnce(t *testing.T) {
+	status, signature := iso7816.Encode(0x80, []byte{1}), iso7816.Encode(0x81, make([]byte, 64))
+	if got, _, err := statement(iso7816.Encode(0x7C, status, signature)); err != nil || !bytes.Equal(got, []byte{1}) {
+		t.Fatalf("%X, %v", got, err)
+	}
+	for name, answer := range map[string][]byte{
+		"nothing":          nil,
+		"the status twice": iso7816.Encode(0x7C, status, iso7816.Encode(0x80, []byte{0}), signature),
+		"two signatures":   iso7816.Encode(0x7C, status, signature, signature),
+		"no signature":     iso7816.Encode(0x7C, status),
+		"another order":    iso7816.Encode(0x7C, signature, status),
+		"another tag":      iso7816.Encode(0x7D, status, signature),
+		"two statements":   bytes.Repeat(iso7816.Encode(0x7C, status, signature), 2),
+		"nested deep":      iso7816.Encode(0x7C, iso7816.Encode(0x7C, status, signature)),
+		"no end":           slices.Concat([]byte{0x7C, 0x80}, status, signature, []byte{0, 0}),
+		"a huge length":    slices.Concat([]byte{0x7C, 0x84, 0xFF, 0xFF, 0xFF, 0xFF}, status, signature),
+	} {
+		if status, signature, err := statement(answer); err == nil {
+			t.Errorf("%s: read as %X, %X", name, status, signature)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -100,15 +101,24 @@ func (t *Tap) read(link *nfc.Link, challenge []byte, pin string, portrait bool) 
 	if err != nil {
 		return err
 	}
-	objects, err := iso7816.ParseObjects(r.Data)
-	if err != nil {
+	if t.Evidence.PIN, t.Evidence.Signature, err = statement(r.Data); err != nil {
 		return fmt.Errorf("the card's statement: %w", err)
 	}
-	statement, _ := iso7816.Find(objects, 0x7C)
-	status, _ := statement.Child(0x80)
-	signature, _ := statement.Child(0x81)
-	t.Evidence.PIN, t.Evidence.Signature = status.Value, signature.Value
 	return nil
+}
+
+// statement takes apart 7C { 80 status, 81 signature }, each of which stands there
+// once (package iccard).
+func statement(answer []byte) (status, signature []byte, err error) {
+	objects, err := iso7816.ParseObjects(answer)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(objects) != 1 || objects[0].Tag != 0x7C || len(objects[0].Children) != 2 ||
+		objects[0].Children[0].Tag != 0x80 || objects[0].Children[1].Tag != 0x81 {
+		return nil, nil, errors.New("it is not one status and one signature")
+	}
+	return objects[0].Children[0].Value, objects[0].Children[1].Value, nil
 }
 
 func (t *Tap) selectApplication(link *nfc.Link, name, aid string) error {

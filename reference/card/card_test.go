@@ -383,3 +383,66 @@ func TestEncodingsThatAreNotDERAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// The parts of a security object by themselves, so that no signature is in the way.
+func TestNothingStandsTwiceInASecurityObject(t *testing.T) {
+	marshal := func(v any) []byte {
+		b, err := asn1.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	sequence := func(tag byte, parts ...[]byte) []byte {
+		return marshal(asn1.RawValue{Class: int(tag >> 6), Tag: int(tag & 0x1f), IsCompound: true, Bytes: bytes.Join(parts, nil)})
+	}
+	hash := sha256.Sum256([]byte("a data group"))
+	group := func(number int, hash []byte) []byte { return sequence(0x30, marshal(number), marshal(hash)) }
+	list := func(groups ...[]byte) []byte {
+		return sequence(0x30, marshal(0), sequence(0x30, marshal(oidSHA256)), sequence(0x30, groups...))
+	}
+	if got, err := groupHashes(list(group(1, hash[:]), group(2, hash[:]))); err != nil || len(got) != 2 {
+		t.Fatalf("%x, %v", got, err)
+	}
+	for name, b := range map[string][]byte{
+		"DG1 twice":             list(group(1, hash[:]), group(2, hash[:]), group(1, make([]byte, 32))),
+		"DG1 twice, alike":      list(group(1, hash[:]), group(1, hash[:])),
+		"DG0":                   list(group(0, hash[:])),
+		"DG17":                  list(group(17, hash[:])),
+		"DG1 with a short hash": list(group(1, hash[:31])),
+		"DG1 with a long one":   list(group(1, append(hash[:], 0))),
+		"no end":                append(append([]byte{0x30, 0x80}, list(group(1, hash[:]))[2:]...), 0, 0),
+	} {
+		if got, err := groupHashes(b); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %x, %v", name, got, err)
+		}
+	}
+
+	content := []byte("what is signed")
+	digest := sha256.Sum256(content)
+	attribute := func(oid asn1.ObjectIdentifier, values ...[]byte) []byte {
+		return sequence(0x30, marshal(oid), sequence(0x31, values...))
+	}
+	kind, sum := attribute(oidContentType, marshal(oidSecurityObject)), attribute(oidMessageDigest, marshal(digest[:]))
+	other := attribute(oidMessageDigest, marshal(append(digest[:31:31], digest[31]^1)))
+	if err := checkAttributes(bytes.Join([][]byte{kind, sum}, nil), content); err != nil {
+		t.Fatal(err)
+	}
+	for name, set := range map[string][][]byte{
+		"the type twice":             {kind, kind, sum},
+		"the digest twice":           {kind, sum, sum},
+		"two digests, ours first":    {kind, sum, other},
+		"two digests, ours last":     {kind, other, sum},
+		"a digest of two values":     {kind, attribute(oidMessageDigest, marshal(digest[:]), marshal(digest[:]))},
+		"a digest of no value":       {kind, attribute(oidMessageDigest)},
+		"not in order":               {sum, kind},
+		"no type":                    {sum},
+		"no digest":                  {kind},
+		"an attribute nobody knows":  {kind, sum, attribute(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16}, marshal(1))},
+		"something after the digest": {kind, sequence(0x30, marshal(oidMessageDigest), sequence(0x31, marshal(digest[:])), marshal(1))},
+	} {
+		if err := checkAttributes(bytes.Join(set, nil), content); !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrChanged) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -136,7 +136,31 @@ func TestMobileSecurityObjectsThatAreNotStrictAreRefused(t *testing.T) {
 		}
 		return cose.Tag24([]byte(strings.Replace(string(inner), old, new, 1)))
 	}
+	if inner[0]&0xe0 != 0xa0 || inner[0]&0x1f >= 0x17 {
+		t.Fatalf("the object begins with %#x", inner[0])
+	}
+	// more has one pair more at the end.
+	more := func(key string, value ...byte) []byte {
+		return cose.Tag24(append(append(append([]byte{inner[0] + 1}, inner[1:]...), cose.AppendText(nil, key)...), value...))
+	}
+	if _, err := decodeMSO(more("x", 0)); err != nil {
+		t.Fatalf("an unknown key is passed over: %v", err)
+	}
 	for name, payload := range map[string][]byte{
+		"a name twice":                     more("docType", append([]byte{0x60 + 20}, DocType...)...),
+		"an unknown name twice within":     more("x", 0xa2, 0x61, 'y', 1, 0x61, 'y', 2),
+		"a digest twice":                   replace("\x01\x58\x20", "\x00\x58\x20"),
+		"no end":                           cose.Tag24(append(append([]byte{0xbf}, inner[1:]...), 0xff)),
+		"a part without end":               more("x", 0x9f, 0xff),
+		"a text in pieces":                 more("x", 0x7f, 0x61, 'y', 0xff),
+		"nested deep":                      more("x", append(bytes.Repeat([]byte{0x81}, 12), 0)...),
+		"tags nested deep":                 more("x", append(bytes.Repeat([]byte{0xc1}, 12), 0)...),
+		"a huge array":                     more("x", 0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+		"a huge map":                       more("x", 0xbb, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+		"a huge string":                    more("x", 0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+		"a wrapper that says 4 GiB":        append([]byte{0xd8, 0x18, 0x5a, 0xff, 0xff, 0xff, 0xff}, inner...),
+		"a wrapper without end":            append(append([]byte{0xd8, 0x18, 0x5f}, auth.Payload[2:]...), 0xff),
+		"a tag within":                     replace("gversionc1.0", "gversion\xc1c1.0"),
 		"without its wrapper":              inner,
 		"in another tag":                   append([]byte{0xd8, 0x19}, auth.Payload[2:]...),
 		"bytes after the wrapper":          append(bytes.Clone(auth.Payload), 0),

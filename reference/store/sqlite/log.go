@@ -2,10 +2,14 @@ package sqlite
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+
+	"rollcall.example/rollcall/reference/store"
 )
 
 // A logged set is what a write-ahead log holds, up to its last whole commit.
@@ -80,4 +84,41 @@ func (s logSum) add(order binary.ByteOrder, b []byte) logSum {
 		s[1] += order.Uint32(b[4:]) + s[0]
 	}
 	return s
+}
+
+// empty moves the log into the database and truncates it.
+func (db *DB) empty() error {
+	db.gate.Lock()
+	defer db.gate.Unlock()
+	return db.emptyAlone()
+}
+
+// emptyAlone is empty for who holds the gate.
+func (db *DB) emptyAlone() error {
+	db.commit.Lock()
+	defer db.commit.Unlock()
+	if db.fenced.Load() {
+		return store.ErrFenced
+	}
+	var busy, frames, moved int
+	if err := db.writer.c.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
+		return fmt.Errorf("the log cannot be moved into the database: %w", err)
+	}
+	if busy != 0 {
+		return errors.New("the log cannot be emptied: another process has this register open")
+	}
+	length, err := fileLength(db.path + "-wal")
+	db.acknowledgedLog = length
+	return err
+}
+
+func fileLength(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }

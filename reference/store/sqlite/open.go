@@ -121,7 +121,7 @@ func migrate(c *conn) error {
 		"SELECT count(*) FROM sqlite_schema": &tables,
 	} {
 		if err := c.row(query).Scan(to); err != nil {
-			return fmt.Errorf("this is not a register that can be read (restore it from a copy): %w", err)
+			return err
 		}
 	}
 	switch {

@@ -263,6 +263,10 @@ func TestAFileThatIsNotOursIsRefusedWithASentence(t *testing.T) {
 		{"another program's", patch(68, 0x12345678), "another program"},
 		{"unmarked with tables", patch(68, 0), "another program"},
 		{"newer", patch(60, 99), "newer version (schema 99"},
+		{"four thousand million pages by its header", patch(28, 1<<32-1), "cut short"},
+		{"pages of another size", patch(16, 0x0200_0202), "restore it from a copy"},
+		{"pages of a size that no power of two is", patch(16, 0x1001_0202), "cut short"},
+		{"a first page that is no b-tree", patch(100, 0xff000000), "restore it from a copy"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filled(t)

@@ -1,0 +1,180 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	sqlitelib "modernc.org/sqlite/lib"
+
+	"rollcall.example/rollcall/reference/store"
+)
+
+// request is an Update that waits for the writer.
+type request struct {
+	ctx  context.Context
+	f    func(store.Tx) error
+	err  error
+	done chan struct{}
+}
+
+// Update implements store.Store.
+func (db *DB) Update(ctx context.Context, f func(store.Tx) error) error {
+	if err := db.usable(); err != nil {
+		return err
+	}
+	r := &request{ctx: ctx, f: f, done: make(chan struct{})}
+	select {
+	case db.requests <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-db.closing:
+		return store.ErrClosed
+	}
+	<-r.done
+	return r.err
+}
+
+// write is the one writer.
+func (db *DB) write() {
+	defer close(db.closed)
+	var alone chan struct{} // not nil: somebody waits for the readers to end
+	for {
+		var batch []*request
+		select {
+		case r := <-db.requests:
+			batch = append(batch, r)
+		case <-alone:
+			alone = nil
+			_ = db.emptyAlone()
+			db.gate.Unlock()
+			continue
+		case <-db.closing:
+			return
+		}
+	more:
+		for len(batch) < db.options.MaxBatch {
+			select {
+			case r := <-db.requests:
+				batch = append(batch, r)
+			default:
+				break more
+			}
+		}
+		db.run(batch)
+		for _, r := range batch {
+			close(r.done)
+		}
+		// Only this goroutine changes acknowledgedLog. Readers are waited for
+		// only when the log has grown far beyond its limit, and not by this
+		// goroutine: a View may itself wait for an Update, and a long export
+		// shall not hold up every writer. A failure loses nothing: the log
+		// grows until it succeeds.
+		if log, limit := db.acknowledgedLog, db.options.CheckpointBytes; log > 8*limit && alone == nil {
+			got := make(chan struct{})
+			alone = got
+			go func() {
+				db.gate.Lock()
+				select {
+				case got <- struct{}{}: // the writer opens the gate
+				case <-db.closing:
+					db.gate.Unlock()
+				}
+			}()
+		} else if log > limit && db.gate.TryLock() {
+			_ = db.emptyAlone()
+			db.gate.Unlock()
+		}
+	}
+}
+
+// run executes and commits a batch and sets the error of each request.
+func (db *DB) run(batch []*request) {
+	fail := func(err error) {
+		for _, r := range batch {
+			r.err = err
+		}
+	}
+	if db.fenced.Load() {
+		fail(store.ErrFenced)
+		return
+	}
+	w := db.writer
+	if err := w.control("BEGIN IMMEDIATE"); err != nil {
+		fail(plain(err))
+		return
+	}
+	granted := 0
+	for _, r := range batch {
+		if r.err = r.ctx.Err(); r.err != nil {
+			continue
+		}
+		if err := w.control("SAVEPOINT request"); err != nil {
+			db.abandon(batch, err)
+			return
+		}
+		t := &tx{conn: w}
+		r.err = guard(func() error { return r.f(t) })
+		if t.broken != nil { // even if f overlooked it
+			r.err = plain(t.broken)
+		}
+		if r.err == nil {
+			granted++
+		} else if err := w.control("ROLLBACK TO request"); err != nil {
+			// SQLite gave up the whole transaction.
+			db.abandon(batch, r.err)
+			return
+		}
+		if err := w.control("RELEASE request"); err != nil {
+			db.abandon(batch, err)
+			return
+		}
+	}
+	if granted == 0 {
+		_ = w.control("ROLLBACK")
+		return
+	}
+
+	db.commit.Lock()
+	defer db.commit.Unlock()
+	if db.fenced.Load() {
+		_ = w.control("ROLLBACK")
+		fail(store.ErrFenced)
+		return
+	}
+	if err := w.control("COMMIT"); err != nil {
+		_ = w.control("ROLLBACK")
+		if code(err)&0xff == sqlitelib.SQLITE_FULL {
+			fail(plain(err))
+			return
+		}
+		// A log that could not be synced may or may not hold the commit, and a
+		// second sync may claim success for pages that are gone. Only opening
+		// the files anew tells.
+		db.fenced.Store(true)
+		fail(fmt.Errorf("%w (the log could not be written: %v)", store.ErrFenced, err))
+		return
+	}
+	if db.fenced.Load() { // meanwhile: committed, not acknowledged
+		fail(store.ErrFenced)
+		return
+	}
+	length, err := fileLength(db.path + "-wal")
+	if err != nil {
+		db.fenced.Store(true)
+		fail(fmt.Errorf("%w (the log cannot be found: %v)", store.ErrFenced, err))
+		return
+	}
+	db.acknowledgedLog = length
+	db.commits.Add(uint64(granted))
+	db.batches.Add(1)
+}
+
+// abandon gives up a transaction that SQLite can't continue: nothing is written
+// and every request fails, those refused before included, because they may have
+// been refused for something that is now undone.
+func (db *DB) abandon(batch []*request, err error) {
+	_ = db.writer.control("ROLLBACK")
+	for _, r := range batch {
+		r.err = plain(err)
+	}
+}
