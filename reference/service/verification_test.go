@@ -1,0 +1,191 @@
+package service_test
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/verification"
+)
+
+// S3, S4: what a verifier is told, online and with a cached status list.
+
+func TestS3AVerificationBegunAfterTheAcknowledgementNeverAccepts(t *testing.T) {
+	w := newWorld(t)
+	var wg sync.WaitGroup
+	for range 8 {
+		c := w.holder()
+		wg.Go(func() {
+			for range 3 {
+				r := c.report(callCentre, lifecycle.MobileLost)
+				if v := c.mobile(); v != suspended {
+					t.Errorf("%v after the report was acknowledged", v)
+				}
+				c.release(clerk, lifecycle.MobileLost, r.Sequence)
+				if v := c.mobile(); v != accepted {
+					t.Errorf("%v after the release was acknowledged", v)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestS3APresentationIsAnsweredOnce(t *testing.T) {
+	w := newWorld(t)
+	c := w.holder()
+	tr, err := w.Verification.Begin(bank)
+	must(t, err)
+	response := c.phone.held[0].present(t, tr)
+	a, err := w.Verification.Verify(ctx, tr, response)
+	must(t, err)
+	if a.Verdict != accepted {
+		t.Fatal(a.Verdict)
+	}
+	if a, err := w.Verification.Verify(ctx, tr, response); !errors.Is(err, verification.ErrReplayed) || a.Verdict != lifecycle.CannotTell {
+		t.Errorf("a replay was answered: %v, %v", a.Verdict, err)
+	}
+	again, err := w.Verification.Begin(bank)
+	must(t, err)
+	if a, err := w.Verification.Verify(ctx, again, response); err != nil || a.Verdict != notValid {
+		t.Errorf("a response for another transaction: %v, %v", a.Verdict, err)
+	}
+}
+
+func TestATransactionIsBoundToItsVerifierAndItsTime(t *testing.T) {
+	w := newWorld(t)
+	c := w.holder()
+	tr, err := w.Verification.Begin(bank)
+	must(t, err)
+	stolen := tr
+	stolen.ClientID = "x509_hash:somebody-else"
+	forged := tr
+	forged.Nonce = strings.Repeat("A", len(tr.Nonce))
+	for _, bad := range []verification.Transaction{stolen, forged, {}} {
+		if _, err := w.Verification.Verify(ctx, bad, c.phone.held[0].present(t, bad)); !errors.Is(err, verification.ErrTransaction) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	w.pass(5*time.Minute + time.Millisecond)
+	if _, err := w.Verification.Verify(ctx, tr, c.phone.held[0].present(t, tr)); !errors.Is(err, verification.ErrTransactionOver) {
+		t.Error(err)
+	}
+}
+
+func TestAForgedOrForeignPresentationIsNotValid(t *testing.T) {
+	w, foreign := newWorld(t), onFile(t, filepath.Join(t.TempDir(), "other.db"), 1<<12)
+	c, stranger := w.holder(), foreign.holder()
+	tr, err := w.Verification.Begin(bank)
+	must(t, err)
+	response := c.phone.held[0].present(t, tr)
+	response[len(response)-3] ^= 1
+	if a, err := w.Verification.Verify(ctx, tr, response); err != nil || a.Verdict != notValid || a.Elements != nil {
+		t.Errorf("a broken signature: %+v, %v", a, err)
+	}
+	// Signed by the right authority, but the register knows no such card.
+	if v := w.look(stranger.phone.held[0]).Verdict; v != notValid {
+		t.Errorf("a card of another register: %v", v)
+	}
+	// The key of one copy does not present another.
+	mixed := held{c.phone.held[0].key, c.phone.held[1].card}
+	if v := w.look(mixed).Verdict; v != notValid {
+		t.Errorf("with another copy's key: %v", v)
+	}
+}
+
+// offline is a bank with its own copy of the lists.
+func (w *world) offline(past verification.PastTTL) *verification.Offline {
+	w.t.Helper()
+	v, err := verification.NewOffline(verification.OfflineOptions{
+		Verifier: bank, Anchors: authority().anchors, PastTTL: past, Lifetime: 5 * time.Minute, Now: w.now, Random: zeros{},
+	})
+	must(w.t, err)
+	return v
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+func (w *world) fetch(v *verification.Offline) {
+	w.t.Helper()
+	for _, l := range w.publish() {
+		must(w.t, v.Fetched(l.JWT))
+	}
+}
+
+func (c *citizen) at(v *verification.Offline) verification.Answer {
+	c.w.t.Helper()
+	tr, err := v.Begin()
+	must(c.w.t, err)
+	a, err := v.Verify(tr, c.phone.held[0].present(c.w.t, tr))
+	must(c.w.t, err)
+	return a
+}
+
+func TestS4ACachedListIsUsedUpToItsTTLAndByPolicyBeyond(t *testing.T) {
+	w := newWorld(t)
+	c := w.holder()
+	strict, lax := w.offline(verification.Refuse), w.offline(verification.Accept)
+	if v := c.at(strict).Verdict; v != lifecycle.CannotTell {
+		t.Errorf("without a list: %v", v)
+	}
+	w.fetch(strict)
+	w.fetch(lax)
+	c.report(callCentre, lifecycle.PhysicalLost)
+	w.pass(time.Hour) // the ttl
+	for _, v := range []*verification.Offline{strict, lax} {
+		if a := c.at(v); a.Verdict != accepted || a.Stale {
+			t.Errorf("within the ttl: %+v", a)
+		}
+	}
+	w.pass(time.Millisecond)
+	if a := c.at(strict); a.Verdict != lifecycle.CannotTell {
+		t.Errorf("past the ttl, refusing: %+v", a)
+	}
+	if a := c.at(lax); a.Verdict != accepted || !a.Stale || lax.Stale() != 1 {
+		t.Errorf("past the ttl, accepting: %+v, %d counted", a, lax.Stale())
+	}
+	w.fetch(strict)
+	w.fetch(lax)
+	for _, v := range []*verification.Offline{strict, lax} {
+		if a := c.at(v); a.Verdict != suspended {
+			t.Errorf("with a fresh list: %+v", a)
+		}
+	}
+}
+
+func TestAnOlderListDoesNotReplaceANewerOne(t *testing.T) {
+	w := newWorld(t)
+	c := w.holder()
+	v := w.offline(verification.Refuse)
+	before := w.publish()[0]
+	c.report(callCentre, lifecycle.MobileLost)
+	w.fetch(v)
+	if err := v.Fetched(before.JWT); err == nil {
+		t.Error("the list from before the report was taken")
+	}
+	if a := c.at(v); a.Verdict != suspended {
+		t.Error(a.Verdict)
+	}
+}
+
+func TestAnOfflinePresentationIsAnsweredOnce(t *testing.T) {
+	w := newWorld(t)
+	c := w.holder()
+	v := w.offline(verification.Refuse)
+	w.fetch(v)
+	tr, err := v.Begin()
+	must(t, err)
+	response := c.phone.held[0].present(t, tr)
+	if a, err := v.Verify(tr, response); err != nil || a.Verdict != accepted {
+		t.Fatal(a, err)
+	}
+	if _, err := v.Verify(tr, response); !errors.Is(err, verification.ErrTransaction) {
+		t.Errorf("a replay was answered: %v", err)
+	}
+}
