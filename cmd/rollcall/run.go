@@ -35,6 +35,8 @@ type runFlags struct {
 	sets    []string
 	out     string
 	json    bool
+
+	cpuprofile, memprofile string
 }
 
 func runCommand() *cobra.Command {
@@ -53,7 +55,11 @@ when every expectation holds, 99 when one does not.`,
   rollcall run announced --regions KR-50,KR-49 --panel 500 --out trial`,
 		Args: one("scenario, or its file"), ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
-			return run(c.Context(), args[0], &f, c.OutOrStdout(), c.ErrOrStderr())
+			stop, err := profile(f.cpuprofile, f.memprofile)
+			if err != nil {
+				return usage(err)
+			}
+			return errors.Join(run(c.Context(), args[0], &f, c.OutOrStdout(), c.ErrOrStderr()), stop())
 		},
 	}
 	fl := c.Flags()
@@ -65,6 +71,8 @@ when every expectation holds, 99 when one does not.`,
 	fl.StringArrayVar(&f.sets, "set", nil, "change a parameter: `KEY=VALUE`, as in centres.counters.KR-26=4")
 	fl.StringVar(&f.out, "out", "", "`DIR` for the result (default rollcall-out/SCENARIO)")
 	fl.BoolVar(&f.json, "json", false, "print result.json on standard output, the summary on standard error")
+	fl.StringVar(&f.cpuprofile, "cpuprofile", "", "write a CPU profile to `FILE` (go tool pprof)")
+	fl.StringVar(&f.memprofile, "memprofile", "", "write a profile of the memory in use at the end to `FILE`")
 	return c
 }
 

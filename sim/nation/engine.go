@@ -3,17 +3,18 @@
 // virtual time. What happens within a window depends only on what was known at
 // its start, so any number of workers gives the same result.
 //
-// A record's next time is the far calendar: each virtual day a shard's records
-// are scanned into the windows of that day. Citizens never call the service:
-// they post timed requests, the service is solved once for each window
-// (sim/capacity), and the answers are read behind the barrier. The behaviour is
-// sim/rollout's; nothing here decides for a citizen.
+// The day of a record's next step is the far calendar: each virtual day that
+// column is scanned, and who is due goes into the windows of the day. Citizens
+// never call the service: they post timed requests, the service is solved once
+// for each window (sim/capacity), and the answers are read behind the barrier.
+// The behaviour is sim/rollout's; nothing here decides for a citizen.
 package nation
 
 import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,8 +27,9 @@ import (
 type shard struct {
 	place    rollout.Place
 	citizens []rollout.Citizen
-	next     []int64
+	due      []uint16   // day of the next step, or of the next look ahead
 	slots    [][]uint32 // of the day, by window
+	touched  int32      // see beginDay
 	centres  []centre
 
 	inVisits  []rollout.Visit
@@ -85,6 +87,11 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 
 	out := &rollout.Outcome{Model: m, Service: service, Plant: e.plant, Tallies: make([]*rollout.Tally, len(e.home)), Absent: e.absent != nil}
 	out.Complete = e.run(ctx, order, o.Progress, out)
+	if !out.Complete {
+		for _, sh := range e.shards {
+			sh.place.T.Cut(out.Until)
+		}
+	}
 	e.parallel(order, func(sh *shard, _ int) { e.finish(sh) })
 	for i, sh := range e.home {
 		if sh == nil {
@@ -133,13 +140,13 @@ func (e *engine) birth(sh *shard) {
 	mu := &e.m.Nation.Municipalities[sh.place.Municipality]
 	_, end := e.m.Pop.Range(mu.End - 1)
 	n := int(end - sh.place.First)
-	sh.citizens, sh.next = make([]rollout.Citizen, n), make([]int64, n)
+	sh.citizens, sh.due = make([]rollout.Citizen, n), make([]uint16, n)
 	for c := mu.First; c < mu.End; c++ {
 		sh.centres = append(sh.centres, newCentre(e.m, c))
 		if e.m.Residents(c) == 0 {
 			first, end := e.m.Pop.Range(c)
 			for id := first; id < end; id++ {
-				sh.next[id-sh.place.First] = rollout.Never
+				sh.due[id-sh.place.First] = never
 			}
 			continue
 		}
@@ -148,7 +155,7 @@ func (e *engine) birth(sh *shard) {
 			for id := first; id < end; id++ {
 				i := id - sh.place.First
 				e.m.Birth(&sh.citizens[i], id, c, age, sh.place.Municipality)
-				sh.next[i] = sh.citizens[i].Next()
+				sh.due[i] = dueDay(sh.citizens[i].Next())
 			}
 		}
 		first, end := e.m.Pop.Range(c)
@@ -190,7 +197,7 @@ func (e *engine) run(ctx context.Context, order []*shard, progress func(int64, i
 			}
 			e.parallel(order, func(sh *shard, worker int) {
 				if k == 0 {
-					sh.beginDay(e.m, windows)
+					sh.beginDay(e.m, d, windows)
 				}
 				e.window(sh, worker, before, w, ahead, k, windows)
 			})
@@ -223,10 +230,20 @@ func (e *engine) countEvents() int64 {
 	return n
 }
 
-// beginDay scans the records into the day's windows. Steps that concern nobody
-// else are taken on the way, in the order of memory: most of a day's events are
-// people who show a plastic card.
-func (sh *shard) beginDay(m *rollout.Model, windows []rollout.Window) {
+// never is the day of what does not happen.
+const never = math.MaxUint16
+
+func dueDay(t int64) uint16 { return uint16(min(t/rollout.Day, never)) }
+
+// lookAhead is for how many days steps that concern nobody else are taken at
+// once. Most events of a run are people who show a plastic card: with their
+// record in hand it costs little to go on, and much to come back each day.
+const lookAhead = 64
+
+// beginDay scans for who is due, and puts them into the day's windows. Each
+// citizen has a day in lookAhead, by their place in the shard, until which the
+// steps that concern nobody else are taken on the way.
+func (sh *shard) beginDay(m *rollout.Model, d int, windows []rollout.Window) {
 	for len(sh.slots) < len(windows) {
 		sh.slots = append(sh.slots, nil)
 	}
@@ -234,20 +251,35 @@ func (sh *shard) beginDay(m *rollout.Model, windows []rollout.Window) {
 		sh.slots[i] = sh.slots[i][:0]
 	}
 	end := windows[len(windows)-1].End
-	for i, t := range sh.next {
-		if t < end {
+	today := uint16(d)
+	var batch [16]uint32
+	n := 0
+	flush := func() {
+		// The records are far apart in memory: they are fetched together.
+		for _, i := range batch[:n] {
+			sh.touched += sh.citizens[i].Wallet
+		}
+		for _, i := range batch[:n] {
 			c := &sh.citizens[i]
-			for c.Demand < end && c.Alone() {
-				m.Act(&sh.place, c)
+			until := d + 1 + (int(i)+lookAhead-d%lookAhead)%lookAhead
+			m.ShowPlastic(&sh.place, c, int64(until)*rollout.Day)
+			t := c.Next()
+			if sh.due[i] = dueDay(t); t < end {
+				k := find(windows, t)
+				sh.slots[k] = append(sh.slots[k], i)
 			}
-			t = c.Next()
-			if sh.next[i] = t; t >= end {
-				continue
+		}
+		n = 0
+	}
+	for i, day := range sh.due {
+		if day <= today {
+			batch[n] = uint32(i)
+			if n++; n == len(batch) {
+				flush()
 			}
-			k := find(windows, t)
-			sh.slots[k] = append(sh.slots[k], uint32(i))
 		}
 	}
+	flush()
 }
 
 // find is the window of the day in which t lies; the first for what is overdue.
@@ -275,7 +307,7 @@ func (e *engine) window(sh *shard, worker int, before, w, ahead rollout.Window, 
 	put := func(i uint32) {
 		c := &sh.citizens[i]
 		t := c.Next()
-		sh.next[i] = t
+		sh.due[i] = dueDay(t)
 		if t < end && c.Flags&rollout.Busy == 0 {
 			j := max(k, find(windows, t))
 			sh.slots[j] = append(sh.slots[j], i)
@@ -315,11 +347,13 @@ func (e *engine) window(sh *shard, worker int, before, w, ahead rollout.Window, 
 	for s := 0; s < len(sh.slots[k]); s++ {
 		i := sh.slots[k][s]
 		c := &sh.citizens[i]
-		for sh.next[i] < w.End && c.Flags&rollout.Busy == 0 {
+		t := c.Next()
+		for t < w.End && c.Flags&rollout.Busy == 0 {
 			e.m.Act(p, c)
-			sh.next[i] = c.Next()
+			t = c.Next()
 		}
-		if t := sh.next[i]; t < end && c.Flags&rollout.Busy == 0 {
+		sh.due[i] = dueDay(t)
+		if t < end && c.Flags&rollout.Busy == 0 {
 			if j := find(windows, t); j > k {
 				sh.slots[j] = append(sh.slots[j], i)
 			}

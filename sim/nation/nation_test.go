@@ -101,6 +101,20 @@ func TestAnInterruptedRunSaysHowFarItCame(t *testing.T) {
 	if o.Complete || o.Until != 2*86_400_000 {
 		t.Errorf("interrupted after two days: complete %v, until %d ms", o.Complete, o.Until)
 	}
+	// What was done ahead of its day is not told.
+	tally := o.Tallies[slices.IndexFunc(o.Tallies, func(t *rollout.Tally) bool { return t != nil })]
+	var shown int64
+	for d := range tally.Day {
+		x := &tally.Day[d]
+		shown += int64(x.Plastic) + int64(x.HolderPlastic) + int64(x.Fallback) + int64(x.NoIdentity) + int64(x.Accepted)
+		if d >= 2 && x.Plastic != 0 {
+			t.Errorf("%d plastic cards were shown on day %d", x.Plastic, d)
+		}
+	}
+	x := tally.Intents[rollout.ShowIdentity]
+	if x.Posted < 10_000 || x.Posted < shown-20 || x.Posted > shown+20 {
+		t.Errorf("%d set out to show who they are, %d did or could not", x.Posted, shown)
+	}
 }
 
 func TestNothingIsIssuedBeforeARegionOpens(t *testing.T) {

@@ -52,8 +52,27 @@ func (s Source) Draw(subject uint32, p Purpose, occurrence uint32) Block {
 // Uniform maps a word to the open interval (0, 1).
 func Uniform(w uint32) float64 { return (float64(w) + 0.5) * (1.0 / (1 << 32)) }
 
-// Exp maps a word to an exponential variate of mean 1.
-func Exp(w uint32) float64 { return -math.Log(Uniform(w)) }
+// Exp maps a word to an exponential variate of mean 1: −ln of Uniform, within
+// 10^-11. A nation draws thousands of millions; math.Log was a fifth of a run.
+func Exp(w uint32) float64 {
+	x := math.Float64bits(float64(w) + 0.5)
+	cell := &logs[x>>(52-logBits)&(1<<logBits-1)]
+	m := math.Float64frombits(x&(1<<52-1) | 1023<<52) // 1 ≤ m < 2, x = m·2^e
+	r := m*cell.inverse - 1                           // |r| < 2^-logBits
+	e := int(x>>52) - 1023
+	return float64(32-e)*math.Ln2 - cell.log - r*(1-r*(1.0/2-r*(1.0/3-r*(1.0/4))))
+}
+
+const logBits = 8
+
+// logs are 1/c and ln c for the middles c of equal cells of [1, 2).
+var logs = func() (t [1 << logBits]struct{ inverse, log float64 }) {
+	for i := range t {
+		c := 1 + (float64(i)+0.5)/(1<<logBits)
+		t[i].inverse, t[i].log = 1/c, math.Log(c)
+	}
+	return t
+}()
 
 // Normal maps a word to a standard normal variate (by the quantile function).
 func Normal(w uint32) float64 { return math.Sqrt2 * math.Erfinv(2*Uniform(w)-1) }

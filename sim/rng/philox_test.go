@@ -113,3 +113,16 @@ func BenchmarkDraw(b *testing.B) {
 }
 
 var sink uint32
+
+func TestExpIsTheLogarithm(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	words := []uint32{0, 1, 2, 3, 1<<31 - 1, 1 << 31, 1<<32 - 2, 1<<32 - 1}
+	for range 1_000_000 {
+		words = append(words, r.Uint32()>>r.UintN(32))
+	}
+	for _, w := range words {
+		if got, want := Exp(w), -math.Log(Uniform(w)); math.Abs(got-want) > 1e-11 || got <= 0 {
+			t.Fatalf("Exp(%d) = %g, want %g", w, got, want)
+		}
+	}
+}

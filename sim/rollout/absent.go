@@ -84,11 +84,11 @@ func NewAbsent(m *Model) *Absent {
 	// Losses of plastic cards and what follows do not depend on phases.
 	l := &s.Losses.Plastic
 	for h := range a.mean {
-		lost := people * (m.cardClock.cum[h+1] - m.cardClock.cum[h]) * m.cardLoss[h]
+		lost := people * m.cardClock.within(h) * m.cardLoss[h]
 		reported := lost * (1 - float64(l.FoundAtHome))
 		a.mean[h][capacity.Report] += reported
 		a.mean[h][capacity.Release] += reported * float64(l.Found)
-		other := people * (m.cardClock.cum[h+1] - m.cardClock.cum[h]) * (1 - m.cardLoss[h])
+		other := people * m.cardClock.within(h) * (1 - m.cardLoss[h])
 		ordered := reported*(1-float64(l.Found))*float64(l.Reissue) + other
 		a.order(h, ordered)
 	}
@@ -189,7 +189,7 @@ func (a *Absent) municipality(i int, visit []float64) float64 {
 			holders += tapped[h]
 			rate = a.online(h)
 			a.mean[h][capacity.VerifyOnline] += holders * rate
-			a.mean[h][capacity.Report] += holders * (m.phoneClock.cum[h+1] - m.phoneClock.cum[h]) * m.phoneLoss[h] * float64(s.Losses.Phone.Reported)
+			a.mean[h][capacity.Report] += holders * m.phoneClock.within(h) * m.phoneLoss[h] * float64(s.Losses.Phone.Reported)
 		}
 	}
 	return people
@@ -202,7 +202,7 @@ func (a *Absent) online(h int) float64 {
 	if m.Cal.Weekend[h/24] {
 		off = 1
 	}
-	total := m.demand.clock.cum[h+1] - m.demand.clock.cum[h]
+	total := m.demand.clock.within(h)
 	sum, before := 0.0, 0.0
 	for k, p := range m.demand.places {
 		share := m.demand.choice[off][h%24][k] - before

@@ -29,12 +29,40 @@ func (m *Model) Act(p *Place, c *Citizen) {
 	}
 }
 
-// Alone says whether the citizen's next step concerns nobody else: they show a
-// plastic card, no request is out and no visit under way whose end could reach
-// them before. Such steps may be taken as soon as their day begins.
-func (c *Citizen) Alone() bool {
-	return c.Wallet == 0 && c.CardStep == Idle && c.PhoneStep == Idle &&
-		(c.AffairStep == Idle || c.AffairStep == WantMobile) && c.Demand == c.Next()
+// ShowPlastic takes the steps before an instant that concern nobody else: the
+// citizen shows the plastic card in their hand, has never had a mobile card, and
+// neither a request is out nor a visit under way that could reach them before.
+// They are the steps that Act would take, in one go.
+func (m *Model) ShowPlastic(p *Place, c *Citizen, until int64) {
+	if c.Wallet != 0 || c.CardStep != Idle || c.PhoneStep != Idle ||
+		c.AffairStep != Idle && c.AffairStep != WantMobile || c.Flags&PlasticHeld == 0 {
+		return
+	}
+	until = min(until, m.End, c.Card, c.Phone, c.Affair, c.Finder)
+	shown := int64(0)
+	for c.Demand < until {
+		at := max(c.Demand, p.Start)
+		c.nDemand++
+		w := m.Source.Draw(c.ID, population.ForDemand, uint32(c.nDemand))
+		c.Demand = m.demand.next(c, at, w[0])
+		p.T.Day[at/day].Plastic++
+		shown++
+	}
+	p.T.Events += shown
+	p.T.Intents[ShowIdentity].Posted += shown
+	p.T.Intents[ShowIdentity].Done += shown
+}
+
+// Cut takes out what ShowPlastic did ahead: a run was interrupted at an instant,
+// and days that had not begun by then hold nothing else.
+func (t *Tally) Cut(until int64) {
+	for d := int((until + day - 1) / day); d < len(t.Day); d++ {
+		shown := int64(t.Day[d].Plastic)
+		t.Events -= shown
+		t.Intents[ShowIdentity].Posted -= shown
+		t.Intents[ShowIdentity].Done -= shown
+		t.Day[d].Plastic = 0
+	}
 }
 
 // Answer gives a citizen the outcome of their request.

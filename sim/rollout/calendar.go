@@ -12,6 +12,9 @@ const (
 	minute       = 60 * second
 	hour         = 60 * minute
 	day          = 24 * hour
+
+	// Day is the length of a day in milliseconds.
+	Day = day
 )
 
 // Calendar is the days of the run and when centres are open.
@@ -123,49 +126,62 @@ func (c *Calendar) CountersOpen(n int, t int64) (open int, until int64) {
 // clock is a profile over hours of weekdays and of days off, cumulated over the
 // whole run, so that a unit of it is a mean number of events and can be inverted.
 type clock struct {
-	cum  []float64 // at the start of each hour; one more at the end
-	grid []int32   // hour of each of equally spaced values
-	step float64
+	hours []clockHour // one more at the end
+	total float64
+	grid  []uint16 // hour of each of equally spaced values
+	cells float64  // of the grid for a unit
+}
+
+type clockHour struct {
+	cum float64 // at its start
+	per float64 // milliseconds for a unit within it
 }
 
 func newClock(cal *Calendar, rate func(weekend bool, h int) float64) *clock {
-	k := &clock{cum: make([]float64, cal.Days*24+1)}
+	k := &clock{hours: make([]clockHour, cal.Days*24+1)}
 	for i := range cal.Days * 24 {
-		k.cum[i+1] = k.cum[i] + rate(cal.Weekend[i/24], i%24)
+		r := rate(cal.Weekend[i/24], i%24)
+		k.hours[i].per = float64(hour) / r
+		k.hours[i+1].cum = k.hours[i].cum + r
 	}
-	total := k.cum[len(k.cum)-1]
-	const cells = 1 << 13
-	k.step = total / cells
-	k.grid = make([]int32, cells+1)
-	h := int32(0)
+	k.total = k.hours[len(k.hours)-1].cum
+	const cells = 1 << 12
+	k.grid = make([]uint16, cells+1)
+	h := uint16(0)
 	for i := range k.grid {
-		for int(h) < len(k.cum)-2 && k.cum[h+1] <= float64(i)*k.step {
+		for int(h) < len(k.hours)-2 && k.hours[h+1].cum <= float64(i)*k.total/cells {
 			h++
 		}
 		k.grid[i] = h
 	}
+	if k.total > 0 {
+		k.cells = cells / k.total
+	}
 	return k
 }
+
+// within is the mean number of events in an hour of the run.
+func (k *clock) within(h int) float64 { return k.hours[h+1].cum - k.hours[h].cum }
 
 // at is the mean number of events before t.
 func (k *clock) at(t int64) float64 {
 	h := int(t / hour)
-	if h >= len(k.cum)-1 {
-		return k.cum[len(k.cum)-1]
+	if h >= len(k.hours)-1 {
+		return k.total
 	}
-	return k.cum[h] + (k.cum[h+1]-k.cum[h])*float64(t-int64(h)*hour)*(1.0/float64(hour))
+	return k.hours[h].cum + k.within(h)*float64(t-int64(h)*hour)*(1.0/float64(hour))
 }
 
 // inverse is the time at which the mean number reaches x; Never behind the end.
 func (k *clock) inverse(x float64) int64 {
-	if x >= k.cum[len(k.cum)-1] || k.step == 0 {
+	if x >= k.total {
 		return Never
 	}
-	h := int(k.grid[int(x/k.step)])
-	for k.cum[h+1] <= x {
+	h := int(k.grid[int(x*k.cells)])
+	for k.hours[h+1].cum <= x {
 		h++
 	}
-	return int64(h)*hour + int64((x-k.cum[h])/(k.cum[h+1]-k.cum[h])*float64(hour))
+	return int64(h)*hour + int64((x-k.hours[h].cum)*k.hours[h].per)
 }
 
 // Closes is when the centres close on the day of an instant.

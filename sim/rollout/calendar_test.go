@@ -103,7 +103,7 @@ func TestAClockAndItsInverseBelongTogether(t *testing.T) {
 	for name, k := range map[string]*clock{
 		"tap": m.tapClock, "card": m.cardClock, "phone": m.phoneClock, "other business": m.waitOther, "demand": m.demand.clock,
 	} {
-		total := k.cum[len(k.cum)-1]
+		total := k.total
 		rapid.Check(t, func(t *rapid.T) {
 			x := rapid.Float64Range(0, total*0.999999).Draw(t, "x")
 			y := rapid.Float64Range(0, total*0.999999).Draw(t, "y")
