@@ -59,6 +59,8 @@ var layers = []layer{
 		why: "closed forms are held against what an engine counts for everybody, and against the real face matcher"},
 	{folder: "sim/world", may: []string{"hwemu", "reference", "scenarios", "sim/oracle", "sim/population", "sim/rng"},
 		why: "the real service with its surroundings, for whoever lets something happen there"},
+	{folder: "sim/chaos", may: []string{"hwemu", "reference", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout", "sim/world"},
+		why: "faults are put into the real service, whatever a nation does"},
 	{folder: "sim/panel", may: []string{"hwemu", "reference", "reports", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout", "sim/world"},
 		tests: []string{"sim/nation"}, why: "the panel brings all parts together, and takes lives from any engine"},
 

@@ -23,24 +23,13 @@ var checks = [...]struct {
 
 // Judge judges a history. It does not change it.
 func Judge(h *History, opt Options) *Verdict {
-	c := &court{
-		h: h, off: map[Property]bool{}, limit: opt.MaxFindings,
-		verdict: &Verdict{ByProperty: map[Property]Count{}},
-		kept:    map[Property]int{}, lives: map[string]*life{},
-	}
-	if c.limit == 0 {
+	c := replayed(h)
+	if c.limit = opt.MaxFindings; c.limit == 0 {
 		c.limit = 20
 	}
 	for _, p := range opt.Without {
 		c.off[p] = true
 	}
-	c.gather()
-	c.readAudit()
-	c.fillCopies()
-	c.replay()
-	c.readLists()
-	c.phonesLost = c.mobileReports()
-	c.observe()
 	for _, check := range checks {
 		c.verdict.ByProperty[check.property] = Count{}
 		if !c.off[check.property] {
@@ -49,6 +38,23 @@ func Judge(h *History, opt Options) *Verdict {
 	}
 	c.expose()
 	return c.verdict
+}
+
+// replayed lets a history happen in the judge's own model.
+func replayed(h *History) *court {
+	c := &court{
+		h: h, off: map[Property]bool{},
+		verdict: &Verdict{ByProperty: map[Property]Count{}},
+		kept:    map[Property]int{}, lives: map[string]*life{},
+	}
+	c.gather()
+	c.readAudit()
+	c.fillCopies()
+	c.replay()
+	c.readLists()
+	c.phonesLost = c.mobileReports()
+	c.observe()
+	return c
 }
 
 // chance counts an opportunity.

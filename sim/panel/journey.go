@@ -469,7 +469,7 @@ func (j *journey) showAtBank(what string, want lifecycle.Verdict) error {
 
 func (j *journey) lose() (seq uint64, err error) {
 	a := j.ask(j.c, j.Report(j.c.Citizen, world.CallCentre, "lost", lifecycle.PhysicalLost, "the plastic card is lost", j.Clock.Now().Add(-2*time.Minute)))
-	j.Receipt(j.c.Citizen, a)
+	j.Receipt(j.c.Citizen, a, j.Stamp())
 	j.step(anOperator, "takes the call: the plastic card is lost", fmt.Sprintf("%s, change %d: now %s", a, a.Sequence, a.State),
 		"a lost plastic card suspends both cards in one commit (lifecycle.Reach, S1); acknowledged means durable (S5)",
 		message(anOperator, aService, "report", []byte("physical-lost")))
@@ -480,7 +480,7 @@ func (j *journey) release(by register.By, who, what string, names uint64, want l
 	a := j.ask(j.c, j.Release(j.c.Citizen, by, "found by "+by.Role.String(), lifecycle.PhysicalLost, names, ""))
 	outcome := a.String()
 	if a.Granted() {
-		j.Receipt(j.c.Citizen, a)
+		j.Receipt(j.c.Citizen, a, j.Stamp())
 		outcome = fmt.Sprintf("%s, change %d: now %s", a, a.Sequence, a.State)
 	}
 	j.step(who, what, outcome, "only a release of the same cause, by a role that may, naming the newest report (lifecycle.Authority, S6, S9)",

@@ -91,7 +91,7 @@ func TestTheSameLivesOnTheRealService(t *testing.T) {
 	for name, at := range map[string]struct{ is, least int64 }{
 		"issued": {p.Issued, 60}, "presentations": {p.Presentations, 60}, "reports": {p.Reports, 10}, "releases": {p.Releases, 3},
 		"apdus":               {p.APDUs, 20 * 20},                                 // twenty commands a tap
-		"signatures_made":     {p.SignaturesMade, p.Issued * world.Copies},              // each copy
+		"signatures_made":     {p.SignaturesMade, p.Issued * world.Copies},        // each copy
 		"signatures_verified": {p.SignaturesVerified, p.Issued + p.Presentations}, // attestation; phone
 		"commits":             {p.Commits, p.Citizens + p.Issued + p.Reports},
 		"status_lists":        {p.StatusLists, 20},

@@ -182,7 +182,7 @@ func (r *run) probeReport(c *citizen, i int, cause lifecycle.Causes, q world.Req
 	if d := c.Current(); cause == lifecycle.MobileLost && d != nil {
 		wallet = d.Wallet()
 	}
-	r.Receipt(c.Citizen, a)
+	r.Receipt(c.Citizen, a, r.Stamp())
 	if r.probing(c, "repeat", i) {
 		r.again(c, q, a)
 	}
@@ -230,7 +230,7 @@ func (r *run) lookBoth(c *citizen, i int) {
 
 // probeRelease: the request again; looks at both cards.
 func (r *run) probeRelease(c *citizen, i int, q world.Request, a world.Answer) {
-	r.Receipt(c.Citizen, a)
+	r.Receipt(c.Citizen, a, r.Stamp())
 	if r.probing(c, "repeat", i) {
 		r.again(c, q, a)
 	}

@@ -45,6 +45,7 @@ const (
 	ForPanel
 	ForDevice
 	ForService
+	ForChaos // subject: operation
 )
 
 // Population is the layout: the citizens of a centre are consecutive, ordered

@@ -80,10 +80,14 @@ func (w *World) NewOffline(place int, number int32, past string) (*Offline, erro
 		return nil, err
 	}
 	v := &Offline{Kind: p.Name, TTL: p.TTL, AcceptsExpired: policy == verification.Accept, held: map[string]int{}}
-	v.Offline, err = verification.NewOffline(verification.OfflineOptions{
+	o := verification.OfflineOptions{
 		Verifier: Verifier(p.Name, number), Anchors: w.Readers, MaxAge: p.TTL, PastTTL: policy,
 		Lifetime: transaction, Now: w.Clock.Now, Random: w.stream(uint32(number), ofVerifier, uint32(place)),
-	})
+	}
+	if w.Plant.Verifier != nil {
+		w.Plant.Verifier(&o)
+	}
+	v.Offline, err = verification.NewOffline(o)
 	return v, err
 }
 

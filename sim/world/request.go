@@ -86,6 +86,13 @@ func (w *World) SendUnanswered(ctx context.Context, q Request) Answer {
 	return a
 }
 
+// Lose writes down a request that is lost on its way to the service.
+func (w *World) Lose(q Request) {
+	call := q.Call
+	call.Begin = w.Stamp()
+	q.note(&w.History, call, Answer{})
+}
+
 // Report says that something of the citizen is lost.
 func (w *World) Report(c *Citizen, by register.By, key string, cause lifecycle.Causes, why string, submitted time.Time) Request {
 	q := suspension.ReportRequest{Request: register.Request{By: by, Key: key}, Person: c.ID, Cause: cause, Why: why}

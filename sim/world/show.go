@@ -98,10 +98,10 @@ func (w *World) NotAnswered(c *Citizen, d *Device, kind string, entitled bool) {
 		Entitled: entitled, Begin: at, End: at, Outcome: oracle.TurnedAway})
 }
 
-// Receipt writes down what an acknowledgement shows of both cards.
-func (w *World) Receipt(c *Citizen, a Answer) {
-	at := w.Stamp()
-	q := oracle.Inquiry{Citizen: c.Name, Begin: at, End: w.Stamp(), Plastic: oracle.NotValid, Mobile: outcomes[lifecycle.Judge(a.State)]}
+// Receipt writes down what an acknowledgement shows of both cards; it was asked
+// for at a moment.
+func (w *World) Receipt(c *Citizen, a Answer, asked oracle.Stamp) {
+	q := oracle.Inquiry{Citizen: c.Name, Begin: asked, End: w.Stamp(), Plastic: oracle.NotValid, Mobile: outcomes[lifecycle.Judge(a.State)]}
 	switch {
 	case a.State.CardActive():
 		q.Plastic = oracle.Accepted

@@ -24,6 +24,7 @@ import (
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
+	"rollcall.example/rollcall/reference/verification"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/oracle"
 	"rollcall.example/rollcall/sim/population"
@@ -124,9 +125,10 @@ type World struct {
 // Plant is where a wrong service differs from the real one. The zero value is
 // the real one.
 type Plant struct {
-	Config func(*service.Config)         // what it is told
-	Store  func(store.Store) store.Store // what it keeps
-	Front  func(Front) Front             // what it answers
+	Config   func(*service.Config)              // what it is told
+	Store    func(store.Store) store.Store      // what it keeps
+	Front    func(Front) Front                  // what it answers
+	Verifier func(*verification.OfflineOptions) // what verifiers with cached lists do
 }
 
 // Ref is a place in a status list.

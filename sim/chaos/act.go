@@ -1,0 +1,425 @@
+package chaos
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/sim/oracle"
+	"rollcall.example/rollcall/sim/rollout"
+	"rollcall.example/rollcall/sim/world"
+)
+
+// What stands against an application.
+const (
+	flawJustBelow    = "face just below the threshold"
+	flawOtherFace    = "another face"
+	flawWrongPIN     = "wrong PIN"
+	flawOldChallenge = "old challenge"
+	flawClone        = "clone of the card"
+)
+
+// Captures, in steps from the threshold.
+var steps = map[string]int16{"": 1000, flawJustBelow: -1, flawOtherFace: -3000}
+
+// What can be lost on the way.
+const (
+	lostRequest = "request"
+	lostAnswer  = "answer"
+)
+
+// sent is a request that was sent, or would have been.
+type sent struct {
+	world.Request
+	again    func(key string) world.Request // the same with another key; nil: there is no such thing
+	granted  func(world.Answer) error       // what the citizen does with the answer; once
+	taken    bool                           // they did
+	attempts int
+}
+
+var causes = map[string]lifecycle.Causes{
+	"physical-lost": lifecycle.PhysicalLost, "mobile-lost": lifecycle.MobileLost, "administrative": lifecycle.Administrative,
+}
+
+// by is who asks.
+func (r *run) by(p *person, o *Op) register.By {
+	switch o.Role {
+	case "clerk":
+		return world.ClerkOf(r.municipality(o.Away))
+	case "call-centre":
+		return world.CallCentre
+	case "registrar":
+		return world.Registrar
+	}
+	return register.Citizen(p.ID)
+}
+
+func key(o *Op) string { return fmt.Sprintf("operation %d", o.ID) }
+
+// send sends a request for the first time.
+func (r *run) send(p *person, o *Op, q *sent) (string, error) {
+	p.sent = append(p.sent, q)
+	return r.attempt(p, o, q)
+}
+
+// attempt sends a request, perhaps not for the first time.
+func (r *run) attempt(p *person, o *Op, q *sent) (string, error) {
+	q.attempts++
+	first := q.attempts == 1
+	switch o.Lost {
+	case lostRequest:
+		r.Lose(q.Request)
+		return "the request was lost", nil
+	case lostAnswer:
+		a := r.SendUnanswered(r.ctx, q.Request)
+		return fmt.Sprintf("the answer was lost (%s)", told(a)), nil
+	}
+	asked := r.Stamp()
+	a := r.Send(r.ctx, q.Request)
+	if a.Granted() && a.Sequence != 0 && first && a.State != 0 {
+		r.Receipt(p.Citizen, a, asked)
+	}
+	if a.Granted() && !q.taken && q.granted != nil {
+		q.taken = true
+		if err := q.granted(a); err != nil {
+			return told(a), err
+		}
+	}
+	return told(a), nil
+}
+
+func told(a world.Answer) string {
+	if a.Granted() && a.Sequence != 0 {
+		return fmt.Sprintf("granted as %d", a.Sequence)
+	}
+	return a.String()
+}
+
+func (r *run) issueTap(o *Op) (string, error) {
+	p := r.people[o.Who]
+	if p == nil || p.Chip == nil {
+		return "", nil
+	}
+	challenge := p.stale
+	if o.Flaw != flawOldChallenge || challenge == nil {
+		fresh, _, err := r.Challenge(r.ctx)
+		if err != nil {
+			return "no challenge: " + err.Error(), nil
+		}
+		challenge = fresh
+		if o.Flaw == flawOldChallenge { // it grows old from now on
+			p.stale = fresh
+			return "a challenge was asked for", nil
+		}
+	}
+	chip, pin := p.Chip, p.PIN
+	if chip == nil {
+		return "the card was replaced by one without a chip", nil
+	}
+	switch o.Flaw {
+	case flawClone:
+		chip = chip.CloneWithoutKey(r.Entropy(p.Citizen))
+	case flawWrongPIN:
+		if pin = "000000"; p.PIN == pin {
+			pin = "111111"
+		}
+	}
+	tap, err := r.Read(chip, challenge, pin, false)
+	if err != nil {
+		return "", err
+	}
+	s, err := r.shown(p, o, world.Nonce(challenge))
+	if err != nil {
+		return "", err
+	}
+	evidence := world.Evidence(tap)
+	q := &sent{Request: r.ByTap(p.Citizen, key(o), challenge, evidence, s)}
+	r.binds(p, q, s)
+	return r.send(p, o, q)
+}
+
+// shown is what the phone hands over.
+func (r *run) shown(p *person, o *Op, nonce string) (world.Shown, error) {
+	return r.Show(p.Citizen, r.Device(p.Citizen, o.Phone), nonce, rollout.Score(r.Scenario.Face.Threshold, steps[o.Flaw]))
+}
+
+// binds says that the phone holds the keys for this request ready, until it
+// makes others, and takes the mobile card when it comes.
+func (r *run) binds(p *person, q *sent, s world.Shown) {
+	p.attested[s.Device] = q
+	q.granted = func(a world.Answer) error {
+		if p.attested[s.Device] != q {
+			return nil // it has dropped them
+		}
+		delete(p.attested, s.Device)
+		return r.Accept(p.Citizen, s.Device, a.Issued)
+	}
+}
+
+func (r *run) offer(o *Op) (string, error) {
+	p := r.people[o.Who]
+	if p == nil {
+		return "", nil
+	}
+	centre := r.municipality(o.Away)
+	q := &sent{Request: r.MakeOffer(p.Citizen, world.ClerkOf(centre), key(o), centre)}
+	q.granted = func(a world.Answer) error {
+		p.code = append(p.code, offered{a.Offer.Code, centre})
+		return nil
+	}
+	return r.send(p, o, q)
+}
+
+func (r *run) redeem(o *Op) (string, error) {
+	p, of := r.people[o.Who], r.people[o.Of]
+	if o.Of == 0 {
+		of = p
+	}
+	if p == nil || of == nil || o.Back >= len(of.code) {
+		return "", nil
+	}
+	code := of.code[len(of.code)-1-o.Back]
+	s, err := r.shown(p, o, code.code)
+	if err != nil {
+		return "", err
+	}
+	q := &sent{Request: r.ByOffer(p.Citizen, key(o), code.code, code.centre, s)}
+	r.binds(p, q, s)
+	return r.send(p, o, q)
+}
+
+func (r *run) report(o *Op) (string, error) {
+	p := r.people[o.Who]
+	if p == nil {
+		return "", nil
+	}
+	cause := causes[o.Cause]
+	make := func(key string) world.Request {
+		return r.Report(p.Citizen, r.by(p, o), key, cause, "gone", time.Time{})
+	}
+	q := &sent{Request: make(key(o)), again: make}
+	q.granted = func(a world.Answer) error {
+		p.reports[cause] = append(p.reports[cause], a.Sequence)
+		return nil
+	}
+	return r.send(p, o, q)
+}
+
+// Which report a release names.
+const (
+	namesNewest = "newest"
+	namesOlder  = "older"
+	namesNone   = "none"
+)
+
+func (r *run) release(o *Op) (string, error) {
+	p := r.people[o.Who]
+	if p == nil {
+		return "", nil
+	}
+	cause := causes[o.Cause]
+	names := uint64(1)
+	if known := p.reports[cause]; len(known) > 0 {
+		switch newest := known[len(known)-1]; {
+		case o.Names == namesNewest:
+			names = newest
+		case len(known) > 1:
+			names = known[len(known)-2]
+		default:
+			names = newest - 1
+		}
+	}
+	if o.Names == namesNone {
+		names = 0
+	}
+	wallet := ""
+	if cause == lifecycle.MobileLost {
+		wallet = r.Device(p.Citizen, o.Phone).Wallet()
+	}
+	make := func(key string) world.Request {
+		return r.Release(p.Citizen, r.by(p, o), key, cause, names, wallet)
+	}
+	return r.send(p, o, &sent{Request: make(key(o)), again: make})
+}
+
+func (r *run) newCard(o *Op) (string, error) {
+	p := r.people[o.Who]
+	if p == nil {
+		return "", nil
+	}
+	card, err := r.Print(p.Citizen, o.Chip)
+	if err != nil {
+		return "", err
+	}
+	q := &sent{Request: r.RegisterCard(p.Citizen, r.by(p, o), key(o), card, "lost")}
+	q.granted = func(world.Answer) error {
+		p.Take(card)
+		return nil
+	}
+	return r.send(p, o, q)
+}
+
+func (r *run) remove(o *Op) (string, error) {
+	p := r.people[o.Who]
+	if p == nil {
+		return "", nil
+	}
+	return r.send(p, o, &sent{Request: r.Remove(p.Citizen, world.Registrar, key(o), "died")})
+}
+
+// repeat sends an earlier request once more, with its key.
+func (r *run) repeat(o *Op) (string, error) {
+	p := r.people[o.Who]
+	if p == nil || o.Back >= len(p.sent) {
+		return "", nil
+	}
+	q := p.sent[len(p.sent)-1-o.Back]
+	return r.attempt(p, o, q)
+}
+
+// again asks for the same once more, as another request.
+func (r *run) again(o *Op) (string, error) {
+	p := r.people[o.Who]
+	if p == nil || o.Back >= len(p.sent) {
+		return "", nil
+	}
+	q := p.sent[len(p.sent)-1-o.Back]
+	if q.again == nil {
+		return "", nil
+	}
+	return r.send(p, o, &sent{Request: q.again(key(o)), again: q.again, granted: q.granted})
+}
+
+// disclosed is what presentations show.
+var disclosed = []string{"portrait"}
+
+// holds is the one of the citizen's phones with a mobile card on them that an
+// operation names, if there is any.
+func (r *run) holds(o *Op) (*person, *world.Device) {
+	p := r.people[o.Who]
+	if p == nil {
+		return nil, nil
+	}
+	var with []*world.Device
+	for n := range uint8(phones) {
+		if d := p.Devices[n]; d != nil && d.Serial != 0 {
+			with = append(with, d)
+		}
+	}
+	if len(with) == 0 {
+		return nil, nil
+	}
+	return p, with[int(o.Phone)%len(with)]
+}
+
+func (r *run) show(o *Op) (string, error) {
+	p, d := r.holds(o)
+	if p == nil {
+		return "", nil
+	}
+	s, err := r.ShowOnline(r.ctx, p.Citizen, d, world.Verifier("counter", 0), "counter", disclosed, true)
+	return s.Outcome, err
+}
+
+func (r *run) showPlastic(o *Op) (string, error) {
+	p := r.people[o.Who]
+	if p == nil {
+		return "", nil
+	}
+	number := p.Document
+	if o.Back > 0 {
+		if o.Back > len(p.Old) {
+			return "", nil
+		}
+		number = p.Old[len(p.Old)-o.Back]
+	}
+	if number == "" {
+		return "", nil
+	}
+	v, _ := r.ShowPlastic(r.ctx, p.Citizen, number) // what cannot be told is written down as that
+	return v.String(), nil
+}
+
+func (r *run) showCached(o *Op) (string, error) {
+	p, d := r.holds(o)
+	if p == nil || o.Verifier >= len(r.verifiers) {
+		return "", nil
+	}
+	if o.Fetch {
+		if _, err := r.fetch(o); err != nil {
+			return "", err
+		}
+	}
+	s, err := r.ShowCached(p.Citizen, d, r.verifiers[o.Verifier], disclosed, true)
+	return s.Outcome, err
+}
+
+func (r *run) fetch(o *Op) (string, error) {
+	if o.Verifier >= len(r.verifiers) {
+		return "", nil
+	}
+	if r.out("service") || r.out("status") || r.Current == nil {
+		return "not answered", nil
+	}
+	return "fetched", r.Fetch(r.verifiers[o.Verifier], r.Current)
+}
+
+func (r *run) turnPublisher(o *Op) (string, error) {
+	if r.lists || !r.Due() {
+		return "", nil
+	}
+	return "published", r.publish()
+}
+
+func (r *run) sweep(o *Op) (string, error) {
+	r.Dirty = true
+	n, err := r.Front.ExpireDue(r.ctx, 1<<16)
+	if err != nil {
+		return "error: " + err.Error(), nil
+	}
+	return fmt.Sprintf("%d ended", n), nil
+}
+
+// exportAudit takes the audit log: what it says now it has to say at the end.
+func (r *run) exportAudit(o *Op) (string, error) {
+	var export bytes.Buffer
+	if err := r.Front.Export(r.ctx, &export); err != nil {
+		return "error: " + err.Error(), nil
+	}
+	return fmt.Sprintf("%d lines", bytes.Count(export.Bytes(), []byte("\n"))), nil
+}
+
+func (r *run) pass(o *Op) (string, error) {
+	if r.lists {
+		return "", nil // the lists are being published
+	}
+	to := r.Clock.Now().Add(time.Duration(o.For))
+	if o.To != "" {
+		date := r.place.dates()[o.To]
+		if to = date.Add(time.Duration(o.For)); !to.After(r.Clock.Now()) {
+			return "", nil
+		}
+	}
+	return "until " + to.Format("2 Jan 15:04:05"), r.advance(to)
+}
+
+func (r *run) outage(o *Op) (string, error) {
+	r.breakDown(o.Nodes, time.Duration(o.For))
+	return "until " + r.outages[o.Nodes].Format("2 Jan 15:04:05"), nil
+}
+
+// restart kills the service between requests.
+func (r *run) restart(o *Op) (string, error) {
+	if r.out("service") {
+		return "", nil
+	}
+	down := &oracle.Restart{Down: r.Stamp()}
+	r.DB.Fence()
+	if err := r.comeBack(down, time.Duration(o.For)); err != nil {
+		return "", errors.Join(errors.New("the service does not come back"), err)
+	}
+	return "back", nil
+}

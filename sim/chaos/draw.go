@@ -1,0 +1,218 @@
+package chaos
+
+import (
+	"time"
+
+	"rollcall.example/rollcall/sim/population"
+	"rollcall.example/rollcall/sim/rng"
+)
+
+// Length is how many operations a campaign has, those between others apart.
+const Length = 400
+
+// cast are the residents of a campaign: of the municipality that is open and of
+// the one that opens later, one under age, one without a valid card, cards with
+// a chip and without.
+var cast = []Resident{
+	{Number: 1, Age: 40, Chip: true},
+	{Number: 2, Age: 70},
+	{Number: 3, Age: 16, Chip: true},
+	{Number: 4, Age: 35, NoCard: true},
+	{Number: 5, Age: 28, Chip: true, Away: true},
+	{Number: 6, Age: 51, Away: true},
+}
+
+// Draw draws a campaign of so many operations. Operation i depends on the seed
+// and i alone.
+func Draw(p *Place, seed uint64, length int) Campaign {
+	c := Campaign{Scenario: p.name, Seed: seed, Residents: cast}
+	source := rng.New(seed)
+	d := &drawer{place: p}
+	for i := range length {
+		d.Stream = source.Stream(uint32(i+1), population.ForChaos, 0)
+		c.Operations = append(c.Operations, d.operation((i+1)*10, true))
+	}
+	return c
+}
+
+// drawer draws the fields of operations.
+type drawer struct {
+	*rng.Stream
+	place *Place
+	in    uint32 // who is concerned by what comes in between; 0: anybody
+}
+
+func (d *drawer) below(n int) int { return int(uint64(d.Uint32()) * uint64(n) >> 32) }
+
+func (d *drawer) percent(p int) bool { return d.below(100) < p }
+
+func pick[T any](d *drawer, of ...T) T { return of[d.below(len(of))] }
+
+// operation draws one; outer: others may come between its steps.
+func (d *drawer) operation(id int, outer bool) Op {
+	total := 0
+	for i := range kinds {
+		total += kinds[i].weight
+	}
+	n := d.below(total)
+	k := &kinds[0]
+	for i := range kinds {
+		if n < kinds[i].weight {
+			k = &kinds[i]
+			break
+		}
+		n -= kinds[i].weight
+	}
+	o := Op{ID: id, Do: k.name}
+	if k.draw != nil {
+		k.draw(d, &o)
+	}
+	if outer && k.calls > 0 && d.percent(15) {
+		o.Cut = d.cut(k, &o)
+	}
+	return o
+}
+
+// cut draws what comes between the steps: a crash, or one to three operations,
+// mostly of the same resident.
+func (d *drawer) cut(k *kind, o *Op) *Cut {
+	c := &Cut{Call: 1 + d.below(k.calls), After: d.percent(50)}
+	if d.percent(25) {
+		c.Crash, c.For = true, Duration(pick(d, 0, time.Second, time.Minute, 20*time.Minute))
+		return c
+	}
+	if d.percent(70) {
+		d.in = o.Who
+	}
+	for i := range 1 + d.below(3) {
+		c.Then = append(c.Then, d.operation(o.ID+1+i, false))
+	}
+	d.in = 0
+	return c
+}
+
+// who draws a resident: mostly one who can do everything.
+func (d *drawer) who() uint32 {
+	if d.in != 0 {
+		return d.in
+	}
+	return pick[uint32](d, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 4, 5, 5, 6)
+}
+
+// phones is how many each has.
+const phones = 2
+
+func (d *drawer) phone() uint8 { return pick[uint8](d, 0, 0, 0, 0, 1) }
+
+func (d *drawer) lost() string {
+	switch n := d.below(100); {
+	case n < 3:
+		return lostRequest
+	case n < 8:
+		return lostAnswer
+	}
+	return ""
+}
+
+func (d *drawer) cause() string {
+	if d.percent(6) {
+		return "administrative"
+	}
+	return pick(d, "physical-lost", "mobile-lost")
+}
+
+func (d *drawer) issueTap(o *Op) {
+	o.Who, o.Phone, o.Lost = d.who(), d.phone(), d.lost()
+	if d.percent(25) {
+		o.Flaw = pick(d, flawJustBelow, flawOtherFace, flawWrongPIN, flawOldChallenge, flawOldChallenge, flawClone)
+	}
+}
+
+func (d *drawer) offer(o *Op) {
+	o.Who, o.Lost = d.who(), d.lost()
+	o.Away = o.Who >= 5 != d.percent(15)
+}
+
+func (d *drawer) redeem(o *Op) {
+	o.Who, o.Phone, o.Lost = d.who(), d.phone(), d.lost()
+	if d.percent(8) {
+		o.Of = d.who()
+	}
+	if d.percent(15) {
+		o.Back = 1
+	}
+	if d.percent(15) {
+		o.Flaw = pick(d, flawJustBelow, flawOtherFace)
+	}
+}
+
+func (d *drawer) report(o *Op) {
+	o.Who, o.Cause, o.Lost = d.who(), d.cause(), d.lost()
+	o.Role = pick(d, "citizen", "call-centre", "clerk", "registrar")
+	if o.Cause == "administrative" && !d.percent(10) {
+		o.Role = "registrar"
+	}
+}
+
+func (d *drawer) release(o *Op) {
+	o.Who, o.Cause, o.Lost, o.Phone = d.who(), d.cause(), d.lost(), d.phone()
+	o.Role = pick(d, "citizen", "clerk", "registrar", "registrar", "call-centre")
+	if o.Cause == "administrative" && !d.percent(20) {
+		o.Role = "registrar"
+	}
+	o.Names = pick(d, namesNewest, namesNewest, namesNewest, namesNewest, namesNewest, namesOlder, namesNone)
+}
+
+func (d *drawer) newCard(o *Op) {
+	o.Who, o.Lost, o.Chip = d.who(), d.lost(), d.percent(85)
+	o.Role = pick(d, "clerk", "clerk", "registrar", "registrar", "registrar", "citizen")
+}
+
+func (d *drawer) remove(o *Op) { o.Who = d.who() }
+
+func (d *drawer) show(o *Op) { o.Who, o.Phone = d.who(), d.phone() }
+
+func (d *drawer) showPlastic(o *Op) {
+	o.Who = d.who()
+	if d.percent(20) {
+		o.Back = 1
+	}
+}
+
+func (d *drawer) showCached(o *Op) {
+	o.Who, o.Phone = d.who(), d.phone()
+	d.fetch(o)
+	o.Fetch = d.percent(30)
+}
+
+func (d *drawer) fetch(o *Op) { o.Verifier = d.below(max(1, len(d.place.verifiers()))) }
+
+func (d *drawer) again(o *Op) {
+	o.Who, o.Back, o.Lost = d.who(), pick(d, 0, 0, 0, 1, 2, 5), d.lost()
+}
+
+func (d *drawer) pass(o *Op) {
+	switch n := d.below(100); {
+	case n < 35:
+		o.For = Duration(time.Duration(1+d.below(30)) * time.Second)
+	case n < 50:
+		o.For = Duration(time.Duration(80+d.below(20)) * time.Second)
+	case n < 75:
+		o.For = Duration(time.Duration(1+d.below(10)) * time.Minute)
+	case n < 92:
+		o.For = Duration(time.Duration(30+d.below(5*60)) * time.Minute)
+	case n < 97:
+		o.For = Duration(time.Duration(12+d.below(24)) * time.Hour)
+	default:
+		o.To, o.For = pick(d, "opening", "any-centre"), Duration(pick(d, -time.Minute, -time.Second, 0, time.Minute))
+	}
+}
+
+func (d *drawer) outage(o *Op) {
+	o.Nodes = pick(d, "service", "service", "status")
+	o.For = Duration(pick(d, 30*time.Second, 5*time.Minute, time.Hour))
+}
+
+func (d *drawer) restart(o *Op) {
+	o.For = Duration(pick(d, 0, 2*time.Second, time.Minute, 30*time.Minute))
+}
