@@ -9,6 +9,9 @@
 //
 // A chain can't show that its end was cut off. Keep a Head elsewhere (a
 // published status list states its sequence number) and hand it to Verify.
+//
+// It may not know what an event means or who may cause it: it binds what it is
+// given. The hash is SHA-256 (FIPS 180-4) over the hash before and the entry's JSON.
 package audit
 
 import (
@@ -91,6 +94,7 @@ type Fault struct {
 	What     string
 }
 
+// Error says which entry it is, and what is wrong with it.
 func (f *Fault) Error() string { return fmt.Sprintf("audit entry %d: %s", f.Sequence, f.What) }
 
 func link(previous [sha256.Size]byte, body []byte) (out [sha256.Size]byte) {

@@ -55,6 +55,7 @@ var reasonNames = [NumReasons]string{
 	"nothing-to-end", "older-than-report", "not-authorised",
 }
 
+// String is the reason as in answers and results: "card-not-genuine".
 func (r Reason) String() string { return reasonNames[r] }
 
 // Channel is the way to a mobile card.
@@ -67,6 +68,7 @@ const (
 	Counter
 )
 
+// String is "tap" or "centre".
 func (c Channel) String() string { return [...]string{"tap", "centre"}[c] }
 
 // Application is all that the admission of a mobile card depends on. The

@@ -14,6 +14,7 @@ const (
 	Registrar
 )
 
+// String is the role as in the audit log: "call-centre".
 func (r Role) String() string {
 	switch r {
 	case Citizen:

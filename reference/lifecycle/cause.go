@@ -37,6 +37,26 @@ var Reach = map[Causes]Scope{
 // AllCauses lists the single causes in the order in which they are shown.
 var AllCauses = [...]Causes{PhysicalLost, MobileLost, Administrative}
 
+// Events says which event puts each cause in force, and which lifts it.
+var Events = map[Causes]struct{ Report, Release Event }{
+	PhysicalLost:   {ReportPhysicalLost, ReleasePhysical},
+	MobileLost:     {ReportMobileLost, ReleaseMobile},
+	Administrative: {SuspendAdministrative, ReleaseAdministrative},
+}
+
+// Cause is the cause that e puts in force or lifts; none for other events.
+func (e Event) Cause() (cause Causes, lifts bool) {
+	for _, one := range AllCauses {
+		switch e {
+		case Events[one].Report:
+			return one, false
+		case Events[one].Release:
+			return one, true
+		}
+	}
+	return 0, false
+}
+
 // Reaching returns those causes of c that suspend s.
 func (c Causes) Reaching(s Scope) Causes {
 	var out Causes

@@ -36,6 +36,7 @@ var eventNames = [NumEvents]string{
 	"credential-expired", "person-removed",
 }
 
+// String is the event as in the audit log: "report-mobile-lost".
 func (e Event) String() string { return eventNames[e] }
 
 // Need is a condition on the state, and the reason of the refusal without it.

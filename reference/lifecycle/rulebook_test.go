@@ -144,6 +144,41 @@ func TestWhatEachStateLetsPass(t *testing.T) {
 		if got := Judge(s).String(); got != row[2] {
 			t.Errorf("mobile card in %q: %s, the law says %s", row[0], got, row[2])
 		}
+		want := Suspended
+		switch {
+		case row[1] == "yes":
+			want = Accepted
+		case row[0][0] == '-':
+			want = NotValid
+		}
+		if got := JudgePlastic(s); got != want {
+			t.Errorf("plastic card in %q: %v, want %v", row[0], got, want)
+		}
+	}
+}
+
+// A report puts its cause in force and no other, a release lifts it and no other.
+func TestEachCauseHasItsReportAndItsRelease(t *testing.T) {
+	all := HasCard | HasCredential
+	for _, cause := range AllCauses {
+		report, release := Events[cause].Report, Events[cause].Release
+		if o := Apply(all, report); o.Reason != Granted || o.Next != all|State(cause) {
+			t.Errorf("%v: %v", report, o)
+		}
+		if o := Apply(all|State(PhysicalLost|MobileLost|Administrative), release); o.Reason != Granted || o.Next.Causes() != (PhysicalLost|MobileLost|Administrative)&^cause {
+			t.Errorf("%v: %v", release, o)
+		}
+		if c, lifts := report.Cause(); c != cause || lifts {
+			t.Errorf("%v is about %v, lifts it: %v", report, c, lifts)
+		}
+		if c, lifts := release.Cause(); c != cause || !lifts {
+			t.Errorf("%v is about %v, lifts it: %v", release, c, lifts)
+		}
+	}
+	for _, e := range []Event{CardIssued, CredentialIssued, CredentialExpired, PersonRemoved} {
+		if c, lifts := e.Cause(); c != 0 || lifts {
+			t.Errorf("%v is about %v, lifts it: %v", e, c, lifts)
+		}
 	}
 }
 

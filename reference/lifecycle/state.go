@@ -67,13 +67,14 @@ func (s State) String() string {
 	return out
 }
 
-// Verdict is what a verifier learns of a mobile credential. It never tells why.
+// Verdict is what a verifier learns of a card, mobile or plastic. It never tells
+// why.
 type Verdict uint8
 
 const (
 	// CannotTell: the register or the list could not be consulted.
 	CannotTell Verdict = iota
-	// Accepted: the credential is active.
+	// Accepted: the card is active.
 	Accepted
 	// Suspended: at least one cause reaches it (status 2).
 	Suspended
@@ -81,6 +82,7 @@ const (
 	NotValid
 )
 
+// String is the verdict as in results: "not-valid".
 func (v Verdict) String() string {
 	return [...]string{"cannot-tell", "accepted", "suspended", "not-valid"}[v]
 }
@@ -91,6 +93,18 @@ func Judge(s State) Verdict {
 	case s&HasCredential == 0:
 		return NotValid
 	case s.MobileActive():
+		return Accepted
+	default:
+		return Suspended
+	}
+}
+
+// JudgePlastic is the verdict on the plastic card of a resident in state s.
+func JudgePlastic(s State) Verdict {
+	switch {
+	case s&HasCard == 0:
+		return NotValid
+	case s.CardActive():
 		return Accepted
 	default:
 		return Suspended

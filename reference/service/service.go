@@ -1,6 +1,6 @@
 // Package service puts the ID service together: one register, the use cases on
-// it, and what they need from outside. There is no HTTP here; routes call the
-// same use cases.
+// it, and what they need from outside. It decides nothing. There is no HTTP here;
+// routes call the same use cases.
 package service
 
 import (

@@ -25,6 +25,7 @@ const (
 	RenewalRequired Status = 3 // to be issued again; the data have changed
 )
 
+// String is the status as a word: "renewal-required".
 func (s Status) String() string {
 	switch s {
 	case Valid:

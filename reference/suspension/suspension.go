@@ -5,6 +5,10 @@
 // verifier is told is worked out from the person's state, which is kept in one
 // place. Only a release of the same cause lifts it (S6), and only one whose
 // author knows the newest report (S9).
+//
+// What is published are tokens of draft-ietf-oauth-status-list-21 (package
+// statuslist), each with the number of the change up to which it is true. It may
+// not know who fetches them, nor which card is shown to whom.
 package suspension
 
 import (
@@ -17,13 +21,6 @@ import (
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/store"
 )
-
-// events says which event a cause's report and release are.
-var events = map[lifecycle.Causes]struct{ report, release lifecycle.Event }{
-	lifecycle.PhysicalLost:   {lifecycle.ReportPhysicalLost, lifecycle.ReleasePhysical},
-	lifecycle.MobileLost:     {lifecycle.ReportMobileLost, lifecycle.ReleaseMobile},
-	lifecycle.Administrative: {lifecycle.SuspendAdministrative, lifecycle.ReleaseAdministrative},
-}
 
 var errCause = errors.New("a report or release names exactly one cause: physical-lost, mobile-lost or administrative")
 
@@ -69,38 +66,34 @@ type Receipt struct {
 // online verification accepts what the cause reaches. A report of what is
 // reported already is granted again: it becomes the newest report.
 func (s *Service) Report(ctx context.Context, q ReportRequest) (Receipt, error) {
-	e, ok := events[q.Cause]
+	e, ok := lifecycle.Events[q.Cause]
 	if !ok {
 		return Receipt{}, errCause
 	}
-	fingerprint, err := register.Fingerprint(q)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return register.Once(ctx, s.register, "report", q.Request, fingerprint, func(tx store.Tx, now time.Time) (Receipt, error) {
-		return apply(tx, q.Person, register.Change{Event: e.report, By: q.By, Why: q.Why, At: now})
+	return register.Once(ctx, s.register, "report", q.Request, q, func(tx store.Tx, now time.Time) (Receipt, error) {
+		p, err := register.Load(tx, q.Person, now)
+		if err != nil {
+			return Receipt{}, err
+		}
+		return apply(tx, p, register.Change{Event: e.Report, By: q.By, Why: q.Why, At: now})
 	})
 }
 
 // Release lifts one cause.
 func (s *Service) Release(ctx context.Context, q ReleaseRequest) (Receipt, error) {
-	e, ok := events[q.Cause]
+	e, ok := lifecycle.Events[q.Cause]
 	if !ok {
 		return Receipt{}, errCause
 	}
-	fingerprint, err := register.Fingerprint(q)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return register.Once(ctx, s.register, "release", q.Request, fingerprint, func(tx store.Tx, now time.Time) (Receipt, error) {
+	return register.Once(ctx, s.register, "release", q.Request, q, func(tx store.Tx, now time.Time) (Receipt, error) {
 		p, err := register.Load(tx, q.Person, now)
 		if err != nil {
 			return Receipt{}, err
 		}
-		if newer, err := s.newer(tx, p, q); err != nil || newer && q.By.May(e.release, p.ID) {
+		if newer, err := s.newer(tx, p, q); err != nil || newer && q.By.May(e.Release, p.ID) {
 			return Receipt{Reason: lifecycle.OlderThanReport, At: now, State: p.State}, err
 		}
-		return applyTo(tx, p, register.Change{Event: e.release, By: q.By, Why: q.Why, At: now, Wallet: q.Wallet})
+		return apply(tx, p, register.Change{Event: e.Release, By: q.By, Why: q.Why, At: now, Wallet: q.Wallet})
 	})
 }
 
@@ -108,14 +101,9 @@ func (s *Service) Release(ctx context.Context, q ReleaseRequest) (Receipt, error
 // one the release names. A cause that is not in force is for the rulebook to
 // refuse.
 func (s *Service) newer(tx store.Tx, p *store.Person, q ReleaseRequest) (bool, error) {
-	subject := ""
-	inForce := p.State.Causes()&q.Cause != 0
-	switch q.Cause {
-	case lifecycle.PhysicalLost:
-		subject = p.Card
-	case lifecycle.MobileLost:
-		subject = q.Wallet
-		if subject == "" {
+	inForce, wallet := p.State.Causes()&q.Cause != 0, ""
+	if q.Cause == lifecycle.MobileLost {
+		if wallet = q.Wallet; wallet == "" {
 			if p.Credential == 0 {
 				return false, nil
 			}
@@ -123,9 +111,9 @@ func (s *Service) newer(tx store.Tx, p *store.Person, q ReleaseRequest) (bool, e
 			if err != nil {
 				return false, err
 			}
-			subject = c.Wallet
+			wallet = c.Wallet
 		}
-		w, err := tx.Wallet(p.ID, subject)
+		w, err := tx.Wallet(p.ID, wallet)
 		if err != nil {
 			return false, err
 		}
@@ -134,22 +122,14 @@ func (s *Service) newer(tx store.Tx, p *store.Person, q ReleaseRequest) (bool, e
 	if !inForce {
 		return false, nil
 	}
-	newest, err := tx.NewestReport(p.ID, q.Cause, subject)
+	newest, err := tx.NewestReport(p.ID, q.Cause, register.Carrier(p, q.Cause, wallet))
 	if err != nil {
 		return false, fmt.Errorf("%v is in force on person %d without a report: %w", q.Cause, p.ID, err)
 	}
 	return newest.Sequence > q.Sequence, nil
 }
 
-func apply(tx store.Tx, person store.PersonID, c register.Change) (Receipt, error) {
-	p, err := register.Load(tx, person, c.At)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return applyTo(tx, p, c)
-}
-
-func applyTo(tx store.Tx, p *store.Person, c register.Change) (Receipt, error) {
+func apply(tx store.Tx, p *store.Person, c register.Change) (Receipt, error) {
 	reason, seq, err := register.Apply(tx, p, c)
 	return Receipt{Reason: reason, Sequence: seq, At: c.At, State: p.State}, err
 }

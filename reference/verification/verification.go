@@ -5,7 +5,11 @@
 // verifier answers for itself from a status list that it has fetched (Offline),
 // with a stated bound on how old that may be (S4).
 //
-// The answer never tells why: a verifier has no business with who lost what.
+// A presentation is that of ISO/IEC 18013-5 over the session of OpenID4VP 1.0
+// (appendix B.2.6), whose nonce is made here and used up by the answer.
+//
+// The answer never tells why: a verifier has no business with who lost what. The
+// package may not know how a card came to be issued or suspended.
 package verification
 
 import (
@@ -190,12 +194,8 @@ func (s *Service) Plastic(ctx context.Context, number string) (v lifecycle.Verdi
 		if err != nil {
 			return fmt.Errorf("the holder of card %s: %w", number, err)
 		}
-		switch {
-		case p.Card != number:
-		case p.State.CardActive():
-			v = lifecycle.Accepted
-		default:
-			v = lifecycle.Suspended
+		if p.Card == number { // or else this number has ended
+			v = lifecycle.JudgePlastic(p.State)
 		}
 		return nil
 	})

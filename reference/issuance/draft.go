@@ -1,0 +1,167 @@
+package issuance
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/store"
+)
+
+// draft is a signed mobile card that is not issued yet.
+type draft struct {
+	person   store.Person // what was signed
+	until    time.Time
+	document string
+	copies   [][]byte
+	places   []audit.Copy
+}
+
+// content is the part of a person that stands on the card.
+func content(p store.Person) store.Person {
+	p.State, p.Credential, p.Changed = 0, 0, 0
+	return p
+}
+
+// draft draws free places and signs the copies, unless the application would
+// be refused as things stand.
+func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, phone Phone, f facts) (*draft, error) {
+	seed, err := s.register.Seed()
+	if err != nil {
+		return nil, err
+	}
+	random := rand.NewChaCha8(seed)
+	var p store.Person
+	var onRecord store.Card
+	d := &draft{}
+	refused := false
+	if err := s.register.View(ctx, func(r store.Reader) (err error) {
+		if p, err = r.Person(id); errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("%w (%d)", register.ErrUnknownPerson, id)
+		}
+		if err != nil {
+			return err
+		}
+		reason, _, _, err := s.judge(r, &p, by, phone, f, s.register.Now())
+		if refused = reason != lifecycle.Granted; refused || err != nil {
+			return err
+		}
+		if onRecord, err = r.Card(p.Card); err != nil {
+			return err
+		}
+		d.places, err = free(r, len(phone.Keys), random)
+		return err
+	}); err != nil || refused {
+		return d, err
+	}
+
+	now := s.register.Now().Truncate(time.Second)
+	d.person = content(p)
+	d.until = now.Add(s.o.Policy.CredentialValidity)
+	var number [8]byte
+	if _, err := io.ReadFull(random, number[:]); err != nil {
+		return nil, err
+	}
+	d.document = "M" + hex.EncodeToString(number[:])
+	elements, err := mdoc.Card{
+		FamilyName: p.FamilyName, GivenName: p.GivenName, BirthDate: mdoc.DateOf(p.BirthDate), Sex: iso5218(p.Sex),
+		ResidentNumber: hyphenated(p.RRN), Address: p.Address, Municipality: p.Municipality, Portrait: onRecord.Portrait,
+		IssueDate: mdoc.DateOf(now.In(s.o.Civil)), ExpiryDate: mdoc.DateOf(d.until.In(s.o.Civil)),
+		IssuingAuthority: s.o.Authority, DocumentNumber: d.document, PlasticCardNumber: onRecord.Number,
+	}.Elements()
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range phone.Keys {
+		signed, err := mdoc.Issue(s.o.Signer, random, key, elements,
+			mdoc.Validity{Signed: now, From: now, Until: d.until},
+			&mdoc.StatusRef{URI: s.register.Lists.URI(d.places[i].List), Index: d.places[i].Index})
+		if err != nil {
+			return nil, fmt.Errorf("the mobile card cannot be signed: %w", err)
+		}
+		d.copies = append(d.copies, signed)
+	}
+	return d, nil
+}
+
+func iso5218(sex byte) int {
+	switch sex {
+	case 'M':
+		return 1
+	case 'F':
+		return 2
+	}
+	return 0
+}
+
+// hyphenated writes a registration number as people do, 900102-1234567.
+func hyphenated(rrn string) string {
+	if len(rrn) == 13 {
+		return rrn[:6] + "-" + rrn[6:]
+	}
+	return rrn
+}
+
+// A status list is filled to three quarters, so that a free place is found
+// after 4/3 draws on average when it is fullest; the next list is opened when
+// half is taken, long before a card stands in it.
+func hasRoom(l store.List, n int) bool { return l.Allotted+uint64(n) <= l.Size/4*3 }
+
+// free draws n places that are free in this snapshot.
+func free(r store.Reader, n int, random *rand.ChaCha8) ([]audit.Copy, error) {
+	lists, err := r.Lists()
+	if err != nil {
+		return nil, err
+	}
+	draw := rand.New(random)
+	for _, l := range lists {
+		if !hasRoom(l, n) {
+			continue
+		}
+		places := make([]audit.Copy, 0, n)
+		taken := map[uint64]bool{}
+		for len(places) < n {
+			index := draw.Uint64N(l.Size)
+			if taken[index] {
+				continue
+			}
+			if _, err := r.Entry(l.Number, index); err == nil {
+				continue
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return nil, err
+			}
+			taken[index] = true
+			places = append(places, audit.Copy{List: l.Number, Index: index})
+		}
+		return places, nil
+	}
+	return nil, errors.New("no status list has room: open one (Prepare)")
+}
+
+// allot counts the places as given, and opens the next list in time; false if
+// there is no room any more.
+func (s *Service) allot(tx store.Tx, places []audit.Copy) (bool, error) {
+	lists, err := tx.Lists()
+	if err != nil {
+		return false, err
+	}
+	l := lists[places[0].List] // numbered from 0 without a gap
+	if !hasRoom(l, len(places)) {
+		return false, nil
+	}
+	l.Allotted += uint64(len(places))
+	if last := len(lists) - 1; int(l.Number) == last && l.Allotted >= l.Size/2 {
+		if err := tx.PutList(store.List{Number: uint32(last) + 1, Size: s.register.Lists.Size}); err != nil {
+			return false, err
+		}
+	}
+	return true, tx.PutList(l)
+}
