@@ -27,6 +27,7 @@ func ValidInstruction(ins byte) bool {
 // Status is a status word, SW1 and SW2 (ISO/IEC 7816-4 §5.6, tables 5 and 6).
 type Status uint16
 
+// Status words of this profile. Each as a sentence: Status.Error.
 const (
 	OK                      Status = 0x9000
 	EndOfFile               Status = 0x6282 // warning: fewer bytes than asked for

@@ -9,6 +9,9 @@
 // byte and a checksum; a block that is not the last one of its chain is
 // acknowledged (14443-4 §7.5.2). Between frames lies the frame delay time. A
 // chip that needs longer than the frame waiting time asks for more (S(WTX)).
+//
+// It carries bytes and may not know what they say: whatever answers as a Card
+// does may lie in the field.
 package nfc
 
 import (

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"rollcall.example/rollcall/reference/mdoc/cose"
 )
 
 // world is an authority, a signer, a phone and a card that belong together.
@@ -102,4 +104,22 @@ func (w *world) present(t testing.TB, names ...string) []byte {
 		t.Fatal(err)
 	}
 	return response
+}
+
+// object is the mobile security object of the card, as the issuer signed it, and
+// without the wrapper (§9.1.2.4).
+func (w *world) object(t testing.TB) (wrapped, inner []byte) {
+	t.Helper()
+	s, err := parseIssuerSigned(w.card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth, err := cose.Parse(s.issuerAuth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if inner, err = cose.Untag24(auth.Payload); err != nil {
+		t.Fatal(err)
+	}
+	return auth.Payload, inner
 }

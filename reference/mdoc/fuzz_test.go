@@ -45,18 +45,7 @@ func FuzzPresent(f *testing.F) {
 // changes away.
 func FuzzMSO(f *testing.F) {
 	w := newWorld(f)
-	s, err := parseIssuerSigned(w.card)
-	if err != nil {
-		f.Fatal(err)
-	}
-	auth, err := cose.Parse(s.issuerAuth)
-	if err != nil {
-		f.Fatal(err)
-	}
-	inner, err := cose.Untag24(auth.Payload)
-	if err != nil {
-		f.Fatal(err)
-	}
+	_, inner := w.object(f)
 	f.Add(inner)
 	f.Fuzz(func(t *testing.T, inner []byte) {
 		m, err := decodeMSO(cose.Tag24(inner))

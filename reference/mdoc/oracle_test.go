@@ -94,14 +94,7 @@ func TestWhatIsWrittenIsDeterministicCBOR(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := cose.Parse(s.issuerAuth)
-	if err != nil {
-		t.Fatal(err)
-	}
-	object, err := cose.Untag24(auth.Payload)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, object := w.object(t)
 	item, err := cose.Untag24(s.items[0].raw)
 	if err != nil {
 		t.Fatal(err)

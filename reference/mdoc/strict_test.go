@@ -118,18 +118,7 @@ func TestResponsesThatTwoReadersCouldReadInTwoWaysAreRefused(t *testing.T) {
 
 func TestMobileSecurityObjectsThatAreNotStrictAreRefused(t *testing.T) {
 	w := newWorld(t)
-	s, err := parseIssuerSigned(w.card)
-	if err != nil {
-		t.Fatal(err)
-	}
-	auth, err := cose.Parse(s.issuerAuth)
-	if err != nil {
-		t.Fatal(err)
-	}
-	inner, err := cose.Untag24(auth.Payload)
-	if err != nil {
-		t.Fatal(err)
-	}
+	wrapped, inner := w.object(t)
 	replace := func(old, new string) []byte {
 		if strings.Count(string(inner), old) != 1 {
 			t.Fatalf("%q stands %d times in it", old, strings.Count(string(inner), old))
@@ -159,13 +148,13 @@ func TestMobileSecurityObjectsThatAreNotStrictAreRefused(t *testing.T) {
 		"a huge map":                       more("x", 0xbb, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
 		"a huge string":                    more("x", 0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
 		"a wrapper that says 4 GiB":        append([]byte{0xd8, 0x18, 0x5a, 0xff, 0xff, 0xff, 0xff}, inner...),
-		"a wrapper without end":            append(append([]byte{0xd8, 0x18, 0x5f}, auth.Payload[2:]...), 0xff),
+		"a wrapper without end":            append(append([]byte{0xd8, 0x18, 0x5f}, wrapped[2:]...), 0xff),
 		"a tag within":                     replace("gversionc1.0", "gversion\xc1c1.0"),
 		"without its wrapper":              inner,
-		"in another tag":                   append([]byte{0xd8, 0x19}, auth.Payload[2:]...),
-		"bytes after the wrapper":          append(bytes.Clone(auth.Payload), 0),
+		"in another tag":                   append([]byte{0xd8, 0x19}, wrapped[2:]...),
+		"bytes after the wrapper":          append(bytes.Clone(wrapped), 0),
 		"bytes within the wrapper":         cose.Tag24(append(bytes.Clone(inner), 0)),
-		"wrapped twice":                    cose.Tag24(auth.Payload),
+		"wrapped twice":                    cose.Tag24(wrapped),
 		"another version":                  replace("gversionc1.0", "gversionc2.0"),
 		"another digest":                   replace("gSHA-256", "gSHA-512"),
 		"a name in another case":           replace("gdocType", "gDocType"),

@@ -173,6 +173,17 @@ func newTorn(t *testing.T, operations int) *torn {
 	return s
 }
 
+// tornAtRandom is one of usual size, how many places of each kind to tear it at
+// (so many in a campaign), and what to draw them from.
+func tornAtRandom(t *testing.T, campaigned int, seed uint64) (s *torn, sample int, draw *rand.Rand) {
+	t.Helper()
+	operations, sample := 60, 20
+	if campaign() {
+		operations, sample = 200, campaigned
+	}
+	return newTorn(t, operations), sample, rand.New(rand.NewPCG(1, seed))
+}
+
 // acknowledged is the newest moment within so many bytes of the log.
 func (s *torn) acknowledged(log int) moment {
 	i, _ := slices.BinarySearchFunc(s.moments, int64(log)+1, func(m moment, l int64) int { return int(m.log - l) })
@@ -229,12 +240,7 @@ func some(n, k int, draw *rand.Rand) []int {
 // acknowledgement that the rest of the log holds whole, nothing less and nothing
 // more.
 func TestALogCutAnywhereLeavesWhatWasAcknowledgedUpToThere(t *testing.T) {
-	operations, sample := 60, 20
-	if campaign() {
-		operations, sample = 200, 1000
-	}
-	s := newTorn(t, operations)
-	draw := rand.New(rand.NewPCG(1, 2))
+	s, sample, draw := tornAtRandom(t, 1000, 2)
 	cuts := map[int]bool{0: true, 1: true, logHeader - 1: true, len(s.log): true, len(s.log) - 1: true}
 	for _, k := range some((len(s.log)-logHeader)/frameSize+1, sample, draw) {
 		cuts[logHeader+k*frameSize] = true
@@ -256,12 +262,7 @@ func TestALogCutAnywhereLeavesWhatWasAcknowledgedUpToThere(t *testing.T) {
 
 // The last frame may be there in its length and not in its bytes.
 func TestALogWithRottenBytesLosesNothingBeforeThem(t *testing.T) {
-	operations, sample := 60, 20
-	if campaign() {
-		operations, sample = 200, 400
-	}
-	s := newTorn(t, operations)
-	draw := rand.New(rand.NewPCG(1, 3))
+	s, sample, draw := tornAtRandom(t, 400, 3)
 	for range sample {
 		at := logHeader + draw.IntN(len(s.log)-logHeader)
 		log := bytes.Clone(s.log)
@@ -284,12 +285,7 @@ func TestALogWithRottenBytesLosesNothingBeforeThem(t *testing.T) {
 // A database file that is shorter than it should be is refused, unless the log
 // holds all that is missing.
 func TestADatabaseCutAnywhereIsRefusedOrWhole(t *testing.T) {
-	operations, sample := 60, 20
-	if campaign() {
-		operations, sample = 200, 300
-	}
-	s := newTorn(t, operations)
-	draw := rand.New(rand.NewPCG(1, 4))
+	s, sample, draw := tornAtRandom(t, 300, 4)
 	want := s.acknowledged(len(s.log))
 	refused, opened := 0, 0
 	try := func(cut int, log []byte, want moment) {
@@ -316,17 +312,12 @@ func TestADatabaseCutAnywhereIsRefusedOrWhole(t *testing.T) {
 // Power fails while the log is moved into the database: some pages are there,
 // one is half there, the log still is.
 func TestAMoveOfTheLogTornAnywhereIsDoneAgain(t *testing.T) {
-	operations, sample := 60, 20
-	if campaign() {
-		operations, sample = 200, 400
-	}
-	s := newTorn(t, operations)
+	s, sample, draw := tornAtRandom(t, 400, 5)
 	latest := map[uint32]int{} // page → offset in the log
 	for at := logHeader; at < len(s.log); at += frameSize {
 		latest[binary.BigEndian.Uint32(s.log[at:])] = at + 24
 	}
 	pages := slices.Sorted(maps.Keys(latest))
-	draw := rand.New(rand.NewPCG(1, 5))
 	for range sample {
 		database := bytes.Clone(s.database)
 		moved := draw.IntN(len(pages) + 1)
