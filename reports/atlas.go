@@ -77,35 +77,13 @@ func (p *page) longestWait() Num {
 	return top
 }
 
-// waitRadius is the size of a circle of the map: its area is the wait. The
-// largest belongs to the longest of the run.
-func (p *page) waitRadius(v Num) float64 {
-	const largest = 30
-	if !v.Known() || v <= 0 {
-		return 0
+// waitClass is the class of the circle of a region, w0 to w6, or none where
+// nobody ever came.
+func (p *page) waitClass(v Num) string {
+	if !v.Known() {
+		return "none"
 	}
-	return math.Round(10*largest*math.Sqrt(float64(v/max(p.longestWait(), 1)))) / 10
-}
-
-// WaitKey are sample circles with what they stand for.
-func (p *page) WaitKey() []struct {
-	R     float64
-	Label template.HTML
-} {
-	var out []struct {
-		R     float64
-		Label template.HTML
-	}
-	classes := p.waits()
-	for _, v := range []Num{classes[2], classes[4], classes[6]} {
-		if r := p.waitRadius(v); r <= 31 {
-			out = append(out, struct {
-				R     float64
-				Label template.HTML
-			}{r, swap("span", ` class="tick"`, sayDuration(v), sayKo("duration", v))})
-		}
-	}
-	return out
+	return fmt.Sprint("w", p.waits().class(v))
 }
 
 // MapShapes draws the regions and the waits of their centres, as they were on
@@ -132,36 +110,48 @@ func (p *page) MapShapes() template.HTML {
 		if i, ok := index[code]; ok {
 			g, k := p.Map.Regions[code], p.WaitRow(p.LastDay(), i)
 			off := circleOffsets[code]
-			s.f(`<circle class="wait" data-region="%d" data-s="%d" cx="%v" cy="%v" r="%v"%v/>`, i, i+len(index), g.Label[0]+off[0], g.Label[1]+off[1],
-				p.waitRadius(p.Nation.Series[k].WaitP95), p.point(fmt.Sprintf("/nation/series/%d/wait_p95_s", k), "duration"))
+			s.f(`<circle class="wait %v" data-region="%d" data-s="%d" cx="%v" cy="%v" r="16"%v/>`, p.waitClass(p.Nation.Series[k].WaitP95), i, i+len(index), g.Label[0]+off[0], g.Label[1]+off[1],
+				p.point(fmt.Sprintf("/nation/series/%d/wait_p95_s", k), "duration"))
 		}
 	}
+	s.f(`<g aria-hidden="true">`) // the table beside the map has them
 	for _, code := range p.Map.codes() {
 		g := p.Map.Regions[code]
-		off, ok := labelOffsets[code]
-		if !ok {
-			off = [2]float64{0, -26}
-		}
 		name := shortRegion(g.Name, g.NameKo)
-		class := ""
-		if _, ok := index[code]; !ok {
-			class = ` class="absent"`
+		off := circleOffsets[code]
+		x, y, class := g.Label[0]+off[0], g.Label[1]+off[1], sides[code]
+		switch class {
+		case "left":
+			x, y = x-22, y+8
+		case "right":
+			x, y = x+22, y+8
+		case "below":
+			y += 42
+		default:
+			y -= 23
 		}
-		s.f(`<text%v x="%v" y="%v" data-ko="%v">%v</text>`, template.HTML(class), g.Label[0]+off[0], g.Label[1]+off[1], name.ko, name.en)
+		if _, ok := index[code]; !ok {
+			class += " absent"
+		}
+		s.f(`<text class="%v" x="%v" y="%v" data-ko="%v">%v</text>`, class, x+shifted[code], y, name.ko, name.en)
 	}
+	s.f(`</g>`)
 	return s.html()
 }
 
-// labelOffsets and circleOffsets move names and circles of the map that would
-// lie on one another.
-var labelOffsets = map[string][2]float64{
-	"KR-11": {-8, -26}, "KR-28": {-64, 10}, "KR-41": {92, 66}, "KR-44": {-58, 44}, "KR-43": {46, -24},
-	"KR-50": {-62, -14}, "KR-30": {66, 14}, "KR-29": {-66, 4}, "KR-46": {26, 66}, "KR-31": {56, 6}, "KR-26": {58, 18},
-}
-
-var circleOffsets = map[string][2]float64{
-	"KR-11": {-4, 0}, "KR-28": {-6, 4}, "KR-41": {42, 44}, "KR-44": {-24, 8}, "KR-50": {-4, -6}, "KR-30": {6, 10}, "KR-46": {24, 24}, "KR-29": {-6, 0}, "KR-43": {14, 0},
-}
+// circleOffsets move circles of the map apart that would lie on one another; sides
+// say where a name stands beside its circle, if not above it, and shifted moves it
+// away from the next one.
+var (
+	circleOffsets = map[string][2]float64{
+		"KR-11": {-4, 0}, "KR-28": {-6, 4}, "KR-41": {42, 44}, "KR-44": {-24, 8}, "KR-50": {-4, -6}, "KR-30": {6, 10}, "KR-46": {24, 24}, "KR-29": {-6, 0}, "KR-43": {14, 0},
+	}
+	sides = map[string]string{
+		"KR-28": "left", "KR-44": "left", "KR-29": "left", "KR-46": "below",
+		"KR-41": "right", "KR-43": "right", "KR-30": "right", "KR-27": "right", "KR-31": "right", "KR-26": "right",
+	}
+	shifted = map[string]float64{"KR-48": -12}
+)
 
 // NameList are the names of what the map's points belong to: regions for their
 // shade, then again for their circle.
@@ -186,13 +176,13 @@ func (p *page) ViewBox() string {
 // figures as text.
 func (p *page) SliderData() (template.JS, error) {
 	type data struct {
-		Classes []string  `json:"classes"`
-		Holders []string  `json:"holders"`
-		Wait    []string  `json:"wait"`
-		WaitKo  []string  `json:"wait_ko"`
-		WaitRow []int     `json:"wait_row"` // of Series
-		Bars    []int     `json:"bars"`     // percent of the longest bar
-		Radius  []float64 `json:"radius"`   // of the circles of the map
+		Classes []string `json:"classes"`
+		Holders []string `json:"holders"`
+		Wait    []string `json:"wait"`
+		WaitKo  []string `json:"wait_ko"`
+		WaitRow []int    `json:"wait_row"` // of Series
+		Bars    []int    `json:"bars"`     // percent of the longest bar
+		Waits   []string `json:"waits"`    // classes of the circles of the map
 	}
 	var d data
 	up, axis := p.uptake(), p.topScale()
@@ -207,7 +197,7 @@ func (p *page) SliderData() (template.JS, error) {
 			d.Wait, d.WaitKo = append(d.Wait, say("duration", n)), append(d.WaitKo, sayKo("duration", n))
 			d.WaitRow = append(d.WaitRow, w)
 			d.Bars = append(d.Bars, barPercent(row.PerThousand, axis))
-			d.Radius = append(d.Radius, p.waitRadius(n))
+			d.Waits = append(d.Waits, p.waitClass(n))
 		}
 		d.Classes = append(d.Classes, classes)
 	}
@@ -272,6 +262,9 @@ type Tile struct {
 	Name   phrase
 	Place  template.CSS
 	Plot   plot
+	Opened string  // the day, if it is in the run
+	At     float64 // its place, in percent
+	Late   bool    // its name stands left of its line
 }
 
 // NameHTML is the region's name.
@@ -301,13 +294,14 @@ func (p *page) Tiles() []Tile {
 		if x, ok := p.days.at(row.Opens); ok {
 			s.f(`<path class="phase" d="M%v,0V100"/>`, x)
 		}
-		name := regionName(row.Name, row.NameKo)
-		svg := messages["regions.svg"]
-		t := Tile{Region: i, Row: p.SeriesIndex(p.LastDay(), i), Name: shortRegion(row.Name, row.NameKo), Plot: plot{
-			ID:    fmt.Sprint("tile-", i),
-			Title: phrase{strings.ReplaceAll(svg.en, "{region}", name.en), strings.ReplaceAll(svg.ko, "{region}", name.ko)},
-			Desc:  messages["regions.desc"], Width: float64(p.days.n), Height: 72, Shapes: s.html(), Cursor: true,
-		}}
+		t := Tile{
+			Region: i, Row: p.SeriesIndex(p.LastDay(), i), Name: shortRegion(row.Name, row.NameKo),
+			Plot: plot{Width: float64(p.days.n), Height: 72, Shapes: s.html()},
+		}
+		if x, ok := p.days.at(row.Opens); ok {
+			t.Opened, t.At = row.Opens, p.days.percent(x)
+			t.Late = t.At > 45
+		}
 		if at, ok := tilePlaces[row.Region]; ok && p.Gridded() {
 			t.Place = template.CSS(fmt.Sprintf("grid-area:%d/%d", at[1], at[0]))
 		}

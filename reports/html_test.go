@@ -264,13 +264,13 @@ func TestTheSliderMovesThroughTheFiguresOfTheSeries(t *testing.T) {
 		Wait    []string
 		WaitKo  []string `json:"wait_ko"`
 		WaitRow []int    `json:"wait_row"`
-		Radius  []float64
+		Waits   []string
 	}
 	if err := json.Unmarshal(m[1], &d); err != nil {
 		t.Fatal(err)
 	}
 	regions := len(got.r.Nation.ByRegion)
-	if len(d.Classes) != len(got.r.Nation.ByDay) || len(d.Holders) != len(d.Classes)*regions || len(d.Radius) != len(d.Holders) {
+	if len(d.Classes) != len(got.r.Nation.ByDay) || len(d.Holders) != len(d.Classes)*regions || len(d.Waits) != len(d.Holders) {
 		t.Fatalf("%d days, %d figures of %d regions", len(d.Classes), len(d.Holders), regions)
 	}
 	for k := range d.Holders {
@@ -329,11 +329,18 @@ func TestEveryPictureHasCaptionSourceTableTitleAndDescription(t *testing.T) {
 		switch {
 		case n.name == "figure":
 			figures++
+			for _, a := range []string{"aria-labelledby", "aria-describedby"} {
+				if ids[n.attr[a]] != 1 {
+					t.Errorf("a figure has %s=%q, which is there %d times", a, n.attr[a], ids[n.attr[a]])
+				}
+			}
 			for what, f := range map[string]func(*node) bool{
 				"caption": func(x *node) bool { return x.name == "figcaption" && strings.TrimSpace(x.text()) != "" },
 				"source":  func(x *node) bool { return x.name == "p" && x.attr["class"] == "src" },
-				"table":   func(x *node) bool { return x.name == "details" },
-				"picture": func(x *node) bool { return x.name == "svg" && x.attr["role"] == "img" },
+				"table":   func(x *node) bool { return x.name == "table" },
+				"picture": func(x *node) bool {
+					return x.name == "svg" && (x.attr["role"] == "img" || x.parent.parent.attr["class"] == "tile") // a tile says in words what it is of
+				},
 			} {
 				if !has(f) {
 					t.Errorf("figure %q has no %s", strings.TrimSpace(n.text())[:40], what)
@@ -345,8 +352,13 @@ func TestEveryPictureHasCaptionSourceTableTitleAndDescription(t *testing.T) {
 					t.Errorf("a picture is labelled by #%s, which is there %d times", id, ids[id])
 				}
 			}
-			if len(strings.Fields(n.attr["aria-labelledby"])) != 2 {
-				t.Errorf("a picture without title and description")
+			for _, id := range strings.Fields(n.attr["aria-describedby"]) {
+				if ids[id] != 1 {
+					t.Errorf("a picture is described by #%s, which is there %d times", id, ids[id])
+				}
+			}
+			if len(strings.Fields(n.attr["aria-labelledby"])) != 1 || len(strings.Fields(n.attr["aria-describedby"])) != 2 {
+				t.Errorf("a picture without title, or without finding and description")
 			}
 		case n.name == "a":
 			if id := strings.TrimPrefix(n.attr["href"], "#"); ids[id] == 0 {
@@ -373,6 +385,63 @@ func TestThePageAsksInThePlannersOrder(t *testing.T) {
 			t.Errorf("%s stands at %d, before what should precede it", id, i)
 		}
 		at = i
+	}
+}
+
+func TestAFailingRunOpensWithAllThatWentWrong(t *testing.T) {
+	page := string(all(t)["failing"].files[ReportFile])
+	at := strings.Index(page, "<h1>")
+	for _, s := range []string{
+		`class="verdict bad"`, `/suspension/by_property/S3/violations`, `suspension.violations == 0`, `recovery[0].drain_s`,
+		`/recovery/0/lost_acknowledged`, `/panel/trajectories_different/0/citizen`, `refused, suspended`, `bank: accepted`, `<pre>rollcall run sample --seed 1`,
+		`class="lead"`, `/suspension/violations`, `id="heads"`,
+	} {
+		i := strings.Index(page[at:], s)
+		if i < 0 {
+			t.Fatalf("%s is missing, or stands before what should precede it", s)
+		}
+		at += i
+	}
+	for name, got := range all(t) {
+		if name != "failing" && strings.Contains(string(got.files[ReportFile]), `class="wrong"`) {
+			t.Errorf("%s: a run in which nothing went wrong opens as if it had", name)
+		}
+	}
+}
+
+func TestNamesOfLinesNeitherTouchNorAreCrossed(t *testing.T) {
+	name := func(at float64, s string) mark { return mark{At: at, Label: phrase{s, s}} }
+	for what, marks := range map[string][]mark{
+		"far apart":       {name(0, "pilot"), name(45, "phase 1"), name(80, "phase 2")},
+		"close":           {name(0, "pilot"), name(45.4, "phase 1"), name(58.3, "phase 2"), name(71.3, "phase 3"), name(84.2, "any centre")},
+		"a fault amid":    {name(0, "pilot"), name(45.4, "phase 1"), name(58.3, "phase 2"), name(58.8, "outage"), name(71.3, "phase 3"), name(84.2, "any centre")},
+		"on the same day": {name(50, "phase 1"), name(50, "outage")},
+		"at the end":      {name(97, "phase 1"), name(99, "any centre")},
+	} {
+		lanes(marks)
+		for screen := range letters {
+			for i, a := range marks {
+				span := func(m mark) (from, to float64) {
+					if m.left[screen] {
+						return m.At - m.Label.width(screen), m.At
+					}
+					return m.At, m.At + m.Label.width(screen)
+				}
+				from, to := span(a)
+				for j, b := range marks {
+					if f, u := span(b); i < j && a.lanes[screen] == b.lanes[screen] && from < u && f < to {
+						t.Errorf("%s, screen %d: %q and %q touch", what, screen, a.Label.en, b.Label.en)
+					}
+					near := letters[screen].latin
+					if i != j && b.lanes[screen] <= a.lanes[screen] && from+near < b.At && b.At < to-near {
+						t.Errorf("%s, screen %d: the line of %q crosses %q", what, screen, b.Label.en, a.Label.en)
+					}
+				}
+			}
+		}
+		if what == "far apart" && marks[2].lanes != [2]int{} {
+			t.Error("names that are far apart are not in one row")
+		}
 	}
 }
 

@@ -48,11 +48,11 @@ func renderHTML(r *Result, doc *Document, m *Map) ([]byte, error) {
 	})
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"t": p.t, "say": p.say, "fig": p.fig, "arg": p.arg, "td": p.td, "attr": p.attribute, "way": p.way, "def": p.defLink,
-		"own": p.own, "ownarg": ownArg, "ownlist": ownList, "dataKo": p.dataKo, "region": p.region, "regionarg": p.regionArg,
+		"own": p.own, "ownarg": ownArg, "ownlist": ownList, "dataKo": p.dataKo, "region": p.region, "short": p.shortRegion, "regionarg": p.regionArg,
 		"day": onDay.element, "hour": atHour.element, "aday": onDay.arg, "adate": onDate.arg, "ahour": atHour.arg,
 		"en": func(key string) string { return p.phrase(key).en }, "koname": func(key string) string { return p.phrase(key).ko },
 		"ko": func(key string) template.HTMLAttr { return dataKo(p.phrase(key)) }, "tickarg": func(s string) both { return both{tickHTML(s), tickHTML(s)} },
-		"a": fmt.Sprintf, "dict": dict, "phrasearg": func(key string) both { return p.fill(key) },
+		"caption": p.caption, "known": p.known, "ashort": onShort.arg, "a": fmt.Sprintf, "dict": dict, "phrasearg": func(key string) both { return p.fill(key) },
 		"css": func() template.CSS { return template.CSS(themeCSS() + pageCSS) }, "js": func() template.JS { return template.JS(pageJS) },
 	}).Parse(pageTemplate)
 	if err != nil {
@@ -273,6 +273,37 @@ func (p *page) marked(published bool) []int {
 func (p *page) PanelCounters() []string {
 	return []string{"citizens", "operations", "issued", "presentations", "reports", "releases",
 		"apdus", "signatures_made", "signatures_verified", "commits", "status_lists"}
+}
+
+// Wrong says whether anything went wrong: then the page opens with it.
+func (p *page) Wrong() bool {
+	lost := int64(0)
+	for _, f := range p.Recovery {
+		lost += f.LostAcknowledged
+	}
+	return len(p.Failing()) > 0 || len(p.Violated()) > 0 || lost > 0 || p.Panel != nil && len(p.Panel.TrajectoriesDifferent) > 0
+}
+
+// Violated are the properties with a violation, in order.
+func (p *page) Violated() []string {
+	var out []string
+	for _, name := range p.PropertyList() {
+		if p.Suspension.ByProperty[name].Violations > 0 {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// ExposureSub says how many cards were used after an acknowledgement, and how
+// long one could have been.
+func (p *page) ExposureSub() template.HTML {
+	const at = "/suspension/from_acknowledgement/"
+	used := p.say("head.exposure.sub", "accepted", p.arg(at+"accepted", "count"), "count", p.arg(at+"count", "count"))
+	if c := p.WorstCurve(); c >= 0 {
+		used += " " + p.say("head.exposure.could", "max", p.arg(fmt.Sprintf("/suspension/curves/%d/max_s", c), "duration"), "place", ownArg(p.Suspension.Curves[c].Verifier))
+	}
+	return used
 }
 
 // Failing are the indices of the expectations that do not hold.

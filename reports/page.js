@@ -36,7 +36,6 @@
     });
     all("[data-lang]").forEach(function (b) { b.setAttribute("aria-pressed", String(b.dataset.lang === lang)); });
     hide();
-    name();
     if (data) move(day);
   }
   all("[data-lang]").forEach(function (b) {
@@ -73,13 +72,13 @@
       path.dataset.v = data.holders[k(path)];
     });
     circles.forEach(function (circle) {
-      circle.setAttribute("r", data.radius[k(circle)]);
+      circle.setAttribute("class", "wait " + data.waits[k(circle)]);
       circle.setAttribute("data-pointer", waits(k(circle)));
       circle.dataset.v = data.wait[k(circle)];
       circle.dataset.kv = data.wait_ko[k(circle)];
     });
     rows.forEach(function (row) {
-      row.querySelector("i").style.width = data.bars[k(row)] + "%";
+      row.querySelector("i").style.width = "calc(" + data.bars[k(row)] + "*(100% - 44px)/100)";
       var cells = row.querySelectorAll("[data-pointer]");
       show(cells[0], holders(k(row)), data.holders[k(row)]);
       show(cells[1], waits(k(row)), wait(k(row)));
@@ -129,9 +128,11 @@
     box.style.top = (y - h - 10 < 4 ? y + 16 : y - h - 10) + "px";
   }
   function hide() {
-    if (box) box.style.display = "none";
+    box.style.display = "none";
     all(".at").forEach(function (e) { e.classList.remove("at"); });
   }
+  // Those who do not see the box are told by the arrow keys, not by the pointer.
+  var said = document.getElementById("said");
   function tell(area, point, x, y) {
     var names = (korean() ? area.dataset.koNames : area.dataset.names).split("|");
     var where = point.dataset.l !== undefined ? (korean() ? point.dataset.kl : point.dataset.l) : point.dataset.x !== undefined ? label(area.dataset.labels, +point.dataset.x) : "";
@@ -152,8 +153,14 @@
       var point = event.target.closest("[data-x]");
       if (point && data && area.dataset.labels === "days") move(+point.dataset.x);
     });
+    // One thing to reach and to hear: the picture with its name, what it shows,
+    // and that arrow keys go through it.
+    var svg = area.querySelector("svg[role=img]");
     area.tabIndex = 0;
-    area.setAttribute("role", "group");
+    area.setAttribute("role", "application");
+    area.setAttribute("aria-labelledby", svg.getAttribute("aria-labelledby"));
+    area.setAttribute("aria-describedby", svg.getAttribute("aria-describedby") + " keys");
+    svg.setAttribute("aria-hidden", "true");
     // By series, each in the order of the page.
     function sorted() {
       if (order) return order;
@@ -172,6 +179,7 @@
       point.classList.add("at");
       var r = point.getBoundingClientRect();
       tell(area, point, r.left + r.width / 2, r.top);
+      said.textContent = box.textContent;
     }
     area.addEventListener("keydown", function (event) {
       var step = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key];
@@ -187,10 +195,4 @@
     });
     area.addEventListener("blur", hide);
   });
-  function name() {
-    areas.forEach(function (area) {
-      area.setAttribute("aria-label", document.getElementById(area.dataset.describe).textContent + ". " + document.body.dataset[korean() ? "koKeys" : "keys"]);
-    });
-  }
-  name();
 })();

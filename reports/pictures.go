@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
@@ -12,7 +13,7 @@ import (
 
 // waits are the classes of the strip of waits, in seconds.
 func (p *page) waits() ramp {
-	return newRamp(p.longestWait(), []Num{60, 120, 180, 300, 600, 900, 1200, 1800, 2700, 3600, 5400, 7200, 10800, 14400})
+	return newRamp(p.longestWait(), []Num{60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 2700, 3600, 5400, 7200, 10800, 14400})
 }
 
 // WaitLegend are the lower ends of the classes of the strip of waits.
@@ -31,7 +32,7 @@ type series struct {
 }
 
 // dayBars draws counts of ByDay.
-func (p *page) dayBars(id, title, desc, axis string, height int, parts ...series) plot {
+func (p *page) dayBars(id, title, desc, axis, caption string, height int, parts ...series) plot {
 	top := 0.0
 	for i := range p.Nation.ByDay {
 		sum := 0.0
@@ -41,7 +42,7 @@ func (p *page) dayBars(id, title, desc, axis string, height int, parts ...series
 		top = math.Max(top, sum)
 	}
 	sc := newScale(top)
-	out := p.dayPlot(id, title, desc, axis, height)
+	out := p.dayPlot(id, title, desc, axis, caption, height)
 	out.Y = sc.ticks(sayTick)
 	var s shapes
 	p.days.bands(&s, p.Result)
@@ -65,9 +66,9 @@ func (p *page) dayBars(id, title, desc, axis string, height int, parts ...series
 }
 
 // dayPlot is an empty picture over the days.
-func (p *page) dayPlot(id, title, desc, axis string, height int) plot {
+func (p *page) dayPlot(id, title, desc, axis, caption string, height int) plot {
 	return plot{
-		ID: id, Title: p.phrase(title), Desc: p.phrase(desc), Width: float64(p.days.n), Height: height,
+		ID: id, Title: p.phrase(title), Desc: p.phrase(desc), Caption: caption, Width: float64(p.days.n), Height: height,
 		Axis: p.t(axis), X: p.days.ticks(), Labels: "days", Cursor: true,
 	}
 }
@@ -75,8 +76,12 @@ func (p *page) dayPlot(id, title, desc, axis string, height int) plot {
 // StripPlots stand below the map and have one time line: cards issued by
 // channel, waits, and what was waiting around a fault.
 func (p *page) StripPlots() []plot {
-	out := []plot{p.dayBars("issued", "issued.svg", "issued.desc", "issued.axis", 170,
+	out := []plot{p.dayBars("issued", "issued.svg", "issued.desc", "issued.axis", "f-map", 170,
 		series{"issued_tap", "c0", "issued.tap"}, series{"issued_centre", "c1", "issued.centre"})}
+	out[0].Keys = []key{{"c0", false, p.t("issued.tap")}, {"c1", false, p.t("issued.centre")}, {"closed", false, p.t("closed")}}
+	for _, f := range p.Recovery {
+		out[0].Keys = append(out[0].Keys, key{"fault", false, p.own(f.Fault)})
+	}
 	out = append(out, p.waitStrip())
 	for i, f := range p.Recovery {
 		if len(f.Timeline) > 0 {
@@ -95,7 +100,7 @@ func (p *page) StripPlots() []plot {
 }
 
 func (p *page) waitStrip() plot {
-	out := p.dayPlot("waitstrip", "strip.wait.svg", "strip.wait.desc", "strip.wait.axis", 76)
+	out := p.dayPlot("waitstrip", "strip.wait.svg", "strip.wait.desc", "strip.wait.axis", "f-map", 76)
 	top := 0.0
 	for _, d := range p.Nation.ByDay {
 		if d.WaitP95.Known() {
@@ -113,7 +118,7 @@ func (p *page) waitStrip() plot {
 		}
 		x, _ := p.days.at(d.Date)
 		v := float64(d.WaitP95) / 60
-		s.f(`<rect class="c5" x="%v" y="%v" width=".84" height="%v" data-s="0" data-x="%d"%v/>`, x+0.08, sc.y(v), 100*v/sc.top, i, p.point(fmt.Sprintf("/nation/by_day/%d/wait_p95_s", i), "duration"))
+		s.f(`<rect class="w4" x="%v" y="%v" width=".84" height="%v" data-s="0" data-x="%d"%v/>`, x+0.08, sc.y(v), 100*v/sc.top, i, p.point(fmt.Sprintf("/nation/by_day/%d/wait_p95_s", i), "duration"))
 	}
 	p.days.marks(&s, p.Result)
 	out.Shapes = s.html()
@@ -123,7 +128,8 @@ func (p *page) waitStrip() plot {
 // backlogStrip is the backlog of a recovery on the time line of days, with a
 // point at noon of each.
 func (p *page) backlogStrip(i int) plot {
-	out := p.dayPlot(fmt.Sprint("backlogstrip-", i), "strip.backlog.svg", "strip.backlog.desc", "strip.backlog.axis", 92)
+	out := p.dayPlot(fmt.Sprint("backlogstrip-", i), "strip.backlog.svg", "strip.backlog.desc", "strip.backlog.axis", "f-map", 92)
+	out.Keys = p.twinKeys()
 	rows := p.Recovery[i].Timeline
 	sc := lineScale(rows, func(r RecoveryPoint) (int64, int64) { return r.Backlog, r.BacklogTwin })
 	out.Y = sc.ticks(sayTick)
@@ -182,13 +188,13 @@ func difference(s *shapes, sc scale, x []float64, values func(k int) (with, with
 // own scale.
 func (p *page) VerifyPlots() []plot {
 	out := []plot{
-		p.dayBars("shown", "verify.svg", "verify.desc", "verify.axis", 150, series{"verifications", "c0", "col.count"}),
-		p.dayBars("refused", "refused.svg", "verify.desc", "refused.axis", 90, series{"rejected_suspended", "c5", "col.suspended"}),
+		p.dayBars("shown", "verify.svg", "verify.desc", "verify.axis", "f-verify", 150, series{"verifications", "c0", "col.count"}),
+		p.dayBars("refused", "refused.svg", "verify.desc", "refused.axis", "f-verify", 90, series{"rejected_suspended", "c5", "col.suspended"}),
 	}
 	out[1].Marks = nil
 	for _, d := range p.Nation.ByDay {
 		if d.TurnedAway > 0 {
-			out = append(out, p.dayBars("turned", "turned.svg", "verify.desc", "turned.axis", 90, series{"turned_away", "alarm", "col.turned"}))
+			out = append(out, p.dayBars("turned", "turned.svg", "verify.desc", "turned.axis", "f-verify", 90, series{"turned_away", "alarm", "col.turned"}))
 			out[2].Marks = nil
 			break
 		}
@@ -216,11 +222,11 @@ func (p *page) WaitPlot() plot {
 			}
 			x, _ := p.days.at(day.Date)
 			at := fmt.Sprintf("/nation/series/%d/wait_p95_s", n)
-			s.f(`<rect class="q%d" x="%v" y="%v" width="1" height="%v" data-s="%d" data-x="%d"%v/>`, classes.class(p.Nation.Series[n].WaitP95), x, y+6/rows, 88/rows, k, i, p.point(at, "duration"))
+			s.f(`<rect class="w%d" x="%v" y="%v" width="1" height="%v" data-s="%d" data-x="%d"%v/>`, classes.class(p.Nation.Series[n].WaitP95), x, y+6/rows, 88/rows, k, i, p.point(at, "duration"))
 		}
 	}
 	return plot{
-		ID: "waits", Title: p.phrase("waits.svg"), Desc: p.phrase("waits.desc"), Width: float64(p.days.n),
+		ID: "waits", Title: p.phrase("waits.svg"), Desc: p.phrase("waits.desc"), Caption: "f-waits", Width: float64(p.days.n),
 		Height: 22 * len(p.Rows), Shapes: s.html(), X: p.days.ticks(), Names: names, Labels: "days", Cursor: true,
 	}
 }
@@ -249,6 +255,17 @@ func (p *page) CurveClass(verifier string) int {
 // Moments are the beginnings from which the last acceptance is counted.
 func (p *page) Moments() []string { return moments }
 
+// OtherMoments are those with curves besides the acknowledgement.
+func (p *page) OtherMoments() []string {
+	var out []string
+	for _, m := range moments[1:] {
+		if slices.ContainsFunc(p.Suspension.Curves, func(c ExposureCurve) bool { return c.Since == m }) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 var moments = []string{"acknowledgement", "submission", "loss"}
 
 // CheckOf says how a kind of verifier that keeps a list keeps it.
@@ -274,9 +291,16 @@ func (p *page) ExposurePlots() []plot {
 	for _, since := range moments {
 		var s shapes
 		var names []phrase
+		var curves []ExposureCurve
+		atOnce := note{X: 0.5, Below: true}
 		for n, c := range p.Suspension.Curves {
 			if c.Since != since || len(c.Points) == 0 {
 				continue
+			}
+			if reached(c, 0.5) > 0 {
+				curves = append(curves, c)
+			} else {
+				atOnce.Names = append(atOnce.Names, p.own(c.Verifier))
 			}
 			ko, _ := translated(c.Verifier)
 			names = append(names, phrase{c.Verifier, ko})
@@ -297,10 +321,14 @@ func (p *page) ExposurePlots() []plot {
 		if names == nil {
 			continue
 		}
+		notes := p.curveNotes(curves, longest)
+		if atOnce.Names != nil {
+			notes = append(notes, atOnce)
+		}
 		pl := plot{
-			ID: "exposure-" + since, Width: 100, Height: 200, Shapes: s.html(),
+			ID: "exposure-" + since, Caption: "f-exposure", Width: 100, Height: 200, Shapes: s.html(), Notes: notes,
 			Title: phrase{strings.ReplaceAll(p.phrase("exposure.svg").en, "{since}", p.phrase("exposure."+since).en), strings.ReplaceAll(p.phrase("exposure.svg").ko, "{since}", p.phrase("exposure."+since).ko)},
-			Desc:  p.phrase("exposure.desc"), Axis: p.t("exposure." + since), Names: names,
+			Desc:  p.phrase("exposure.desc"), Axis: p.t("exposure.axis") + " " + p.t("exposure."+since), Names: names,
 			Y: []tick{{At: 0, Label: phrase{"0", "0"}}, {At: 50, Label: phrase{"50\u00a0%", "50%"}}, {At: 100, Label: phrase{"100\u00a0%", "100%"}}},
 		}
 		for _, t := range stretchTicks {
@@ -311,6 +339,40 @@ func (p *page) ExposurePlots() []plot {
 		out = append(out, pl)
 	}
 	return out
+}
+
+// reached is when a curve first comes to a share.
+func reached(c ExposureCurve, share Num) Num {
+	for _, q := range c.Points {
+		if q.Share >= share {
+			return q.T
+		}
+	}
+	return 0
+}
+
+// curveNotes name curves half way up, or lower where the name would touch the
+// curve before on a phone.
+func (p *page) curveNotes(curves []ExposureCurve, longest float64) []note {
+	slices.SortStableFunc(curves, func(a, b ExposureCurve) int { return cmp.Compare(reached(a, 0.5), reached(b, 0.5)) })
+	var out []note
+	last := math.Inf(-1)
+	for _, c := range curves {
+		ko, _ := translated(c.Verifier)
+		share := Num(0.5)
+		if stretch(float64(reached(c, share)), longest)-last < (phrase{c.Verifier, ko}).width(0)+letters[0].latin {
+			share = 0.3
+		}
+		x := stretch(float64(reached(c, share)), longest)
+		out = append(out, note{X: x, Y: 100 - 100*float64(share), Names: []template.HTML{p.own(c.Verifier)}})
+		last = x
+	}
+	return out
+}
+
+// twinKeys are the keys of a picture of a run and its twin.
+func (p *page) twinKeys() []key {
+	return []key{{"s0", true, p.t("recovery.with")}, {"twin", true, p.t("recovery.twin")}}
 }
 
 // RecoveryPlots are goodput and backlog beside the twin, and retries.
@@ -325,7 +387,8 @@ func (p *page) RecoveryPlots(i int) []plot {
 		from, to := h.at(p.Recovery[i].From), h.at(p.Recovery[i].Until)
 		s.f(`<rect class="fault" x="%v" y="0" width="%v" height="100"/>`, from, math.Max(to-from, n/300))
 	}
-	labels := fmt.Sprint("hours-", i)
+	labels, caption := fmt.Sprint("hours-", i), fmt.Sprint("f-recovery-", i)
+	fault := key{"fault", false, p.own(p.Recovery[i].Fault)}
 	pair := func(name string, with, twin func(RecoveryPoint) int64) plot {
 		var s shapes
 		base(&s)
@@ -339,8 +402,8 @@ func (p *page) RecoveryPlots(i int) []plot {
 			s.f(`<path class="pt s0" d="M%v,%vh0" data-s="0" data-x="%d"%v/>`, x[k], sc.y(float64(with(r))), k, p.point(fmt.Sprintf("/recovery/%d/timeline/%d/%s", i, k, name), "count"))
 		}
 		return plot{
-			ID: fmt.Sprintf("recovery-%d-%s", i, name), Title: p.phrase("recovery." + name + ".svg"), Desc: p.phrase("recovery.desc"),
-			Width: n, Height: 170, Shapes: s.html(), Axis: p.t("recovery." + name + ".axis"), Y: sc.ticks(sayTick), X: h.ticks(),
+			ID: fmt.Sprintf("recovery-%d-%s", i, name), Title: p.phrase("recovery." + name + ".svg"), Desc: p.phrase("recovery.desc"), Caption: caption,
+			Width: n, Height: 170, Shapes: s.html(), Axis: p.t("recovery." + name + ".axis"), Keys: append(p.twinKeys(), fault), Y: sc.ticks(sayTick), X: h.ticks(),
 			Names: []phrase{p.phrase("recovery.with")}, Labels: labels,
 		}
 	}
@@ -377,7 +440,8 @@ func (p *page) RecoveryPlots(i int) []plot {
 		}
 	}
 	return append(out, plot{
-		ID: fmt.Sprintf("recovery-%d-retries", i), Title: p.phrase("recovery.retries.svg"), Desc: p.phrase("recovery.desc"),
+		ID: fmt.Sprintf("recovery-%d-retries", i), Title: p.phrase("recovery.retries.svg"), Desc: p.phrase("recovery.desc"), Caption: caption,
+		Keys:  []key{{"c1", false, p.t("recovery.people")}, {"c5", false, p.t("recovery.machines")}, fault},
 		Width: n, Height: 110, Shapes: s.html(), Axis: p.t("recovery.retries.axis"), Y: sc.ticks(sayTick), X: h.ticks(),
 		Names: []phrase{p.phrase("recovery.machines"), p.phrase("recovery.people")}, Labels: labels,
 	})

@@ -46,20 +46,25 @@ func TestPicturesStandOutFromTheirGround(t *testing.T) {
 		name string
 		theme
 		categories [6]string
-		ramp       [7]string
-	}{{"light", light, categories.light, mapRamp.light}, {"dark", dark, categories.dark, mapRamp.dark}} {
+		ramps      [2][7]string
+	}{
+		{"light", light, categories.light, [2][7]string{mapRamp.light, waitRamp.light}},
+		{"dark", dark, categories.dark, [2][7]string{mapRamp.dark, waitRamp.dark}},
+	} {
 		for i, k := range c.categories {
 			if got := contrast(t, k, c.paper); got < 3 {
 				t.Errorf("%s: category %d has contrast %.2f, want 3 (WCAG 1.4.11)", c.name, i, got)
 			}
 		}
-		last := 0.0
-		for i, q := range c.ramp {
-			got := contrast(t, q, c.paper)
-			if got <= last {
-				t.Errorf("%s: step %d of the ramp does not stand out more than the one before", c.name, i)
+		for _, ramp := range c.ramps {
+			last := 0.0
+			for i, q := range ramp {
+				got := contrast(t, q, c.paper)
+				if got <= last {
+					t.Errorf("%s: step %d of %q does not stand out more than the one before", c.name, i, ramp)
+				}
+				last = got
 			}
-			last = got
 		}
 	}
 }
@@ -72,7 +77,9 @@ func TestTheRampIsEvenToTheEye(t *testing.T) {
 		}
 		return 116*math.Cbrt(y) - 16
 	}
-	for name, ramp := range map[string][7]string{"light": mapRamp.light, "dark": mapRamp.dark} {
+	for name, ramp := range map[string][7]string{
+		"holders, light": mapRamp.light, "holders, dark": mapRamp.dark, "waits, light": waitRamp.light, "waits, dark": waitRamp.dark,
+	} {
 		whole := math.Abs(lightness(ramp[6]) - lightness(ramp[0]))
 		for i := 1; i < 7; i++ {
 			if step := math.Abs(lightness(ramp[i])-lightness(ramp[i-1])) / whole * 6; step < 0.85 || step > 1.15 {

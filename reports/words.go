@@ -97,6 +97,19 @@ func (p *page) arg(pointer, form string) both {
 	return both{of(say(form, n)), of(sayKo(form, n))}
 }
 
+// known is fig, or a message where there is no figure.
+func (p *page) known(pointer, form, otherwise string) template.HTML {
+	if p.number(pointer).Known() {
+		return p.fig(pointer, form)
+	}
+	return p.t(otherwise)
+}
+
+// caption names a table for those who do not see what stands above it.
+func (p *page) caption(key string) template.HTML {
+	return `<caption class="vh">` + p.t(key) + `</caption>`
+}
+
 // td is the figure as a cell of a table, where counts are not rounded.
 func (p *page) td(pointer, form string) template.HTML { return p.cell(pointer, form, "") }
 
@@ -136,6 +149,11 @@ var (
 	onDay  = moment{sayDay, sayDayKo}
 	onDate = moment{sayDate, sayDateKo}
 	atHour = moment{sayHour, sayHourKo}
+
+	onShort = moment{
+		func(s string) string { return sayTime(s, "2 Jan") },
+		func(s string) string { return sayTimeKo(s, "1. 2.", false, "") },
+	}
 )
 
 func (m moment) element(s string) template.HTML {
@@ -201,6 +219,12 @@ func (p *page) dataKo(s string) template.HTMLAttr {
 // region names a region.
 func (p *page) region(i int) template.HTML {
 	n := regionName(p.Nation.ByRegion[i].Name, p.Nation.ByRegion[i].NameKo)
+	return swap("span", "", n.en, n.ko)
+}
+
+// shortRegion is its name for a picture.
+func (p *page) shortRegion(i int) template.HTML {
+	n := shortRegion(p.Nation.ByRegion[i].Name, p.Nation.ByRegion[i].NameKo)
 	return swap("span", "", n.en, n.ko)
 }
 

@@ -75,7 +75,7 @@ async function checkReport(path) {
   const picture = (page) => page.evaluate(() => ({
     day: document.getElementById('day').value,
     name: document.getElementById('day-name').textContent,
-    map: [...document.querySelectorAll('.map [data-region]')].map((e) => [e.getAttribute('class'), e.getAttribute('r'), e.dataset.pointer, e.dataset.v].join()),
+    map: [...document.querySelectorAll('.map [data-region]')].map((e) => [e.getAttribute('class'), e.dataset.pointer, e.dataset.v].join()),
     table: document.querySelector('.bars tbody').textContent,
     tiles: document.querySelector('.tiles').textContent,
     cursors: [...document.querySelectorAll('.cursor')].map((e) => e.style.left).join(),
@@ -140,8 +140,8 @@ async function checkReport(path) {
     const problems = [];
     for (let i = 0; i < pictures; i++) {
       const area = page.locator('.points').nth(i);
-      const id = await area.getAttribute('data-describe');
-      if ((await area.getAttribute('tabindex')) !== '0' || !(await area.getAttribute('aria-label'))) problems.push(`${id} cannot be reached`);
+      const id = await area.getAttribute('aria-labelledby');
+      if ((await area.getAttribute('tabindex')) !== '0') problems.push(`${id} cannot be reached`);
       if ((await area.locator('[data-v]').count()) === 0) continue;
       await area.focus();
       const told = [];
@@ -150,6 +150,7 @@ async function checkReport(path) {
         const box = page.locator('#tip');
         if (!(await box.isVisible())) problems.push(`${id} says nothing after ${key}`);
         told.push(await box.textContent());
+        if ((await page.locator('#said').textContent()) !== told.at(-1)) problems.push(`${id} does not say aloud what it shows`);
         if ((await page.locator('.at').count()) !== 1) problems.push(`${id} marks no point`);
       }
       if (told.some((t) => !/ · .+: .*\d|.+: .*\d/.test(t) || /undefined|NaN/.test(t))) problems.push(`${id} says ${JSON.stringify(told)}`);
@@ -161,7 +162,7 @@ async function checkReport(path) {
 
   await check('a point says its value under the mouse', {}, async (page) => {
     const problems = [];
-    for (const selector of ['.map path[data-v]', '.map circle[data-v]:not([r="0"])', 'rect[data-x]', '.pt[data-v]']) {
+    for (const selector of ['.map path[data-v]', '.map circle[data-v]:not(.none)', 'rect[data-x]', '.pt[data-v]']) {
       const points = page.locator(selector);
       if ((await points.count()) === 0) continue;
       await points.first().evaluate((e) => e.scrollIntoView({ block: 'center', behavior: 'instant' }));
@@ -204,7 +205,7 @@ async function checkReport(path) {
     while (walk.nextNode()) {
       const e = walk.currentNode.parentElement;
       const text = walk.currentNode.data.trim();
-      if (!text || e.closest('script, style, code, pre, .switch, #tip, desc') || (e.tagName !== 'title' && !e.checkVisibility())) continue;
+      if (!text || e.closest('script, style, code, pre, .switch, #tip, #said, desc') || (e.tagName !== 'title' && !e.checkVisibility())) continue;
       const marked = e.closest('[lang]').lang;
       if (wanted === 'en' && marked === 'en' && hangul.test(text)) out.push(text);
       // Korean readers are shown Latin letters only in names: QR, IC, S1.
@@ -239,7 +240,7 @@ async function checkReport(path) {
     if (await page.locator('.slider').isVisible()) problems.push('the slider is there');
     if (await page.locator('.switch').isVisible()) problems.push('the switch is there');
     if (await page.locator('.ko').first().isVisible()) problems.push('Korean is there');
-    for (const s of ['h1', '.map svg', '.bars tbody tr', '.tile', '#h-trust', '#h-again']) {
+    for (const s of ['h1', '.map svg', '.bars tbody tr', '.tile', '#h-trust', '#h-again', '.w0, .w1, .w2, .w3, .w4, .w5, .w6']) {
       if (!(await page.locator(s).first().isVisible())) problems.push(`${s} is missing`);
     }
     return unless(problems.length === 0, problems.join('; '));
