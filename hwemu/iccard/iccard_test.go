@@ -261,9 +261,20 @@ func TestTheFieldGoneTheSessionIsGone(t *testing.T) {
 }
 
 func FuzzTransmit(f *testing.F) {
-	for _, s := range []string{selectEMRTD, selectResident, rightPIN, wrongPIN, statement, "00B09E0000", "00B1011E0354010006", "002C0181080000000000000000", "10A4040C03A00000"} {
-		raw, _ := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-		f.Add(raw, raw)
+	unhex := func(s string) []byte {
+		raw, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+		if err != nil {
+			f.Fatal(err)
+		}
+		return raw
+	}
+	for _, application := range []string{selectEMRTD, selectResident} { // every command of a tap, where it belongs
+		for _, raw := range tapSession(f) {
+			f.Add(unhex(application), raw)
+		}
+	}
+	for _, s := range []string{wrongPIN, "00B09E0000", "00B1011E0354010006", "002C0181080000000000000000", "10A4040C03A00000"} {
+		f.Add(unhex(s), unhex(s))
 	}
 	card := personalised(f)
 	f.Fuzz(func(t *testing.T, first, second []byte) {

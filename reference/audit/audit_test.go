@@ -5,8 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -108,9 +108,18 @@ func TestAnExportFromTheMiddleLinksToWhatWasBefore(t *testing.T) {
 }
 
 func FuzzVerifyExport(f *testing.F) {
-	body := []byte(`{"sequence":1}`)
-	hash := sha256.Sum256(append(make([]byte, 32), body...))
-	f.Add([]byte(`{"previous":"` + strings.Repeat("00", 32) + `","hash":"` + hex.EncodeToString(hash[:]) + `","entry":{"sequence":1}}` + "\n"))
+	var good []byte // three entries, each bound to the one before
+	previous := make([]byte, sha256.Size)
+	for i := range 3 {
+		body := fmt.Sprintf(`{"sequence":%d}`, i+1)
+		hash := sha256.Sum256(append(bytes.Clone(previous), body...))
+		good = fmt.Appendf(good, "{\"previous\":\"%x\",\"hash\":\"%x\",\"entry\":%s}\n", previous, hash, body)
+		previous = hash[:]
+		if head, err := audit.VerifyExport(bytes.NewReader(good)); err != nil || head.Sequence != uint64(i+1) {
+			f.Fatal(head, err)
+		}
+		f.Add(bytes.Clone(good))
+	}
 	f.Add([]byte(`{"previous":"","hash":"","entry":{}}`))
 	f.Add([]byte("\n\n"))
 	f.Add([]byte(`{"entry":[[[[[[`))

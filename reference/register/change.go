@@ -29,6 +29,10 @@ type Change struct {
 
 // Apply makes the change, or says why not and changes nothing. p is brought up
 // to date. The sequence number is 0 if refused.
+//
+// Who may and what follows is asked of package lifecycle; here it is written down:
+// what ends, what comes into force, the report, the person, and the audit entry,
+// which all bear the number of this change.
 func Apply(tx store.Tx, p *store.Person, c Change) (lifecycle.Reason, uint64, error) {
 	if len(c.Why) > MaxText || len(c.By.Actor) > MaxText {
 		return 0, 0, ErrTooLong
@@ -81,64 +85,18 @@ func Apply(tx store.Tx, p *store.Person, c Change) (lifecycle.Reason, uint64, er
 		Before: plain(before), After: plain(p.State),
 	}
 	p.Changed = seq
-
-	if p.Credential != 0 && (c.Event == lifecycle.CredentialIssued || p.State&lifecycle.HasCredential == 0) {
-		current.Ended = seq
-		entry.EndedCredential = uint64(current.ID)
-		p.Credential = 0
-		if err := tx.PutCredential(current); err != nil {
-			return 0, 0, err
-		}
-	}
-	if p.Card != "" && (c.Event == lifecycle.CardIssued || p.State&lifecycle.HasCard == 0) {
-		old, err := tx.Card(p.Card)
-		if err != nil {
-			return 0, 0, fmt.Errorf("card of person %d: %w", p.ID, err)
-		}
-		old.Ended = seq
-		entry.EndedCard = old.Number
-		p.Card = ""
-		if err := tx.PutCard(old); err != nil {
-			return 0, 0, err
-		}
-	}
-	switch c.Event {
-	case lifecycle.CardIssued:
-		card := *c.Card
-		card.Person, card.Issued, card.Ended = p.ID, c.At, 0
-		if err := tx.AddCard(card); err != nil {
-			return 0, 0, fmt.Errorf("card number %s: %w", card.Number, err)
-		}
-		p.Card, entry.Card = card.Number, card.Number
-	case lifecycle.CredentialIssued:
-		cred := *c.Credential
-		cred.Person, cred.Card, cred.Issued, cred.Ended = p.ID, p.Card, c.At, 0
-		if p.Credential, err = tx.AddCredential(cred); err != nil {
-			return 0, 0, err
-		}
-		for _, copy := range c.Copies {
-			if err := tx.AddEntry(copy.List, copy.Index, p.Credential); err != nil {
-				return 0, 0, fmt.Errorf("index %d of status list %d: %w", copy.Index, copy.List, err)
-			}
-		}
-		entry.Credential, entry.Card, entry.Wallet, entry.Copies = uint64(p.Credential), p.Card, cred.Wallet, c.Copies
-		entry.Until = cred.Until.UTC().Format(time.RFC3339)
-		entry.Channel, entry.Centre = c.Channel.String(), c.Centre
-	case lifecycle.ReportMobileLost:
-		err = tx.PutWallet(store.Wallet{ID: subject, Person: p.ID, Lost: seq})
-	case lifecycle.ReleaseMobile:
-		err = tx.PutWallet(store.Wallet{ID: subject, Person: p.ID})
-	}
-	if err != nil {
+	if err := end(tx, p, c.Event, current, seq, &entry); err != nil {
 		return 0, 0, err
 	}
-	if cause != 0 && !lifts {
-		if err := tx.AddReport(store.Report{Sequence: seq, Person: p.ID, Cause: cause, Subject: subject, Actor: c.By.Actor, At: c.At}); err != nil {
-			return 0, 0, err
-		}
+	if err := begin(tx, p, c, &entry); err != nil {
+		return 0, 0, err
 	}
 	if cause != 0 {
 		entry.Cause, entry.Subject = cause.String(), subject
+		report := store.Report{Sequence: seq, Person: p.ID, Cause: cause, Subject: subject, Actor: c.By.Actor, At: c.At}
+		if err := note(tx, report, lifts); err != nil {
+			return 0, 0, err
+		}
 	}
 	if err := tx.PutPerson(*p); err != nil {
 		return 0, 0, err
@@ -148,6 +106,75 @@ func Apply(tx store.Tx, p *store.Person, c Change) (lifecycle.Reason, uint64, er
 		err = fmt.Errorf("the audit log gave number %d to change %d", given, seq)
 	}
 	return lifecycle.Granted, seq, err
+}
+
+// end ends the credential and the card that the person's new state lacks, or that
+// are about to be replaced.
+func end(tx store.Tx, p *store.Person, e lifecycle.Event, current store.Credential, seq uint64, entry *audit.Entry) error {
+	if p.Credential != 0 && (e == lifecycle.CredentialIssued || p.State&lifecycle.HasCredential == 0) {
+		current.Ended = seq
+		entry.EndedCredential = uint64(current.ID)
+		p.Credential = 0
+		if err := tx.PutCredential(current); err != nil {
+			return err
+		}
+	}
+	if p.Card != "" && (e == lifecycle.CardIssued || p.State&lifecycle.HasCard == 0) {
+		old, err := tx.Card(p.Card)
+		if err != nil {
+			return fmt.Errorf("card of person %d: %w", p.ID, err)
+		}
+		old.Ended = seq
+		entry.EndedCard = old.Number
+		p.Card = ""
+		return tx.PutCard(old)
+	}
+	return nil
+}
+
+// begin puts the card or credential of the change into force.
+func begin(tx store.Tx, p *store.Person, c Change, entry *audit.Entry) (err error) {
+	switch c.Event {
+	case lifecycle.CardIssued:
+		card := *c.Card
+		card.Person, card.Issued, card.Ended = p.ID, c.At, 0
+		if err := tx.AddCard(card); err != nil {
+			return fmt.Errorf("card number %s: %w", card.Number, err)
+		}
+		p.Card, entry.Card = card.Number, card.Number
+	case lifecycle.CredentialIssued:
+		cred := *c.Credential
+		cred.Person, cred.Card, cred.Issued, cred.Ended = p.ID, p.Card, c.At, 0
+		if p.Credential, err = tx.AddCredential(cred); err != nil {
+			return err
+		}
+		for _, copy := range c.Copies {
+			if err := tx.AddEntry(copy.List, copy.Index, p.Credential); err != nil {
+				return fmt.Errorf("index %d of status list %d: %w", copy.Index, copy.List, err)
+			}
+		}
+		entry.Credential, entry.Card, entry.Wallet, entry.Copies = uint64(p.Credential), p.Card, cred.Wallet, c.Copies
+		entry.Until = cred.Until.UTC().Format(time.RFC3339)
+		entry.Channel, entry.Centre = c.Channel.String(), c.Centre
+	}
+	return nil
+}
+
+// note writes a report down, or that it is withdrawn; of a wallet, with the wallet.
+func note(tx store.Tx, r store.Report, lifts bool) error {
+	if r.Cause == lifecycle.MobileLost {
+		w := store.Wallet{ID: r.Subject, Person: r.Person}
+		if !lifts {
+			w.Lost = r.Sequence
+		}
+		if err := tx.PutWallet(w); err != nil {
+			return err
+		}
+	}
+	if lifts {
+		return nil
+	}
+	return tx.AddReport(r)
 }
 
 // Carrier is what a cause belongs to, by name: the number of the plastic card in
