@@ -47,27 +47,6 @@ func newFinding(c Campaign, o *Outcome, p oracle.Property, found int) *Finding {
 	return f
 }
 
-// Find runs a campaign; for each property that is violated it makes a finding,
-// shrunk.
-func Find(ctx context.Context, p *Place, c Campaign) ([]*Finding, *Outcome, error) {
-	o, err := Run(ctx, p, c)
-	if err != nil {
-		return nil, nil, err
-	}
-	var out []*Finding
-	for _, property := range oracle.Properties {
-		if o.Verdict.ByProperty[property].Violations == 0 {
-			continue
-		}
-		small, seen, _, err := Shrink(ctx, p, c, property)
-		if err != nil || seen == nil {
-			small, seen = c, o
-		}
-		out = append(out, newFinding(small, seen, property, len(c.Operations)))
-	}
-	return out, o, nil
-}
-
 // Replay runs a finding's campaign and tells the violation again; nil: the
 // property holds now.
 func Replay(ctx context.Context, p *Place, f *Finding) (*Finding, error) {

@@ -17,8 +17,14 @@ import (
 var builtIn []byte
 
 // Place is where campaigns happen: what a scenario says of two municipalities,
-// and the authorities that all campaigns share. It is never changed.
+// and the authorities that all campaigns share. It is not changed by them.
 type Place struct {
+	// Scratch is the folder for registers; empty: the system's.
+	Scratch string
+
+	// plant makes what stands in the place of the real service, for tests.
+	plant func() world.Plant
+
 	scenario    *scenarios.Scenario
 	name        string
 	policy      lifecycle.Policy

@@ -70,16 +70,11 @@ func TestEveryPlantedBugIsFound(t *testing.T) {
 				}()
 				b.tables()
 			}
-			run := func(c Campaign) (*Outcome, error) {
-				plant := world.Plant{}
-				if b.plant != nil {
-					plant = b.plant()
-				}
-				return runPlanted(t.Context(), p, c, plant, oracle.Options{})
-			}
+			p := *p
+			p.plant = b.plant
 			for seed := uint64(1); seed <= uint64(b.seeds); seed++ {
-				whole := Draw(p, seed, Length)
-				o, err := run(whole)
+				whole := Draw(&p, seed, Length)
+				o, err := Run(t.Context(), &p, whole)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -90,7 +85,7 @@ func TestEveryPlantedBugIsFound(t *testing.T) {
 					}
 					continue
 				}
-				small, seen, runs, err := shrink(t.Context(), whole, b.breaks, run)
+				small, seen, runs, err := Shrink(t.Context(), &p, whole, b.breaks)
 				if err != nil {
 					t.Fatal(err)
 				}

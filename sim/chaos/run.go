@@ -59,12 +59,8 @@ const roomFor = 600
 
 // Run lets a campaign happen and has the oracle judge it. An error is a failure
 // of the driver or its surroundings, or an interruption; never a violation.
-func Run(ctx context.Context, p *Place, c Campaign) (*Outcome, error) {
-	return runPlanted(ctx, p, c, world.Plant{}, oracle.Options{})
-}
-
-func runPlanted(ctx context.Context, p *Place, c Campaign, plant world.Plant, judged oracle.Options) (_ *Outcome, err error) {
-	dir, err := os.MkdirTemp("", "rollcall-chaos-")
+func Run(ctx context.Context, p *Place, c Campaign) (_ *Outcome, err error) {
+	dir, err := os.MkdirTemp(p.Scratch, "rollcall-chaos-")
 	if err != nil {
 		return nil, fmt.Errorf("the register needs a folder: %w", err)
 	}
@@ -74,7 +70,9 @@ func runPlanted(ctx context.Context, p *Place, c Campaign, plant world.Plant, ju
 	r := &run{World: world.NewWith(p.authorities, &s, p.policy, dir, roomFor), ctx: ctx, place: p, told: map[int]string{},
 		people: map[uint32]*person{}, outages: map[string]time.Time{}}
 	r.Seam = r.stand
-	r.Plant = plant
+	if p.plant != nil {
+		r.Plant = p.plant()
+	}
 	r.History.Policy = world.OraclePolicy(&s, &p.policy)
 	r.Clock.Set(p.start.Add(-time.Hour))
 	if err := r.Open(ctx); err != nil {
@@ -95,7 +93,7 @@ func runPlanted(ctx context.Context, p *Place, c Campaign, plant world.Plant, ju
 	if err := r.advance(r.backAt()); err != nil { // what is out of order comes back
 		return nil, err
 	}
-	return r.judge(judged)
+	return r.judge()
 }
 
 // settle enters the residents into the register, and opens the verifiers.
@@ -181,11 +179,11 @@ func (r *run) happen(o *Op) error {
 }
 
 // judge takes the audit and lets the oracle judge.
-func (r *run) judge(o oracle.Options) (*Outcome, error) {
+func (r *run) judge() (*Outcome, error) {
 	var export bytes.Buffer
 	if err := r.Front.Export(r.ctx, &export); err != nil {
 		return nil, fmt.Errorf("the audit export: %w", err)
 	}
 	r.History.Audit = export.Bytes()
-	return &Outcome{History: &r.History, Verdict: oracle.Judge(&r.History, o), Told: r.told, Done: r.done}, nil
+	return &Outcome{History: &r.History, Verdict: oracle.Judge(&r.History, oracle.Options{}), Told: r.told, Done: r.done}, nil
 }

@@ -14,24 +14,7 @@ import (
 // with its outcome, and how often it ran. An error ends it early, with the
 // smallest campaign so far.
 func Shrink(ctx context.Context, p *Place, c Campaign, property oracle.Property) (Campaign, *Outcome, int, error) {
-	return shrink(ctx, c, property, func(c Campaign) (*Outcome, error) { return Run(ctx, p, c) })
-}
-
-// mostRuns bounds the work of one shrinking.
-const mostRuns = 2000
-
-type shrinker struct {
-	ctx      context.Context
-	property oracle.Property
-	run      func(Campaign) (*Outcome, error)
-	best     Campaign
-	outcome  *Outcome
-	runs     int
-	err      error
-}
-
-func shrink(ctx context.Context, c Campaign, property oracle.Property, run func(Campaign) (*Outcome, error)) (Campaign, *Outcome, int, error) {
-	s := &shrinker{ctx: ctx, property: property, run: run, best: c}
+	s := &shrinker{ctx: ctx, place: p, property: property, best: c}
 	if !s.try(c) {
 		return c, s.outcome, s.runs, s.err
 	}
@@ -44,6 +27,19 @@ func shrink(ctx context.Context, c Campaign, property oracle.Property, run func(
 		s.fields()
 	}
 	return s.best, s.outcome, s.runs, s.err
+}
+
+// mostRuns bounds the work of one shrinking.
+const mostRuns = 2000
+
+type shrinker struct {
+	ctx      context.Context
+	property oracle.Property
+	place    *Place
+	best     Campaign
+	outcome  *Outcome
+	runs     int
+	err      error
 }
 
 // size is what the shrinking is to make less of.
@@ -63,7 +59,7 @@ func (s *shrinker) try(c Campaign) bool {
 		return false
 	}
 	s.runs++
-	o, err := s.run(c)
+	o, err := Run(s.ctx, s.place, c)
 	if err != nil {
 		s.err = s.ctx.Err() // a campaign that cannot run is no better one
 		return false

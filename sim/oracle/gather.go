@@ -158,24 +158,28 @@ func (c *court) readAudit() {
 			free[place{e.person, e.Event}] = append(free[place{e.person, e.Event}], e)
 		}
 	}
-	for _, l := range c.ordered {
-		for _, o := range l.ops {
-			if o.granted && o.seq != 0 || o.answered && !o.granted {
-				continue
-			}
-			matched := false
-			for _, e := range free[place{l.citizen, o.event}] {
-				call := o.call()
-				if e.claimed || call.Actor != "" && e.Actor != call.Actor || call.Role != "" && e.Role != call.Role ||
-					e.At.Before(o.begin.At.Add(-c.h.Policy.AuditSkew-time.Millisecond)) ||
-					o.event == CredentialIssued && e.Wallet != o.wallet || o.event == CardIssued && e.Card != o.document {
+	// Of several requests without an answer the first that may lawfully have made
+	// the change has: a release that names an older report last.
+	for _, lawful := range []bool{true, false} {
+		for _, l := range c.ordered {
+			for _, o := range l.ops {
+				if o.entry != nil || o.granted && o.seq != 0 || o.answered && !o.granted {
 					continue
 				}
-				o.entry, o.seq, e.claimed, matched = e, e.Sequence, true, true
-				break
-			}
-			if !matched && !c.audited {
-				l.unsure = append(l.unsure, interval{from: o.begin})
+				for _, e := range free[place{l.citizen, o.event}] {
+					call := o.call()
+					if e.claimed || call.Actor != "" && e.Actor != call.Actor || call.Role != "" && e.Role != call.Role ||
+						e.At.Before(o.begin.At.Add(-c.h.Policy.AuditSkew-time.Millisecond)) ||
+						o.event == CredentialIssued && e.Wallet != o.wallet || o.event == CardIssued && e.Card != o.document ||
+						lawful && o.names != 0 && o.names < c.newestReport(e) {
+						continue
+					}
+					o.entry, o.seq, e.claimed = e, e.Sequence, true
+					break
+				}
+				if o.entry == nil && !c.audited && lawful {
+					l.unsure = append(l.unsure, interval{from: o.begin})
+				}
 			}
 		}
 	}
@@ -191,6 +195,18 @@ func (c *court) readAudit() {
 		o.calls[0].Begin = o.begin
 		l.ops = append(l.ops, o)
 	}
+}
+
+// newestReport is the number of the newest report, by the audit, of the cause that
+// an entry lifts; 0: there is none.
+func (c *court) newestReport(e *auditLine) (seq uint64) {
+	for i := range c.audit {
+		r := &c.audit[i]
+		if r.Sequence < e.Sequence && r.person == e.person && r.Cause == e.Cause && r.Subject == e.Subject && r.Event == reportEvent[Cause(e.Cause)] {
+			seq = max(seq, r.Sequence)
+		}
+	}
+	return seq
 }
 
 func (c *court) registration(l *life, document string) *op {

@@ -182,14 +182,34 @@ func (c *court) demand(o *op, i int) string {
 	return "what hung on it before ends"
 }
 
+// both says how the two cards stand.
+func (s *state) both() string {
+	stands := func(held, mobile bool) Outcome {
+		switch {
+		case !held:
+			return NotValid
+		case len(s.reaches(mobile)) > 0:
+			return Suspended
+		}
+		return Accepted
+	}
+	return fmt.Sprintf("plastic %s, mobile %s", stands(s.document != "", false), stands(s.cred != nil, true))
+}
+
 // line is a look as people read it.
 func (k *look) line() Line {
 	line := Line{At: k.begin, Citizen: k.life.citizen, Seen: string(k.outcome), Wrong: k.broken != ""}
 	switch {
 	case k.inquiry != nil:
-		line.What = "the receipt shows both cards"
+		line.At, line.What = k.end, "the receipt shows both cards"
 		line.Seen = fmt.Sprintf("plastic %s, mobile %s", k.inquiry.Plastic, k.inquiry.Mobile)
-		line.Demanded = "the state of one moment"
+		var may []string
+		for i := k.floor; i <= k.hi; i++ {
+			if both := k.life.states[i].both(); !slices.Contains(may, both) {
+				may = append(may, both)
+			}
+		}
+		line.Demanded = strings.Join(may, ", or ")
 		return line
 	case !k.mobile():
 		line.What = "plastic card " + k.document + " is shown"

@@ -166,7 +166,6 @@ func (w *World) MakeOffer(c *Citizen, by register.By, key, municipality string) 
 		note: func(h *oracle.History, call oracle.Call, a Answer) {
 			h.Offers = append(h.Offers, oracle.Offer{Call: call, ID: a.Offer.Code, Centre: municipality})
 			if a.Err == nil && a.Reason != lifecycle.Granted {
-				call.Key = "" // it was no request for a card to be issued
 				h.Applications = append(h.Applications, oracle.Application{Call: call, Channel: oracle.Centre, Municipality: c.Home,
 					Age: c.Age(call.Begin.At), Centre: municipality, Document: c.Document, NoFace: true})
 			}
