@@ -88,7 +88,7 @@ Start with:  rollcall run announced`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
 	})
-	root.AddCommand(runCommand(), scenarioCommand(), journeyCommand(), selftestCommand())
+	root.AddCommand(runCommand(), scenarioCommand(), journeyCommand(), chaosCommand(), selftestCommand())
 
 	err := root.ExecuteContext(ctx)
 	if err == nil {
