@@ -32,7 +32,7 @@ func TestEveryBuiltInScenarioLoads(t *testing.T) {
 			t.Errorf("%s: title %q, %d expectations", b.Name, s.Title, len(s.Expect))
 		}
 	}
-	if want := []string{"announced", "big-bang", "loss-wave", "six-hour-outage", "smoke"}; !reflect.DeepEqual(names, want) {
+	if want := []string{"announced", "big-bang", "billion", "loss-wave", "six-hour-outage", "smoke"}; !reflect.DeepEqual(names, want) {
 		t.Errorf("built in are %v", names)
 	}
 }

@@ -7,20 +7,6 @@ import (
 	"rollcall.example/rollcall/sim/rng"
 )
 
-// lognormalTable is the quantile function of the lognormal law with a mean and
-// a coefficient of variation, at 4097 equally spaced probabilities; the ends are
-// cut at half a cell. Linear between: the mean is right to 0.1 %.
-func lognormalTable(mean, cv float64) []float64 {
-	s2 := math.Log(1 + cv*cv)
-	mu, s := math.Log(mean)-s2/2, math.Sqrt(s2)
-	t := make([]float64, 4097)
-	for i := range t {
-		u := min(max(float64(i)/4096, 0.5/4096), 1-0.5/4096)
-		t[i] = math.Exp(mu + s*math.Sqrt2*math.Erfinv(2*u-1))
-	}
-	return t
-}
-
 // bassInverse is the time (days) at which Bass diffusion with innovation p and
 // imitation q per day has reached the share u of its market:
 // F(t) = (1 − e^−(p+q)t) / (1 + q/p·e^−(p+q)t)  (Bass 1969, eq. 8).
@@ -37,9 +23,9 @@ func BassShare(t, p, q float64) float64 {
 	return (1 - e) / (1 + q/p*e)
 }
 
-// after is an exponential delay of the given mean (ms), at least a second.
+// after is an exponential delay of the given mean (ms), at least a millisecond.
 func after(w uint32, mean int64) int64 {
-	return max(second, int64(float64(mean)*rng.Exp(w)))
+	return max(1, int64(float64(mean)*rng.Exp(w)))
 }
 
 // sphere maps a word to a coordinate of a random unit vector in d dimensions:
@@ -53,17 +39,49 @@ func sphere(w uint32, d float64) float64 {
 
 func expNeg(x float64) float64 { return math.Exp(-x) }
 
-// serviceLaw is a law of service times; the lognormal as a table of its quantiles.
+// lognormal is the law with a mean and a coefficient of variation, by its
+// quantile function: a table with straight lines between in the middle, itself
+// in the tails, where most of the variance of a skewed law lies.
+type lognormal struct {
+	mu, sigma float64
+	table     [lognormalCells + 1]float64
+}
+
+const (
+	lognormalCells = 1 << 12
+	lognormalTail  = lognormalCells >> 6 // cells at each end that are tail
+)
+
+func newLognormal(mean, cv float64) *lognormal {
+	s2 := math.Log(1 + cv*cv)
+	l := &lognormal{mu: math.Log(mean) - s2/2, sigma: math.Sqrt(s2)}
+	for i := lognormalTail; i <= lognormalCells-lognormalTail; i++ {
+		l.table[i] = math.Exp(l.mu + l.sigma*math.Sqrt2*math.Erfinv(2*float64(i)/lognormalCells-1))
+	}
+	return l
+}
+
+func (l *lognormal) draw(w uint32) float64 {
+	const bits = 32 - 12 // of the word within a cell
+	i := w >> bits
+	if i < lognormalTail || i >= lognormalCells-lognormalTail {
+		return math.Exp(l.mu + l.sigma*rng.Normal(w))
+	}
+	f := (float64(w&(1<<bits-1)) + 0.5) / (1 << bits)
+	return l.table[i] + (l.table[i+1]-l.table[i])*f
+}
+
+// serviceLaw is a law of service times.
 type serviceLaw struct {
-	law   string
-	mean  float64 // ms
-	table []float64
+	law    string
+	mean   float64 // ms
+	skewed *lognormal
 }
 
 func newServiceLaw(s scenarios.ServiceTime) *serviceLaw {
 	l := &serviceLaw{law: s.Law, mean: float64(s.Mean.Milliseconds())}
 	if s.Law == "lognormal" {
-		l.table = lognormalTable(l.mean, s.CV)
+		l.skewed = newLognormal(l.mean, s.CV)
 	}
 	return l
 }
@@ -77,9 +95,7 @@ func (l *serviceLaw) draw(w uint32) int64 {
 	case "exponential":
 		x = l.mean * rng.Exp(w)
 	default:
-		i := w >> 20
-		f := float64(w&(1<<20-1)) / (1 << 20)
-		x = l.table[i] + (l.table[i+1]-l.table[i])*f
+		x = l.skewed.draw(w)
 	}
 	return max(1, int64(x))
 }
