@@ -88,23 +88,16 @@ func (v Verdict) String() string {
 }
 
 // Judge is the verdict on the live mobile credential of a resident in state s.
-func Judge(s State) Verdict {
-	switch {
-	case s&HasCredential == 0:
-		return NotValid
-	case s.MobileActive():
-		return Accepted
-	default:
-		return Suspended
-	}
-}
+func Judge(s State) Verdict { return verdict(s&HasCredential != 0, s.MobileActive()) }
 
 // JudgePlastic is the verdict on the plastic card of a resident in state s.
-func JudgePlastic(s State) Verdict {
+func JudgePlastic(s State) Verdict { return verdict(s&HasCard != 0, s.CardActive()) }
+
+func verdict(there, active bool) Verdict {
 	switch {
-	case s&HasCard == 0:
+	case !there:
 		return NotValid
-	case s.CardActive():
+	case active:
 		return Accepted
 	default:
 		return Suspended

@@ -261,7 +261,8 @@ func (r *Reader) Fields(field func(key []byte)) {
 	r.keys = r.keys[:base]
 }
 
-// Labels reads a map with integer keys, as Fields does.
+// Labels reads a map with integer keys, as Fields does. (One loop for both, handed
+// the kind of key, costs a verification 24 allocations more: 101 for 77.)
 func (r *Reader) Labels(field func(label int64)) {
 	n, base := r.Map(), r.openMap()
 	for i := 0; i < n && r.err == nil; i++ {
