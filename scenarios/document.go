@@ -142,6 +142,9 @@ func readDocument(file string, src []byte) (*tree, Problems) {
 		var syntax *yaml.SyntaxError
 		if errors.As(err, &syntax) && syntax.Token != nil {
 			p := syntax.Token.Position
+			if strings.HasPrefix(syntax.Token.Value, "\t") || strings.Contains(syntax.Message, "'\t'") {
+				return fail(p.Line, p.Column, "is not YAML: a tab stands here", "indent with spaces")
+			}
 			return fail(p.Line, p.Column, "is not YAML: "+syntax.Message, "check quotes, colons and indentation")
 		}
 		return fail(1, 1, "is not YAML: "+firstLine(err.Error()), "check quotes, colons and indentation")

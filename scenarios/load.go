@@ -55,8 +55,11 @@ var builtInNames = sync.OnceValue(func() []string {
 // Merging: a mapping changes the keys that it names; any other value, and a
 // list, replaces the whole; a mapping over a list whose elements have names
 // (phases, demand.places, faults) changes the elements that it names.
-func Load(nameOrPath string, settings []string) (*Scenario, error) {
-	l := &loader{}
+//
+// Checks of others see the scenario last; what they find (Path, What, Instead) is
+// reported with its place, as everything else.
+func Load(nameOrPath string, settings []string, checks ...func(*Scenario) Problems) (*Scenario, error) {
+	l := &loader{checks: checks}
 	src, err := l.open(nameOrPath, "")
 	if err != nil {
 		return nil, err
@@ -80,6 +83,7 @@ type source struct {
 // it over what it extends (merge.go), fills the struct (bind.go) and checks what
 // goes beyond one value (validate.go). It gathers what is wrong on the way.
 type loader struct {
+	checks   []func(*Scenario) Problems
 	problems Problems
 	chain    []source
 }
@@ -119,11 +123,14 @@ func (l *loader) open(nameOrPath, folder string) (source, error) {
 		b, err = os.ReadFile(file)
 	}
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
 			err = pe.Err
 		}
-		return source{}, fmt.Errorf("cannot read the scenario %s: %w", file, err)
+		err = fmt.Errorf("cannot read the scenario %s: %w", file, err)
+		if name := scenarioName(file); slices.Contains(builtInNames(), name) {
+			err = fmt.Errorf("%w (the one that is built in is called %s)", err, name)
+		}
+		return source{}, err
 	}
 	id, err := filepath.Abs(file)
 	if err != nil {
@@ -159,6 +166,13 @@ func (l *loader) load(src source, settings []string) (*Scenario, error) {
 	v := validator{loader: l, tree: t}
 	if err := v.scenario(s); err != nil {
 		return nil, err
+	}
+	if len(l.problems) == 0 {
+		for _, check := range l.checks {
+			for _, p := range check(s) {
+				v.fail(p.Path, p.What, p.Instead)
+			}
+		}
 	}
 	if len(l.problems) > 0 {
 		return nil, l.problems.sorted()

@@ -47,6 +47,9 @@ func (n *Nation) checkRegion(s string) *mistake {
 		if strings.EqualFold(s, r.NameEn) || s == r.NameKo {
 			return &mistake{quote(s) + " is a name; regions are written by code", "write " + r.ISO}
 		}
+		if strings.EqualFold(s, r.ISO) {
+			return &mistake{quote(s) + " is not a region", "write " + r.ISO}
+		}
 		codes = append(codes, r.ISO)
 	}
 	hint := didYouMean(s, n.regionNames())

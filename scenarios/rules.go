@@ -115,7 +115,7 @@ var rules = []rule{
 	r("face.photo_old", "fidelity of a photo of ten years or more", between(0, 1)),
 	r("face.old_share", "photos of ten years or more, by age", atMost(1)),
 	r("face.retry_spread", "share of the capture noise that is fresh at a retry", between(0, 1)),
-	r("face.tries", "captures in one session", between(1, 100)),
+	r("face.tries", "captures in one session", between(1, MaxTries)),
 
 	r("panel", "the sample that lives against the real service"),
 	r("panel.citizens", "how many; 0: off", between(0, 1_000_000)),
@@ -199,7 +199,7 @@ var rules = []rule{
 	r("service.demands{}{}", "time of one operation", positive),
 	r("service.client", "how clients behave"),
 	r("service.client.timeout", "then an attempt has failed", positive),
-	r("service.client.retries", "by the machine, after the first attempt", between(0, 100)),
+	r("service.client.retries", "by the machine, after the first attempt", between(0, MaxRetries)),
 	r("service.client.backoff", "before the first retry; doubles", positive),
 	r("service.network", "round trip"),
 	r("service.detect", "the health signal looks this often", positive),
@@ -222,6 +222,13 @@ var rules = []rule{
 	r("expect", "what must hold of the result, such as suspension.violations == 0", optional),
 	r("expect[]", "an expectation", form("expectation")),
 }
+
+// What a run can hold.
+const (
+	MaxPlaces  = 12 // kinds of places
+	MaxTries   = 4  // captures in one session
+	MaxRetries = 7  // by a machine
+)
 
 // Nodes are the parts of the service, in the order of a request.
 var Nodes = []string{"gateway", "register", "face", "signing", "status"}

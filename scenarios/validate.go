@@ -55,6 +55,10 @@ func (v *validator) scenario(s *Scenario) error {
 	v.phases(s, n)
 	v.calendar(s)
 	v.positives(scenarioFields(), v.tree, "")
+	v.whole("service.client.backoff", s.Service.Client.Backoff, time.Second)
+	v.whole("service.detect", s.Service.Detect, time.Second)
+	v.whole("status_lists.publish_interval", s.StatusLists.PublishInterval, time.Millisecond)
+	v.whole("cards.handling", s.Cards.Handling, 24*time.Hour)
 	v.profiles(s)
 	v.centres(s, n)
 	v.places(s)
@@ -71,6 +75,8 @@ func (v *validator) scenario(s *Scenario) error {
 
 func (v *validator) window(s *Scenario) {
 	switch length := s.End.Sub(s.Start.Time); {
+	case formatMoment(s.Start) != s.Start.Format(time.DateOnly):
+		v.fail("start", formatMoment(s.Start)+" is not the beginning of a day", "write YYYY-MM-DD")
 	case length <= 0:
 		v.fail("end", formatMoment(s.End)+" is not after the start, "+formatMoment(s.Start), "write a later date")
 	case length > maxWindow:
@@ -120,7 +126,7 @@ func (v *validator) calendar(s *Scenario) {
 		v.fail("calendar.lunch_from", "lunch does not lie between opening and closing", "write times between "+formatClock(c.Opens)+" and "+formatClock(c.Closes)+"; equal ones for no lunch")
 	}
 	for i, d := range c.Holidays {
-		if formatMoment(d) != d.Format("2006-01-02") {
+		if formatMoment(d) != d.Format(time.DateOnly) {
 			v.fail(fmt.Sprintf("calendar.holidays[%d]", i), formatMoment(d)+" is not a whole day", "write YYYY-MM-DD")
 		}
 		if i > 0 && !d.After(c.Holidays[i-1].Time) {
@@ -150,6 +156,15 @@ func (v *validator) positives(f *field, t *tree, path string) {
 			v.fail(path, "is 0; "+f.doc, "write more than 0")
 		}
 	}
+}
+
+// whole checks a duration that the model counts in larger units.
+func (v *validator) whole(path string, d, unit time.Duration) {
+	if d%unit == 0 {
+		return
+	}
+	name := map[time.Duration]string{time.Millisecond: "milliseconds", time.Second: "seconds", 24 * time.Hour: "days"}[unit]
+	v.fail(path, formatDuration(d)+" is not a number of whole "+name, "write "+formatDuration(d.Truncate(unit)+unit))
 }
 
 func (v *validator) profiles(s *Scenario) {
@@ -235,6 +250,9 @@ func (v *validator) places(s *Scenario) {
 	if len(names) == 0 {
 		v.fail("demand.places", "there is no place", "write at least one; for no demand, rate: 0/day")
 	}
+	if len(names) > MaxPlaces {
+		v.fail("demand.places", fmt.Sprintf("%d kinds of places are more than %d", len(names), MaxPlaces), "put similar ones together")
+	}
 	v.uniqueNames("demand.places", names)
 }
 
@@ -280,14 +298,18 @@ func (v *validator) faults(s *Scenario) {
 		} else if f.At.Add(f.For).After(s.End.Time) {
 			v.fail(path+".for", "the fault outlasts the run, which ends on "+formatMoment(s.End), "shorten the fault or write a later end")
 		}
-		if len(f.Nodes) == 0 {
-			v.fail(path+".nodes", "hits nothing", "write one of "+strings.Join(Nodes, ", "))
-		}
-		v.unique(path+".nodes", f.Nodes)
 		if _, written := v.find(path + ".severity"); !written {
 			s.Faults[i].Severity = 1
 		} else if f.Severity == 0 {
 			v.fail(path+".severity", "a fault of 0% breaks nothing", "write more, or leave the fault out")
+		}
+		if len(f.Nodes) == 0 {
+			v.fail(path+".nodes", "hits nothing", "write one of "+strings.Join(Nodes, ", "))
+		}
+		v.unique(path+".nodes", f.Nodes)
+		v.whole(path+".for", f.For, time.Second)
+		if slices.Equal(f.Nodes, []string{"status"}) && (f.Kind == "slow" || s.Faults[i].Severity < 0.5) {
+			v.fail(path+".nodes", "status publishes its lists or does not: slow, or failing for less than half, it breaks nothing", "write kind: down, with a severity of 50% or more")
 		}
 	}
 	v.uniqueNames("faults", names)

@@ -9,6 +9,7 @@ import (
 
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/panel"
+	"rollcall.example/rollcall/sim/population"
 )
 
 func journeyCommand() *cobra.Command {
@@ -23,7 +24,7 @@ message is kept: certificates, APDUs, the presentation and its session
 transcript, the status list, and journey.md, which explains them in order.`,
 		Example: `  rollcall journey --out journey
   rollcall journey --channel centre --citizen 19377777 --out by-qr`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := scenarios.Load("announced", nil)
 			if err != nil {
@@ -37,12 +38,15 @@ transcript, the status list, and journey.md, which explains them in order.`,
 			if channel != panel.ByTap && channel != panel.ByCentre {
 				return usage(fmt.Errorf("--channel: %q is no way to a mobile card (write %s or %s)", channel, panel.ByTap, panel.ByCentre))
 			}
-			if citizen >= 0 {
+			if n := population.New(people).Len(); c.Flags().Changed("citizen") {
+				if citizen < 0 || citizen >= int64(n) {
+					return usage(fmt.Errorf("--citizen: there is no citizen %d (write 0 to %d)", citizen, n-1))
+				}
 				id := uint32(citizen)
 				o.Citizen = &id
-				if int64(id) != citizen {
-					return usage(fmt.Errorf("--citizen: there is no citizen %d", citizen))
-				}
+			}
+			if err := writable(out); err != nil {
+				return usage(fmt.Errorf("--out: %w (name a folder that can be written)", err))
 			}
 			story, err := panel.Journey(c.Context(), o)
 			if err != nil {

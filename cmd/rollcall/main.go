@@ -46,16 +46,6 @@ func usage(err error) error {
 	return &exit{exitUsage, err}
 }
 
-// one wants the single argument of a command, and says what it is.
-func one(what string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return usage(fmt.Errorf("name one %s (see %s --help)", what, c.CommandPath()))
-		}
-		return nil
-	}
-}
-
 func main() {
 	// A nation of records is a few large pointer-free arrays: collecting early
 	// costs nothing and keeps two runs in a row under the limit.
@@ -85,9 +75,8 @@ Start with:  rollcall run announced`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetArgs(args)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage(fmt.Errorf("%w (see %s --help)", err, c.CommandPath()))
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentPreRunE = notEmpty
 	root.AddCommand(runCommand(), scenarioCommand(), journeyCommand(), chaosCommand(), selftestCommand())
 
 	err := root.ExecuteContext(ctx)

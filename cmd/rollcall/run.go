@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,16 +78,26 @@ when every expectation holds, 99 when one does not.`,
 }
 
 // settings turns flags into settings of the scenario, so that they are checked
-// and hashed like everything else, and into the command that repeats the run.
-func (f *runFlags) settings(scenario string) (sets []string, command string, err error) {
+// and hashed like everything else, and into the command that repeats the run. A
+// setting that stands for another flag has its spelling in typed.
+func (f *runFlags) settings(scenario string) (sets []string, typed map[string]string, command string, err error) {
 	words := []string{"rollcall", "run", quote(scenario)}
+	typed = map[string]string{}
 	sets = append(sets, f.sets...)
 	for _, s := range f.sets {
 		words = append(words, "--set", quote(s))
 	}
+	set := func(key, value, flag, written string) {
+		sets = append(sets, key+"="+value)
+		words = append(words, flag, quote(written))
+		typed[key+"="+value] = flag + " " + written
+	}
 	if len(f.regions) > 0 {
-		sets = append(sets, "population.regions=["+strings.Join(f.regions, ", ")+"]")
-		words = append(words, "--regions", quote(strings.Join(f.regions, ",")))
+		written := strings.Join(f.regions, ",")
+		if slices.Contains(f.regions, "") {
+			return nil, nil, "", fmt.Errorf("--regions: a code is missing in %q (write KR-50, or KR-50,KR-49)", written)
+		}
+		set("population.regions", "["+strings.Join(f.regions, ", ")+"]", "--regions", written)
 	}
 	if f.panel != "" {
 		n := f.panel
@@ -94,22 +105,35 @@ func (f *runFlags) settings(scenario string) (sets []string, command string, err
 			n = "0"
 		}
 		if k, e := strconv.Atoi(n); e != nil || k < 0 {
-			return nil, "", fmt.Errorf("--panel: %q is not a number of citizens (write a number, or off)", f.panel)
+			return nil, nil, "", fmt.Errorf("--panel: %q is not a number of citizens (write a number, or off)", f.panel)
 		}
-		sets = append(sets, "panel.citizens="+n)
-		words = append(words, "--panel", f.panel)
+		set("panel.citizens", n, "--panel", f.panel)
 	}
 	if f.seed != "" {
-		sets = append(sets, "seed="+f.seed)
-		words = append(words, "--seed", quote(f.seed))
+		set("seed", f.seed, "--seed", f.seed)
 	}
 	if f.engine != "fast" && f.engine != "plain" {
-		return nil, "", fmt.Errorf("--engine: there is no engine %q (write fast or plain)", f.engine)
+		return nil, nil, "", fmt.Errorf("--engine: there is no engine %q (write fast or plain)", f.engine)
 	}
 	if f.workers < 1 {
-		return nil, "", fmt.Errorf("--workers: %d threads cannot work (write 1 or more)", f.workers)
+		return nil, nil, "", fmt.Errorf("--workers: %d threads cannot work (write 1 or more)", f.workers)
 	}
-	return sets, strings.Join(words, " "), nil
+	return sets, typed, strings.Join(words, " "), nil
+}
+
+// asTyped names the flags that were typed where the loader names settings.
+func asTyped(err error, typed map[string]string) error {
+	problems, ok := errors.AsType[scenarios.Problems](err)
+	if !ok {
+		return err
+	}
+	problems = slices.Clone(problems)
+	for i, p := range problems {
+		if flag, ok := typed[strings.TrimPrefix(p.File, "--set ")]; ok {
+			problems[i].File, problems[i].Path = flag, ""
+		}
+	}
+	return problems
 }
 
 func quote(s string) string {
@@ -121,16 +145,13 @@ func quote(s string) string {
 
 func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer) error {
 	began := time.Now()
-	sets, command, err := f.settings(name)
+	sets, typed, command, err := f.settings(name)
 	if err != nil {
 		return usage(err)
 	}
-	s, err := scenarios.Load(name, sets)
+	s, err := load(name, sets)
 	if err != nil {
-		return usage(err)
-	}
-	if err := statistics.CheckExpectations(s); err != nil {
-		return usage(err)
+		return usage(asTyped(err, typed))
 	}
 	people, err := scenarios.LoadNation()
 	if err != nil {
@@ -150,33 +171,10 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 
 	p := newProgress(stderr)
 	defer p.end()
-	engine := func(s *scenarios.Scenario, phase string) (*rollout.Outcome, error) {
-		p.begin(phase)
-		o := rollout.Options{Workers: f.workers, Progress: func(done, total, events int64) {
-			at := s.Start.Add(time.Duration(done) * time.Millisecond)
-			p.show(done, total, fmt.Sprintf("%s   %s events", at.Format("2 Jan 2006"), thousands(events)))
-		}}
-		if f.engine == "plain" {
-			return plain.Run(ctx, s, people, o)
-		}
-		return nation.Run(ctx, s, people, o)
-	}
-
 	simulated := time.Now()
-	var twin *rollout.Outcome
-	if len(s.Faults) > 0 {
-		calm := *s
-		calm.Faults, calm.Panel.Citizens = nil, 0
-		if twin, err = engine(&calm, s.Name+" without its faults"); err != nil {
-			return &exit{exitInternal, err}
-		}
-		debug.FreeOSMemory() // one nation at a time
-	}
-	o := twin
-	if twin == nil || twin.Complete {
-		if o, err = engine(s, s.Name); err != nil {
-			return &exit{exitInternal, err}
-		}
+	o, twin, err := simulate(ctx, s, people, f, p)
+	if err != nil {
+		return &exit{exitInternal, err}
 	}
 	engineTook := time.Since(simulated)
 
@@ -224,15 +222,70 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	}
 	p.end()
 
+	for _, note := range notes(o, r) {
+		fmt.Fprintln(stderr, "note:", note)
+	}
+	if err := tell(r, f, stdout, stderr); err != nil {
+		return &exit{exitInternal, err}
+	}
+	if !r.Verdict.Holds {
+		return &exit{exitExpect, errors.New(failed(r))}
+	}
+	return nil
+}
+
+// simulate runs the nation and, where the scenario has faults, before it a twin
+// without them.
+func simulate(ctx context.Context, s *scenarios.Scenario, people *scenarios.Nation, f *runFlags, p *progress) (o, twin *rollout.Outcome, err error) {
+	engine := func(s *scenarios.Scenario, phase string) (*rollout.Outcome, error) {
+		p.begin(phase)
+		o := rollout.Options{Workers: f.workers, Progress: func(done, total, events int64) {
+			at := s.Start.Add(time.Duration(done) * time.Millisecond)
+			p.show(done, total, fmt.Sprintf("%s   %s events", at.Format("2 Jan 2006"), thousands(events)))
+		}}
+		if f.engine == "plain" {
+			return plain.Run(ctx, s, people, o)
+		}
+		return nation.Run(ctx, s, people, o)
+	}
+	if len(s.Faults) > 0 {
+		calm := *s
+		calm.Faults, calm.Panel.Citizens = nil, 0
+		if twin, err = engine(&calm, s.Name+" without its faults"); err != nil || !twin.Complete {
+			return twin, twin, err
+		}
+		debug.FreeOSMemory() // one nation at a time
+	}
+	o, err = engine(s, s.Name)
+	return o, twin, err
+}
+
+// notes are what whoever runs a scenario should know, although nothing is wrong.
+func notes(o *rollout.Outcome, r *reports.Result) (notes []string) {
+	opens := false
+	for i, t := range o.Tallies {
+		opens = opens || t != nil && o.Model.Opens(i) < o.Model.End
+	}
+	if !opens {
+		notes = append(notes, "no phase opens a simulated place before the run ends: nobody can get a mobile card")
+	}
+	if r.Panel != nil && r.Panel.Citizens < r.Meta.PanelAsked {
+		notes = append(notes, fmt.Sprintf("the panel has %d citizens instead of %d: nobody else did anything that the service could see", r.Panel.Citizens, r.Meta.PanelAsked))
+	}
+	return notes
+}
+
+// tell prints the summary, and the result where it is wanted.
+func tell(r *reports.Result, f *runFlags, stdout, stderr io.Writer) error {
 	human := stdout
 	if f.json {
 		human = stderr
 		b, err := reports.Encode(r)
 		if err != nil {
-			return &exit{exitInternal, err}
+			return err
 		}
 		if _, err := stdout.Write(b); err != nil {
-			return &exit{exitInternal, err}
+			return err
 		}
 	}
 	width, colour := 0, false
@@ -240,13 +293,7 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 		width, _, _ = term.GetSize(int(file.Fd()))
 		colour = os.Getenv("NO_COLOR") == ""
 	}
-	if err := reports.Summary(human, r, reports.Terminal{Width: width, Colour: colour, Report: filepath.Join(f.out, reports.ReportFile)}); err != nil {
-		return &exit{exitInternal, err}
-	}
-	if !r.Verdict.Holds {
-		return &exit{exitExpect, errors.New(failed(r))}
-	}
-	return nil
+	return reports.Summary(human, r, reports.Terminal{Width: width, Colour: colour, Report: filepath.Join(f.out, reports.ReportFile)})
 }
 
 // writable makes a folder where there is none and tries it.

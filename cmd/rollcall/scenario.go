@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/statistics"
 )
 
 func scenarioCommand() *cobra.Command {
@@ -21,7 +22,7 @@ func scenarioCommand() *cobra.Command {
 	}
 
 	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "List the scenarios that are built in", Args: cobra.NoArgs,
+		Use: "list", Short: "List the scenarios that are built in", Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			all, err := scenarios.BuiltIns()
 			if err != nil {
@@ -40,7 +41,7 @@ func scenarioCommand() *cobra.Command {
 		Use: "show NAME|FILE", Short: "Print a scenario with everything it inherits, sources and ranges beside the values",
 		Args: one("scenario, or its file"), ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := scenarios.Load(args[0], sets)
+			s, err := load(args[0], sets)
 			if err != nil {
 				return usage(err)
 			}
@@ -53,11 +54,11 @@ func scenarioCommand() *cobra.Command {
 
 	c.AddCommand(&cobra.Command{
 		Use: "validate FILE...", Short: "Check scenario files and say what is wrong, where, and what to write instead",
-		Args: cobra.MinimumNArgs(1),
+		Args: some("scenario file"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var failed error
 			for _, file := range args {
-				if _, err := scenarios.Load(file, nil); err != nil {
+				if _, err := load(file, nil); err != nil {
 					if failed != nil {
 						fmt.Fprintln(c.ErrOrStderr(), failed)
 					}
@@ -71,7 +72,7 @@ func scenarioCommand() *cobra.Command {
 	})
 
 	c.AddCommand(&cobra.Command{
-		Use: "schema", Short: "Print the JSON Schema of scenario files", Args: cobra.NoArgs,
+		Use: "schema", Short: "Print the JSON Schema of scenario files", Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			b, err := scenarios.Schema()
 			if err != nil {
@@ -82,6 +83,11 @@ func scenarioCommand() *cobra.Command {
 		},
 	})
 	return c
+}
+
+// load reads a scenario and checks all of it, its expectations too.
+func load(nameOrPath string, sets []string) (*scenarios.Scenario, error) {
+	return scenarios.Load(nameOrPath, sets, statistics.CheckExpectations)
 }
 
 func completeScenario(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

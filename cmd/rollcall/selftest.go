@@ -29,7 +29,7 @@ conservation of intents). Takes less than a minute.
 
 The exit code is 0 when everything lies within three standard errors, 99 when
 something does not.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			people, err := scenarios.LoadNation()
 			if err != nil {

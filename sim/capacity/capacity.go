@@ -85,7 +85,7 @@ type Fate struct {
 }
 
 const (
-	maxAttempts = 8
+	maxAttempts = 1 + scenarios.MaxRetries
 	maxNodes    = 16
 )
 
@@ -130,6 +130,10 @@ type Stats struct {
 	Tried    [][NumFunctions]int64
 	Answered [][NumFunctions]int64
 	Restored [][NumFunctions]int64
+	// Unpublished are the status lists that were due while the fault was on and
+	// could not be published; the first was due at FirstUnpublished, -1.
+	Unpublished      []int64
+	FirstUnpublished []int64
 }
 
 // New compiles the service of a scenario; seconds count from its start.
@@ -161,7 +165,7 @@ func New(s *scenarios.Scenario) (*Service, error) {
 	}
 	sv.timeout = s.Service.Client.Timeout.Microseconds()
 	sv.detect = max(1, int64(s.Service.Detect/time.Second))
-	sv.attempts = min(1+s.Service.Client.Retries, maxAttempts)
+	sv.attempts = 1 + s.Service.Client.Retries
 	wait := int64(s.Service.Client.Backoff / time.Second)
 	for a := 1; a < sv.attempts; a++ {
 		sv.delay[a] = sv.delay[a-1] + max(1, wait<<(a-1))

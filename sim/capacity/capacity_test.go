@@ -302,6 +302,24 @@ func TestTheHealthSignalSeesAFaultAtItsNextLook(t *testing.T) {
 	}
 }
 
+func TestAnOutageOfTheStatusNodeMeetsTheListsThatWereDue(t *testing.T) {
+	for _, c := range []struct {
+		kind, severity, interval string
+		n, first                 int64
+	}{
+		{"down", "100%", "5m", 12, from}, // the one at its end is published
+		{"down", "50%", "7m", 9, 3780},   // from 63 to 119 minutes
+		{"down", "100%", "3h", 0, -1},    // none was due
+		{"down", "49%", "5m", 0, -1},     // they are published all the same
+		{"slow", "100%", "5m", 0, -1},
+	} {
+		sv, _ := service(t, outage(c.kind, "status, register", c.severity), "status_lists.publish_interval="+c.interval)
+		if n, first := sv.Stats.Unpublished[0], sv.Stats.FirstUnpublished[0]; n != c.n || first != c.first {
+			t.Errorf("%s %s, every %s: %d lists from second %d on, want %d from %d", c.kind, c.severity, c.interval, n, first, c.n, c.first)
+		}
+	}
+}
+
 func TestAServiceNeedsItsNodes(t *testing.T) {
 	s, err := scenarios.Load("announced", nil)
 	if err != nil {

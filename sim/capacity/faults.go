@@ -33,7 +33,20 @@ func (sv *Service) compileFaults(s *scenarios.Scenario, index map[string]int) {
 		st.FirstFailed, st.Touched = append(st.FirstFailed, -1), append(st.Touched, 0)
 		st.Tried, st.Answered = append(st.Tried, [NumFunctions]int64{}), append(st.Answered, [NumFunctions]int64{})
 		st.Restored = append(st.Restored, [NumFunctions]int64{-1, -1, -1, -1})
+		n, first := x.unpublished(s.StatusLists.PublishInterval.Milliseconds())
+		st.Unpublished, st.FirstUnpublished = append(st.Unpublished, n), append(st.FirstUnpublished, first)
 	}
+}
+
+// unpublished is the number of lists that are due, one at every multiple of the
+// interval (ms), while the fault keeps them from being published, and the second
+// of the first.
+func (f *fault) unpublished(interval int64) (n, first int64) {
+	from, to := f.from*1000, f.to*1000
+	if due := (from + interval - 1) / interval * interval; f.lists && due < to {
+		return (to-1-due)/interval + 1, due / 1000
+	}
+	return 0, -1
 }
 
 // down returns the permille of requests that fail at a node in a second, and

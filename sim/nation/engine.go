@@ -74,6 +74,7 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 		e.absent = rollout.NewAbsent(m)
 	}
 	m.Pool = m.PoolShare()
+	e.workers = min(e.workers, len(e.shards)) // each of the others would have nothing to do
 	e.load = make([][][capacity.NumOps]int32, e.workers)
 	for i := range e.load {
 		e.load[i] = make([][capacity.NumOps]int32, 3600)

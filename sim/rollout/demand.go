@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"fmt"
 	"math"
 
 	"rollcall.example/rollcall/reference/lifecycle"
@@ -19,12 +18,9 @@ type demand struct {
 	choice [2][24][MaxPlaces]float64 // cumulative share of the places, by kind of day and hour
 }
 
-func (m *Model) compileDemand() error {
+func (m *Model) compileDemand() {
 	d := &m.demand
 	d.places = m.Scenario.Demand.Places
-	if len(d.places) > MaxPlaces {
-		return fmt.Errorf("demand.places: %d kinds of places are more than %d", len(d.places), MaxPlaces)
-	}
 	rates := make([]func(bool, int) float64, len(d.places))
 	for i, p := range d.places {
 		rates[i] = hourly(p.Weekday, p.Weekend, float64(p.Rate))
@@ -50,7 +46,6 @@ func (m *Model) compileDemand() error {
 		z := (float64(i)+0.5)/32 - 4
 		d.factor[i] = 1 / math.Exp(s*z-s*s/2)
 	}
-	return nil
 }
 
 // next is the time of the next demand after t.

@@ -9,7 +9,7 @@ import (
 )
 
 // MaxTries bounds the captures of one session.
-const MaxTries = 4
+const MaxTries = scenarios.MaxTries
 
 // Scores are on a grid of 10⁻⁴ that lies half a step off the threshold, so that
 // no rounding decides: score = threshold + (k + ½)·10⁻⁴.

@@ -104,9 +104,7 @@ func New(s *scenarios.Scenario, n *scenarios.Nation, service *capacity.Service) 
 	scanMean, spread := float64(s.Channels.ScanDelay.Milliseconds()), s.Channels.ScanSpread
 	m.scan = &serviceLaw{law: "lognormal", mean: scanMean, skewed: newLognormal(scanMean, math.Sqrt(math.Exp(spread*spread)-1))}
 	m.face = newFaceModel(&s.Face)
-	if err := m.compileDemand(); err != nil {
-		return nil, err
-	}
+	m.compileDemand()
 	m.lists = &lists{service: service, interval: s.StatusLists.PublishInterval.Milliseconds()}
 	return m, nil
 }

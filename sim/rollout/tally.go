@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/capacity"
 )
 
@@ -136,7 +137,7 @@ func WaitEdge(i int) int64 {
 const LatencyBuckets = 560
 
 // MaxPlaces bounds the kinds of places.
-const MaxPlaces = 12
+const MaxPlaces = scenarios.MaxPlaces
 
 // Tally is what one municipality counted.
 type Tally struct {

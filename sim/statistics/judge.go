@@ -11,10 +11,10 @@ import (
 
 // CheckExpectations finds, before a run, expectations of a scenario that name
 // what no result has.
-func CheckExpectations(s *scenarios.Scenario) error {
+func CheckExpectations(s *scenarios.Scenario) (problems scenarios.Problems) {
 	var schema any
 	if err := json.Unmarshal(reports.Schema(), &schema); err != nil {
-		return err
+		panic(err) // our own
 	}
 	for i, text := range s.Expect {
 		e, err := scenarios.ParseExpectation(text)
@@ -22,10 +22,10 @@ func CheckExpectations(s *scenarios.Scenario) error {
 			err = e.Check(schema)
 		}
 		if err != nil {
-			return fmt.Errorf("expect[%d]: %q: %w", i, text, err)
+			problems = append(problems, scenarios.Problem{Path: fmt.Sprintf("expect[%d]", i), What: err.Error()})
 		}
 	}
-	return nil
+	return problems
 }
 
 // Judge evaluates the scenario's expectations and those that hold for every run

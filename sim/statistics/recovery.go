@@ -59,10 +59,17 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		From: f.At.Format(time.RFC3339), Until: f.At.Add(f.For).Format(time.RFC3339), Touched: st.Touched[i],
 		Detected: reports.None(), Restored: reports.None(), Drain: reports.None(),
 		RetryAmplification: reports.None(), RetriesMachine: reports.None(), RetriesPeople: reports.None()}
-	if alarm := o.Service.Health(i); alarm >= 0 && st.FirstFailed[i] >= 0 {
-		r.Detected = reports.Num(float64(max(0, alarm-st.FirstFailed[i])))
+	failed, restored, all := st.FirstFailed[i], int64(-1), true
+	if n, due := st.Unpublished[i], st.FirstUnpublished[i]; n > 0 {
+		r.Touched += n
+		if failed < 0 || due < failed {
+			failed = due
+		}
+		restored = to / 1000 // they are published at once
 	}
-	restored, all := int64(-1), true
+	if alarm := o.Service.Health(i); alarm >= 0 && failed >= 0 {
+		r.Detected = reports.Num(float64(max(0, alarm-failed)))
+	}
 	for fn := range capacity.Function(capacity.NumFunctions) {
 		if st.Answered[i][fn] < st.Tried[i][fn] {
 			if st.Restored[i][fn] < 0 {
