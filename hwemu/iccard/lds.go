@@ -27,15 +27,15 @@ type Holder struct {
 	DocumentNumber string // printed number: up to 22 of A-Z, 0-9
 	Surname        string // Hangul or Latin
 	GivenName      string
-	BirthDate      time.Time
-	Sex            byte // 'M' or 'F'
-	Issued         time.Time
+	BirthDate      time.Time // civil date; the time of day is not looked at
+	Sex            byte      // 'M' or 'F'
+	Issued         time.Time // civil dates, as BirthDate
 	Expires        time.Time
 	Address        string
-	PersonalNumber string // shown masked; may be empty
-	Portrait       []byte // JPEG
-	Template       [512]int8
-	PIN            string // 4 to 8 digits
+	PersonalNumber string    // shown masked; may be empty
+	Portrait       []byte    // JPEG
+	Template       [512]int8 // of the face, as package camera enrols it
+	PIN            string    // 4 to 8 digits
 }
 
 // comFile is EF.COM.

@@ -69,8 +69,8 @@ type State struct {
 
 // Copy is the place of one copy of a credential in the status lists.
 type Copy struct {
-	List  uint32 `json:"list"`
-	Index uint64 `json:"index"`
+	List  uint32 `json:"list"`  // number of the list
+	Index uint64 `json:"index"` // place in it, from 0
 }
 
 // Line is an entry in its external form, one line of an export. Hash is
@@ -84,8 +84,8 @@ type Line struct {
 
 // Head is the end of a chain.
 type Head struct {
-	Sequence uint64
-	Hash     [sha256.Size]byte
+	Sequence uint64            // of its last entry; 0 of an empty chain
+	Hash     [sha256.Size]byte // of its last entry; zero of an empty chain
 }
 
 // Fault says what is wrong with a chain, and at which entry.

@@ -57,9 +57,9 @@ type Options struct {
 	Policy            *lifecycle.Policy
 	Cards             CardVerifier
 	Faces             FaceMatcher
-	Phones            *Makers     // whose key attestations are trusted
-	Signer            mdoc.Signer // the document signer
-	ChallengeLifetime time.Duration
+	Phones            *Makers        // whose key attestations are trusted
+	Signer            mdoc.Signer    // the document signer
+	ChallengeLifetime time.Duration  // from Challenge to the issue
 	MaxCopies         int            // of a mobile card
 	Authority         string         // issuing authority, as it stands on the card
 	Civil             *time.Location // the country's civil time

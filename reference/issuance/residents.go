@@ -14,8 +14,8 @@ import (
 
 // NewCard is a plastic card that comes into force.
 type NewCard struct {
-	Number   string
-	Chip     bool
+	Number   string        // never given before
+	Chip     bool          // an IC card: a phone can read it
 	Template face.Template // of the photo on record
 	Portrait []byte        // the photo
 }

@@ -176,7 +176,7 @@ type Person struct {
 type Card struct {
 	Number   string
 	Person   PersonID
-	Chip     bool
+	Chip     bool   // an IC card: a phone can read it
 	Template []byte // face template of the photo on record
 	Portrait []byte // the photo, as it goes into a mobile credential
 	Issued   time.Time
@@ -200,21 +200,21 @@ type Credential struct {
 	Card   string // the number it hangs on
 	Wallet string
 	Issued time.Time
-	Until  time.Time
-	Ended  uint64 // sequence number of the change that ended it; 0 live
+	Until  time.Time // end of validity: it is not accepted at or after it
+	Ended  uint64    // sequence number of the change that ended it; 0 live
 }
 
 // List is a status list.
 type List struct {
-	Number   uint32
-	Size     uint64
-	Allotted uint64
+	Number   uint32 // from 0, without a gap
+	Size     uint64 // places
+	Allotted uint64 // places given; none is given twice
 }
 
 // Entry is one copy of a credential with what its status depends on.
 type Entry struct {
-	List       uint32
-	Index      uint64
+	List       uint32 // number of the list
+	Index      uint64 // place in it, from 0
 	Credential CredentialID
 	Person     PersonID
 	State      lifecycle.State // of the person
@@ -232,10 +232,10 @@ func (e Entry) Verdict() lifecycle.Verdict {
 
 // Offer is a one-time code made by a clerk. The code itself is not kept.
 type Offer struct {
-	Hash   []byte
+	Hash   []byte // SHA-256 of the code
 	Person PersonID
-	Centre string
-	Clerk  string
+	Centre string // municipality code of the clerk's centre
+	Clerk  string // who made it, as in the audit log
 	Made   time.Time
 	Used   uint64 // sequence number of the issuance; 0 unused
 }
@@ -250,7 +250,7 @@ type Challenge struct {
 // Answer is a stored answer to a request with an idempotency key.
 type Answer struct {
 	Request []byte // fingerprint of the request
-	Body    []byte
+	Body    []byte // JSON of the answer
 	At      time.Time
 }
 
@@ -259,8 +259,8 @@ type Answer struct {
 type Report struct {
 	Sequence uint64
 	Person   PersonID
-	Cause    lifecycle.Causes
-	Subject  string
+	Cause    lifecycle.Causes // exactly one
+	Subject  string           // what carries it: a card number, a wallet, or nothing
 	Actor    string
 	At       time.Time
 }

@@ -25,12 +25,12 @@ var statusOf = map[lifecycle.Verdict]statuslist.Status{
 
 // Published is a status list as verifiers fetch it.
 type Published struct {
-	URI         string
-	RegisterSeq uint64 // the state of the register that it shows
-	IssuedAt    time.Time
+	URI         string    // under which it is fetched, and its sub
+	RegisterSeq uint64    // number of the change up to which it is true
+	IssuedAt    time.Time // whole seconds
 	Expires     time.Time
-	TTL         time.Duration
-	JWT, CWT    []byte
+	TTL         time.Duration // how long a verifier may keep it
+	JWT, CWT    []byte        // the same list in both forms
 }
 
 // PublisherOptions say how long a list may be used.

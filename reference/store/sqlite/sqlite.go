@@ -152,10 +152,10 @@ const Full = 2
 
 // Pragmas are the settings of one connection on which durability depends.
 type Pragmas struct {
-	Writer         bool
-	JournalMode    string
-	Synchronous    int
-	AutoCheckpoint int
+	Writer         bool   // the connection that writes
+	JournalMode    string // "wal"
+	Synchronous    int    // Full
+	AutoCheckpoint int    // pages of log at which SQLite would empty it; 0 never
 }
 
 // Pragmas asks every connection for its settings.

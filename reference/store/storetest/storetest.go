@@ -1,5 +1,7 @@
 // Package storetest is the conformance suite of store.Store: every
-// implementation passes it.
+// implementation passes it. What the comments of that interface promise is tried
+// here, through the interface alone: it may not know how a register is kept, only
+// that what was kept at a place can be opened there again.
 package storetest
 
 import (
