@@ -343,6 +343,25 @@ func (r *run) showPlastic(o *Op) (string, error) {
 	return v.String(), nil
 }
 
+// showBoth shows both cards, one right after the other.
+func (r *run) showBoth(o *Op) (string, error) {
+	plastic := *o
+	plastic.Back = 0
+	first, second := r.showPlastic, r.show
+	if o.Back > 0 {
+		first, second = second, first
+	}
+	a, err := first(&plastic)
+	if err != nil {
+		return a, err
+	}
+	b, err := second(&plastic)
+	if a == "" || b == "" {
+		return a + b, err
+	}
+	return a + ", " + b, err
+}
+
 func (r *run) showCached(o *Op) (string, error) {
 	p, d := r.holds(o)
 	if p == nil || o.Verifier >= len(r.verifiers) {

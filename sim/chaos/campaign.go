@@ -111,10 +111,14 @@ func (o Op) String() string {
 	if o.Away {
 		say("at the other municipality's centre")
 	}
-	if o.Back != 0 {
+	if o.Back != 0 && o.Do != "show-both" {
 		say("%d back", o.Back)
 	}
 	switch o.Do {
+	case "show-both":
+		if o.Back != 0 {
+			say("the mobile card first")
+		}
 	case "show-cached", "fetch":
 		say("verifier %d", o.Verifier)
 		if o.Do == "show-cached" && o.Fetch {

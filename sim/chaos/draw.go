@@ -50,24 +50,29 @@ func pick[T any](d *drawer, of ...T) T { return of[d.below(len(of))] }
 
 // operation draws one; outer: others may come between its steps.
 func (d *drawer) operation(id int, outer bool) Op {
+	weight := func(k *kind) int {
+		if outer {
+			return k.weight
+		}
+		return k.inside
+	}
 	total := 0
 	for i := range kinds {
-		total += kinds[i].weight
+		total += weight(&kinds[i])
 	}
 	n := d.below(total)
 	k := &kinds[0]
 	for i := range kinds {
-		if n < kinds[i].weight {
-			k = &kinds[i]
+		if k = &kinds[i]; n < weight(k) {
 			break
 		}
-		n -= kinds[i].weight
+		n -= weight(k)
 	}
 	o := Op{ID: id, Do: k.name}
 	if k.draw != nil {
 		k.draw(d, &o)
 	}
-	if outer && k.calls > 0 && d.percent(15) {
+	if outer && k.calls > 0 && d.percent(25) {
 		o.Cut = d.cut(k, &o)
 	}
 	return o
@@ -76,7 +81,12 @@ func (d *drawer) operation(id int, outer bool) Op {
 // cut draws what comes between the steps: a crash, or one to three operations,
 // mostly of the same resident.
 func (d *drawer) cut(k *kind, o *Op) *Cut {
-	c := &Cut{Call: 1 + d.below(k.calls), After: d.percent(50)}
+	// Mostly next to the last call, which commits: before it, when there was
+	// something before, else after it.
+	c := &Cut{Call: k.calls, After: k.calls == 1}
+	if d.percent(40) {
+		c.Call, c.After = 1+d.below(k.calls), d.percent(50)
+	}
 	if d.percent(25) {
 		c.Crash, c.For = true, Duration(pick(d, 0, time.Second, time.Minute, 20*time.Minute))
 		return c
@@ -178,6 +188,8 @@ func (d *drawer) showPlastic(o *Op) {
 		o.Back = 1
 	}
 }
+
+func (d *drawer) showBoth(o *Op) { o.Who, o.Phone, o.Back = d.who(), d.phone(), d.below(2) }
 
 func (d *drawer) showCached(o *Op) {
 	o.Who, o.Phone = d.who(), d.phone()

@@ -2,8 +2,10 @@ package chaos
 
 import "rollcall.example/rollcall/reference/lifecycle"
 
-// bugsOfTables have a wrong rulebook or are told the wrong policy.
+// bugsOfTables have a wrong rulebook.
 var bugsOfTables = []bug{
+	{name: "a lost phone suspends the plastic card too", breaks: "S2", seeds: 10, left: 3,
+		tables: func() { lifecycle.Reach[lifecycle.MobileLost] |= lifecycle.Plastic }},
 	{name: "a release of the plastic card lifts the phone's report too", breaks: "S6", seeds: 10, left: 5,
 		tables: func() {
 			lifecycle.Rulebook[lifecycle.ReleasePhysical].Clears |= lifecycle.State(lifecycle.MobileLost)

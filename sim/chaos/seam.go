@@ -106,6 +106,11 @@ func (r *run) comeBack(down *oracle.Restart, after time.Duration) error {
 	if err := r.Close(); err != nil {
 		return err
 	}
+	if r.Plant.Crash != nil {
+		if err := r.Plant.Crash(r.Path()); err != nil {
+			return err
+		}
+	}
 	if err := r.Open(r.ctx); err != nil {
 		return err
 	}

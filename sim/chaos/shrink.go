@@ -22,6 +22,7 @@ func Shrink(ctx context.Context, p *Place, c Campaign, property oracle.Property)
 	for before := -1; before != s.size() && s.err == nil; {
 		before = s.size()
 		s.operations()
+		s.pairs()
 		s.between()
 		s.residents()
 		s.fields()
@@ -107,6 +108,19 @@ func (s *shrinker) operations() {
 	}
 }
 
+// pairs leaves out two of few operations, where neither can go alone.
+func (s *shrinker) pairs() {
+	const few = 12
+	for i := 0; i < len(s.best.Operations); i++ {
+		for k := i + 1; k < len(s.best.Operations) && len(s.best.Operations) <= few; k++ {
+			ops := s.best.Operations
+			if s.try(s.with(slices.Concat(ops[:i], ops[i+1:k], ops[k+1:]))) {
+				k = i
+			}
+		}
+	}
+}
+
 // between leaves out what comes between the steps of operations, or the
 // operation around it.
 func (s *shrinker) between() {
@@ -118,8 +132,16 @@ func (s *shrinker) between() {
 		if s.change(i, func(o *Op) { o.Cut = nil }) {
 			continue
 		}
+		// Before it or after it, instead of amid.
 		ops := s.best.Operations
-		if !c.Crash && s.try(s.with(slices.Concat(ops[:i], c.Then, ops[i+1:]))) {
+		host, inner := ops[i], c.Then
+		host.Cut = nil
+		if c.Crash {
+			inner = append(slices.Clone(inner), Op{ID: host.ID + 9, Do: "restart", For: c.For})
+		}
+		if !c.Crash && s.try(s.with(slices.Concat(ops[:i], inner, ops[i+1:]))) ||
+			s.try(s.with(slices.Concat(ops[:i], inner, []Op{host}, ops[i+1:]))) ||
+			s.try(s.with(slices.Concat(ops[:i], []Op{host}, inner, ops[i+1:]))) {
 			continue
 		}
 		for k := len(c.Then) - 1; k >= 0; k-- {
@@ -144,6 +166,19 @@ func (s *shrinker) residents() {
 		c := s.best
 		c.Residents = slices.Delete(slices.Clone(c.Residents), i, i+1)
 		s.try(c)
+	}
+	plain := func(i int, f func(*Resident)) {
+		c := s.best
+		c.Residents = slices.Clone(c.Residents)
+		if f(&c.Residents[i]); c.Residents[i] != s.best.Residents[i] {
+			s.try(c)
+		}
+	}
+	for i := range s.best.Residents {
+		plain(i, func(r *Resident) { *r = Resident{Number: r.Number, Age: 40, Chip: true} })
+		plain(i, func(r *Resident) { r.Away = false })
+		plain(i, func(r *Resident) { r.Age = 40 })
+		plain(i, func(r *Resident) { r.Chip = true })
 	}
 }
 
@@ -170,6 +205,29 @@ func (s *shrinker) fields() {
 			if x.is(&s.best.Operations[i]) {
 				s.change(i, x.do)
 			}
+		}
+		if c := s.best.Operations[i].Cut; c != nil {
+			for k := range c.Then {
+				for _, x := range simpler {
+					if x.is(&s.best.Operations[i].Cut.Then[k]) {
+						s.change(i, func(o *Op) {
+							cut := *o.Cut
+							cut.Then = slices.Clone(cut.Then)
+							x.do(&cut.Then[k])
+							o.Cut = &cut
+						})
+					}
+				}
+			}
+		}
+	}
+	// Two times that pass one after the other are one.
+	for i := len(s.best.Operations) - 2; i >= 0; i-- {
+		ops := s.best.Operations
+		if i+1 < len(ops) && ops[i].Do == "pass" && ops[i+1].Do == "pass" && ops[i].To == "" && ops[i+1].To == "" {
+			one := ops[i]
+			one.For += ops[i+1].For
+			s.try(s.with(slices.Concat(ops[:i], []Op{one}, ops[i+2:])))
 		}
 	}
 }

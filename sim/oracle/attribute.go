@@ -16,6 +16,7 @@ import (
 //	  ... and the change that ended it was lost in a restart          S5
 //	  it is suspended, and
 //	    the report was acknowledged before a restart that lost it     S5
+//	    the verifier's list is older than the report                  S4
 //	    a release was tried that names an older report, or repeated   S9
 //	    a release of another cause, or by no proper role, was tried   S6
 //	    the issue and the report overlapped                           S8
@@ -143,7 +144,7 @@ func (c *court) chargeAccepted(k *look, s *state) {
 		case by != nil && by.event == CredentialExpired:
 			k.charge("E5", by, "%s was accepted although it has expired", k.card())
 		case by != nil:
-			k.charge("S7", by, "%s was accepted although %s, acknowledged at %s, had ended it", k.card(), by.what(), by.end.At.Format(moment))
+			k.charge("S7", by, "%s was accepted although %s, %s, had ended it", k.card(), by.what(), by.acknowledged())
 		default:
 			k.charge("S7", nil, "%s was accepted although it has ended", k.card())
 		}
@@ -163,12 +164,18 @@ func (c *court) chargeAccepted(k *look, s *state) {
 		return
 	}
 	accuse := func(p Property, r *op, format string, args ...any) {
-		k.charge(p, r, "%s was accepted at %s, although %s was acknowledged at %s: %s",
-			k.card(), k.begin.At.Format(moment), r.what(), r.end.At.Format(moment), fmt.Sprintf(format, args...))
+		k.charge(p, r, "%s was accepted at %s, although %s was %s: %s",
+			k.card(), k.begin.At.Format(moment), r.what(), r.acknowledged(), fmt.Sprintf(format, args...))
 	}
 	for _, r := range reports {
 		if c.forgotten(r, k) {
 			accuse("S5", r, "a restart lost it")
+			return
+		}
+	}
+	for _, r := range reports {
+		if k.cached != nil && k.list != nil && k.list.token.register < r.seq {
+			accuse("S4", r, "that is %s later, the bound is %s, and the list is older than the report", k.begin.At.Sub(r.end.At), c.bound(k))
 			return
 		}
 	}
@@ -259,9 +266,11 @@ func (c *court) chargeRefusal(k *look) {
 		return
 	}
 	if k.outcome == Suspended {
-		if r := l.states[k.floor].mobile; r != nil && !k.mobile() {
-			k.charge("S2", r, "the plastic card was refused as suspended, although only the phone is reported lost (%s)", r.what())
-			return
+		for i := k.floor; i <= k.hi && !k.mobile(); i++ {
+			if r := l.states[i].mobile; r != nil {
+				k.charge("S2", r, "the plastic card was refused as suspended, although only the phone is reported lost (%s)", r.what())
+				return
+			}
 		}
 		if r := c.foreignReport(k); r != nil {
 			k.charge("S2", r, "%s was refused as suspended, although nobody has reported this citizen; the phone of citizen %s was reported lost before (%s)", k.card(), r.life.citizen, r.what())
@@ -274,7 +283,7 @@ func (c *court) chargeRefusal(k *look) {
 	by := k.lastRelease()
 	switch {
 	case by != nil:
-		k.charge("S12", by, "%s of the rightful holder was refused (%s) at %s, although %s was acknowledged at %s", k.card(), k.outcome, k.begin.At.Format(moment), by.what(), by.end.At.Format(moment))
+		k.charge("S12", by, "%s of the rightful holder was refused (%s) at %s, although %s was %s", k.card(), k.outcome, k.begin.At.Format(moment), by.what(), by.acknowledged())
 	default:
 		k.charge("S12", nil, "%s of the rightful holder was refused (%s) at %s, although nothing stands against it", k.card(), k.outcome, k.begin.At.Format(moment))
 	}
@@ -309,6 +318,14 @@ func (c *court) dueAgain(k *look) bool {
 		return by.end.IsZero() || by.end.At.Add(c.bound(k)).Before(k.begin.At)
 	}
 	return true
+}
+
+// acknowledged says when it was.
+func (o *op) acknowledged() string {
+	if o.end.IsZero() {
+		return "committed without an answer"
+	}
+	return "acknowledged at " + o.end.At.Format(moment)
 }
 
 const moment = "2006-01-02 15:04:05.000"

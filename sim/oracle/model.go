@@ -36,7 +36,10 @@ type op struct {
 	restartAfter     *Restart // the first crash after the acknowledgement
 
 	entry *auditLine
-	lost  bool // declared lost by the service
+	// twin is another request of the same kind that was answered with the same
+	// change, and has its entry.
+	twin *op
+	lost bool // declared lost by the service
 	// index of the state before it in life.states; -1: no effect.
 	index int
 	// unlawful names the property against which a release was granted: it
@@ -289,6 +292,16 @@ func (c *court) replay() {
 		}
 	}
 	slices.SortStableFunc(c.order, func(a, b *op) int { return cmp.Compare(a.seq, b.seq) })
+	for i := 1; i < len(c.order); i++ {
+		if a, b := c.order[i-1], c.order[i]; a.seq == b.seq && a.life == b.life && a.event == b.event {
+			if a.entry == nil {
+				a, b = b, a
+			}
+			if a.entry != nil && b.entry == nil {
+				b.twin = a
+			}
+		}
+	}
 	c.begun = make([]Stamp, len(c.order))
 	var last Stamp
 	for i, o := range c.order {

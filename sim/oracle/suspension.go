@@ -133,7 +133,7 @@ func (c *court) s5() {
 
 // missing says that the audit has no entry of an acknowledged change.
 func (c *court) missing(o *op) bool {
-	return c.audited && o.entry == nil && !o.end.IsZero()
+	return c.audited && o.entry == nil && !o.end.IsZero() && o.twin == nil
 }
 
 // survived says whether anything after the restart shows the change: the same

@@ -129,6 +129,9 @@ type Plant struct {
 	Store    func(store.Store) store.Store      // what it keeps
 	Front    func(Front) Front                  // what it answers
 	Verifier func(*verification.OfflineOptions) // what verifiers with cached lists do
+	// Crash is told the file of the register as a crash has left it, before it is
+	// opened.
+	Crash func(path string) error
 }
 
 // Ref is a place in a status list.
