@@ -87,7 +87,7 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 	e.parallel(order, func(sh *shard, _ int) { e.birth(sh) })
 
 	out := &rollout.Outcome{Model: m, Service: service, Plant: e.plant, Tallies: make([]*rollout.Tally, len(e.home)), Absent: e.absent != nil}
-	out.Complete = e.run(ctx, order, o.Progress, out)
+	out.Complete = e.run(ctx, order, o.Narrow, o.Progress, out)
 	if !out.Complete {
 		for _, sh := range e.shards {
 			sh.place.T.Cut(out.Until)
@@ -176,8 +176,8 @@ func (e *engine) finish(sh *shard) {
 }
 
 // run lets the windows pass; false if it was interrupted.
-func (e *engine) run(ctx context.Context, order []*shard, progress func(int64, int64, int64), out *rollout.Outcome) bool {
-	days := e.m.Windows()
+func (e *engine) run(ctx context.Context, order []*shard, narrow int, progress func(int64, int64, int64), out *rollout.Outcome) bool {
+	days := e.m.Windows(narrow)
 	var plan []rollout.Window
 	for _, d := range days {
 		plan = append(plan, d...)

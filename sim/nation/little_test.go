@@ -34,7 +34,7 @@ func TestACustomerWhoVanishesBreaksLittlesLaw(t *testing.T) {
 		p := rollout.Place{M: m, Municipality: n.Centres[i].Municipality, T: rollout.NewTally(m, mu.End-mu.First)}
 		hall := newCentre(m, i)
 		planted := false
-		for _, w := range m.Windows()[0] {
+		for _, w := range m.Windows(0)[0] {
 			hall.solve(m, &p, w, nil)
 			if !planted && len(hall.waiting) > 1 {
 				c.plant(&hall)

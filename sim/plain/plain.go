@@ -49,6 +49,7 @@ type engine struct {
 
 	until    int64
 	stopped  bool
+	narrow   int
 	progress func(done, total, events int64)
 }
 
@@ -90,7 +91,7 @@ func newEngine(s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*
 		m: m, service: service, plant: capacity.NewPlant(&s.Cards, m.Cal.Open),
 		life: des.New(), office: des.New(), people: map[uint32]*person{}, halls: map[int32]*hall{},
 		load: make([][capacity.NumOps]int32, 3600), fates: make([][capacity.NumOps]capacity.Fate, 3600),
-		progress: o.Progress, place: byNumber,
+		narrow: o.Narrow, progress: o.Progress, place: byNumber,
 	}
 	m.Pool = m.PoolShare()
 	for i := range n.Municipalities {
@@ -164,7 +165,7 @@ func (e *engine) planBarriers(ctx context.Context) {
 		rollout.Window
 	}
 	var all []barrier
-	for d, windows := range e.m.Windows() {
+	for d, windows := range e.m.Windows(e.narrow) {
 		for k, w := range windows {
 			all = append(all, barrier{d, k == 0, w})
 		}

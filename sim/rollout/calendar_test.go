@@ -136,7 +136,7 @@ func TestWindowsCoverTheRunWithoutGap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := covered(t)
 		now, narrow := int64(0), 0
-		for d, windows := range m.Windows() {
+		for d, windows := range m.Windows(0) {
 			for _, w := range windows {
 				switch {
 				case w.Start != now:

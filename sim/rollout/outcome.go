@@ -17,9 +17,13 @@ type Outcome struct {
 	Until    int64
 }
 
-// Options are what a run may choose without changing its result.
+// Options are what a run may choose without changing what is modelled. The
+// result depends on Narrow alone, and hardly.
 type Options struct {
 	Workers int
+	// Narrow makes windows so many times narrower than planned; 0 is 1. It is there
+	// to show that windows are not the model (docs/engine.md).
+	Narrow int
 	// Progress is told the virtual milliseconds done, all of them, and the events
 	// so far; may be nil.
 	Progress func(done, total, events int64)

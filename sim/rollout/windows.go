@@ -10,10 +10,11 @@ const (
 	disturbedWidth = 5 * minute
 )
 
-// Windows plans the barriers of the run, day by day. Every window lies within
-// one hour.
-func (m *Model) Windows() [][]Window {
+// Windows plans the barriers of the run, day by day, so many times narrower than
+// the widths above; 0 is 1. Every window lies within one hour.
+func (m *Model) Windows(narrow int) [][]Window {
 	type span struct{ from, to int64 }
+	calmWidth, disturbedWidth := calmWidth/int64(max(1, narrow)), disturbedWidth/int64(max(1, narrow))
 	var disturbed []span
 	for _, f := range m.Scenario.Faults {
 		from := m.Since(f.At.Time)
