@@ -42,7 +42,7 @@ func (n *Nation) checkRegion(s string) *mistake {
 	if _, ok := n.RegionIndex(s); ok {
 		return nil
 	}
-	var codes []string
+	var codes, names []string
 	for _, r := range n.Regions {
 		if strings.EqualFold(s, r.NameEn) || s == r.NameKo {
 			return &mistake{quote(s) + " is a name; regions are written by code", "write " + r.ISO}
@@ -50,17 +50,11 @@ func (n *Nation) checkRegion(s string) *mistake {
 		if strings.EqualFold(s, r.ISO) {
 			return &mistake{quote(s) + " is not a region", "write " + r.ISO}
 		}
-		codes = append(codes, r.ISO)
+		codes, names = append(codes, r.ISO), append(names, r.NameEn)
 	}
-	hint := didYouMean(s, n.regionNames())
-	if name, ok := strings.CutPrefix(strings.TrimSuffix(hint, "?"), "did you mean "); ok {
-		for _, r := range n.Regions {
-			if r.NameEn == name {
-				hint = "did you mean " + r.ISO + ", " + name + "?"
-			}
-		}
-	} else {
-		hint = "known are " + strings.Join(codes, ", ")
+	hint := "known are " + strings.Join(codes, ", ")
+	if i := closest(s, names); i >= 0 {
+		hint = "did you mean " + codes[i] + ", " + names[i] + "?"
 	}
 	return &mistake{quote(s) + " is not a region", hint}
 }
@@ -75,14 +69,6 @@ func (n *Nation) checkCentre(s string) *mistake {
 		}
 	}
 	return &mistake{quote(s) + " is not a centre", "data/centres.csv lists the 3,553 codes"}
-}
-
-func (n *Nation) regionNames() []string {
-	var names []string
-	for _, r := range n.Regions {
-		names = append(names, r.NameEn)
-	}
-	return names
 }
 
 func (n *Nation) checkMunicipality(s string) *mistake {
@@ -104,13 +90,8 @@ func (n *Nation) checkMunicipality(s string) *mistake {
 		}
 	}
 	hint := "data/municipalities.csv lists the 229 codes"
-	if name, ok := strings.CutPrefix(strings.TrimSuffix(didYouMean(s, names), "?"), "did you mean "); ok && !numberForm.MatchString(s) {
-		for _, m := range n.Municipalities {
-			if m.NameEn == name {
-				hint = "did you mean " + m.Code + ", " + name + "?"
-				break
-			}
-		}
+	if i := closest(s, names); i >= 0 && !numberForm.MatchString(s) {
+		hint = "did you mean " + n.Municipalities[i].Code + ", " + names[i] + "?"
 	}
 	return &mistake{quote(s) + " is not a municipality", hint}
 }

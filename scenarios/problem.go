@@ -59,18 +59,25 @@ func (ps Problems) sorted() Problems {
 	return slices.Compact(ps)
 }
 
+// closest is the index of the candidate that is probably meant; -1: none. Up to a
+// third of the letters may differ, two in a word of five.
+func closest(word string, candidates []string) int {
+	best, distance := -1, max(1, (len(word)+1)/3)+1
+	for i, c := range candidates {
+		if d := editDistance(strings.ToLower(word), strings.ToLower(c)); d < distance && d < len(c) {
+			best, distance = i, d
+		}
+	}
+	return best
+}
+
 // didYouMean suggests the candidate that is meant, or lists them all when
 // there are few.
 func didYouMean(word string, candidates []string) string {
-	best, distance := "", max(2, len(word)/3)+1
-	for _, c := range candidates {
-		if d := editDistance(strings.ToLower(word), strings.ToLower(c)); d < distance && d < len(c) {
-			best, distance = c, d
-		}
-	}
+	best := closest(word, candidates)
 	switch {
-	case best != "":
-		return "did you mean " + best + "?"
+	case best >= 0:
+		return "did you mean " + candidates[best] + "?"
 	case len(candidates) > 0 && len(candidates) <= 12:
 		return "known are " + strings.Join(candidates, ", ")
 	}

@@ -186,7 +186,7 @@ func (c *centre) earliest(m *rollout.Model, t int64) (counter int, start int64) 
 }
 
 func (c *centre) leave(p *rollout.Place, x customer, end rollout.VisitEnd, at int64, out []rollout.VisitResult) []rollout.VisitResult {
-	d := &p.T.Day[min(at/86_400_000, int64(len(p.T.Day)-1))]
+	d := &p.T.Day[min(at/rollout.Day, int64(len(p.T.Day)-1))]
 	d.Waited += at - x.Arrive
 	if x.other {
 		d.OtherLeft++

@@ -79,7 +79,7 @@ func (m *Model) Answer(p *Place, c *Citizen, r Request, f capacity.Fate) {
 	at := r.At + took
 	m.lapse(p, c, at)
 	if reached {
-		p.T.Goodput[min(int(r.At/hour), len(p.T.Goodput)-1)][capacity.Of(r.Op)]++
+		hourOf(p.T.Goodput, r.At)[capacity.Of(r.Op)]++
 	} else {
 		at = r.At + m.Scenario.Service.Client.Timeout.Milliseconds()
 		p.day(r.At).Unavailable++

@@ -92,7 +92,7 @@ func (m *Model) order(p *Place, c *Citizen, at int64, reason Order) {
 func (m *Model) cardEvent(p *Place, c *Citizen, at int64) {
 	w := m.cardDraw(c, population.ForCardStep)
 	l := &m.Scenario.Losses.Plastic
-	if !rng.Below(w[0], m.cardLoss[min(int(at/hour), len(m.cardLoss)-1)]) {
+	if !rng.Below(w[0], *hourOf(m.cardLoss, at)) {
 		m.order(p, c, at, OrderOther) // damaged, or data changed
 		return
 	}

@@ -207,7 +207,7 @@ func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v li
 		d.CannotTell++
 		pt.CannotTell++
 		if p.T.Turned != nil {
-			p.T.Turned[min(int(at/hour), len(p.T.Turned)-1)][rec.Place]++
+			hourOf(p.T.Turned, at)[rec.Place]++
 		}
 	}
 	if from == OfFinder {
@@ -219,7 +219,7 @@ func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v li
 	if v == lifecycle.Accepted {
 		p.T.Intents[ShowIdentity].Done++
 		if rec.Cached {
-			p.T.Goodput[min(int(at/hour), len(p.T.Goodput)-1)][capacity.OfflineVerification]++
+			hourOf(p.T.Goodput, at)[capacity.OfflineVerification]++
 		}
 		return
 	}

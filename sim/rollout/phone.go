@@ -61,7 +61,7 @@ func (m *Model) newPhone(p *Place, c *Citizen, at int64) {
 func (m *Model) phoneEvent(p *Place, c *Citizen, at int64) {
 	w := m.phoneDraw(c)
 	v := m.phoneDraw(c)
-	if !rng.Below(w[0], m.phoneLoss[min(int(at/hour), len(m.phoneLoss)-1)]) {
+	if !rng.Below(w[0], *hourOf(m.phoneLoss, at)) {
 		m.newPhone(p, c, at)
 		return
 	}

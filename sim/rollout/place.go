@@ -59,5 +59,5 @@ func (p *Place) keep(c *Citizen, r Record) {
 
 func (p *Place) peopleRetry(at int64) {
 	p.day(at).PeopleRetry++
-	p.T.Retries[min(int(at/hour), len(p.T.Retries)-1)]++
+	*hourOf(p.T.Retries, at)++
 }

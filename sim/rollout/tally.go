@@ -194,6 +194,10 @@ func NewTally(m *Model, centres int) *Tally {
 	return t
 }
 
+// hourOf is the hour of an instant in an hourly series; what lies behind its end
+// belongs to the last.
+func hourOf[T any](series []T, at int64) *T { return &series[min(int(at/hour), len(series)-1)] }
+
 func (t *Tally) post(i Intent, at int64) {
 	t.Intents[i].Posted++
 	t.waiting(i, at, 1)
@@ -213,7 +217,7 @@ func (t *Tally) waiting(i Intent, at int64, by int32) {
 	if i == ShowIdentity {
 		return
 	}
-	t.Backlog[min(int(at/hour), len(t.Backlog)-1)] += by
+	*hourOf(t.Backlog, at) += by
 }
 
 // Serve counts the service of a customer, whatever their business.

@@ -32,7 +32,7 @@ func CheckExpectations(s *scenarios.Scenario) (problems scenarios.Problems) {
 // without being written: no violation, equal lives, conserved intents
 // (by the counts and by the citizens' records), Little's law at the centres, every
 // property with an opportunity in a default panel, no fault that tested nothing.
-// An expectation over a figure that does not exist is an error.
+// An expectation over an element of a list that this run has not does not hold.
 func Judge(r *reports.Result, s *scenarios.Scenario) error {
 	r.Expectations = []reports.Expectation{}
 	standing := func(text string, value int64, holds bool) {

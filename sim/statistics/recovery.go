@@ -155,10 +155,7 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 	return r
 }
 
-const (
-	hourMs = 3_600_000
-	dayMs  = 24 * hourMs
-)
+const hourMs = rollout.Day / 24
 
 func perHour(series []int64, from, to int) reports.Num {
 	if from < 0 || to > len(series) || from >= to {

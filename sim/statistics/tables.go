@@ -75,7 +75,7 @@ func byPhase(o *rollout.Outcome, s *sums) (rows []reports.PhaseRow) {
 			row.Centre += x.Issued[lifecycle.Counter]
 			row.Holders += x.Holders
 			for d := range t.Day {
-				if int64(d+1)*dayMs <= from {
+				if int64(d+1)*rollout.Day <= from {
 					row.Before += issued(&t.Day[d])
 				}
 			}
