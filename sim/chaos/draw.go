@@ -20,19 +20,78 @@ var cast = []Resident{
 	{Number: 4, Age: 35, NoCard: true},
 	{Number: 5, Age: 28, Chip: true, Away: true},
 	{Number: 6, Age: 51, Away: true},
+	{Number: everyman, Age: 33, Chip: true},
 }
 
-// Draw draws a campaign of so many operations. Operation i depends on the seed
-// and i alone.
+// everyman is left alone by chance, and meets everything once.
+const everyman = 7
+
+// Draw draws a campaign: so many operations by chance, each of which depends on
+// the seed and its number alone, and a short life of the everyman somewhere in
+// the first half, so that every campaign puts every property to the test.
 func Draw(p *Place, seed uint64, length int) Campaign {
 	c := Campaign{Scenario: p.name, Seed: seed, Residents: cast}
 	source := rng.New(seed)
-	d := &drawer{place: p}
+	d := &drawer{Stream: source.Stream(0, population.ForChaos, 0), place: p}
+	life := d.below(length/2 + 1)
+	number := func(ops []Op, from int) []Op {
+		for i := range ops {
+			ops[i].ID = from + i
+		}
+		return ops
+	}
+	c.Operations = number(d.overture(), (length+10)*10)
 	for i := range length {
+		if i == life {
+			c.Operations = append(c.Operations, number(d.life(), (length+1)*10)...)
+		}
 		d.Stream = source.Stream(uint32(i+1), population.ForChaos, 0)
 		c.Operations = append(c.Operations, d.operation((i+1)*10, true))
 	}
 	return c
+}
+
+// overture is what can be tried only before the calendar moves on.
+func (d *drawer) overture() []Op {
+	return []Op{
+		{Do: "offer", Who: everyman, Away: true},
+		{Do: "issue-tap", Who: 5},
+	}
+}
+
+// life is a mobile card lost, found, lost with the plastic card, and moved to
+// another phone.
+func (d *drawer) life() []Op {
+	shortest, ttl := 0, time.Duration(0)
+	for i, v := range d.place.verifiers() {
+		if t := d.place.scenario.Demand.Places[v.place].TTL; v.past == "refuse" && (ttl == 0 || t < ttl) {
+			shortest, ttl = i, t
+		}
+	}
+	lists := &d.place.scenario.StatusLists
+	bound := Duration(ttl + lists.PublishInterval + lists.Allowance + time.Minute)
+	return []Op{
+		{Do: "pass", For: Duration(longestOutage + 6*time.Minute)},
+		{Do: "issue-tap", Who: everyman},
+		{Do: "report", Who: everyman, Cause: "mobile-lost", Role: "call-centre"},
+		{Do: "show-both", Who: everyman},
+		{Do: "release", Who: everyman, Cause: "mobile-lost", Role: "call-centre", Names: namesNewest},
+		{Do: "release", Who: everyman, Cause: "mobile-lost", Role: "clerk", Names: namesNewest},
+		{Do: "repeat", Who: everyman},
+		{Do: "pass", For: bound},
+		{Do: "show", Who: everyman},
+		{Do: "report", Who: everyman, Cause: "physical-lost", Role: "citizen"},
+		{Do: "issue-tap", Who: everyman, Phone: 1},
+		{Do: "pass", For: bound},
+		{Do: "show-cached", Who: everyman, Verifier: shortest, Fetch: true},
+		{Do: "restart"},
+		{Do: "release", Who: everyman, Cause: "physical-lost", Role: "registrar", Names: namesNewest},
+		{Do: "offer", Who: everyman},
+		{Do: "redeem", Who: everyman, Phone: 1, Flaw: flawJustBelow},
+		{Do: "redeem", Who: everyman, Phone: 1},
+		{Do: "redeem", Who: everyman, Phone: 1},
+		{Do: "show", Who: everyman},
+	}
 }
 
 // drawer draws the fields of operations.
@@ -220,9 +279,11 @@ func (d *drawer) pass(o *Op) {
 	}
 }
 
+const longestOutage = time.Hour
+
 func (d *drawer) outage(o *Op) {
 	o.Nodes = pick(d, "service", "service", "status")
-	o.For = Duration(pick(d, 30*time.Second, 5*time.Minute, time.Hour))
+	o.For = Duration(pick(d, 30*time.Second, 5*time.Minute, longestOutage))
 }
 
 func (d *drawer) restart(o *Op) {
