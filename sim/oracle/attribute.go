@@ -28,7 +28,12 @@ import (
 //	    only a mobile-lost report is about that cannot reach it       S2
 //	    none of this                                                  S12
 
+// charge says that k breaks p; by is the change that was not respected, else the
+// issue of the mobile card that was shown.
 func (k *look) charge(p Property, by *op, format string, args ...any) {
+	if by == nil && k.mobile() {
+		by = k.cred.op
+	}
 	k.broken, k.by, k.sentence = p, by, fmt.Sprintf(format, args...)
 }
 

@@ -1,6 +1,8 @@
 package oracle
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 )
@@ -445,12 +447,34 @@ func (c *court) s10() {
 	if !c.h.Partial {
 		for i := range c.audit {
 			if broken := link(c.audit, i); broken != "" {
-				c.find("S10", c.audit[i].person, nil, Stamp{At: c.audit[i].At}, "%s", broken)
+				e := &c.audit[i]
+				c.find("S10", e.person, &op{event: e.Event, seq: e.Sequence}, Stamp{At: e.At}, "%s", broken)
 				break
 			}
 		}
 	}
+	c.grown()
 	c.strayEntries("S10")
+}
+
+// grown holds the log at the end against what was exported before: it has only
+// grown, unless the service declares that changes were lost.
+func (c *court) grown() {
+	for i := range c.h.Restarts {
+		if len(c.h.Restarts[i].DeclaredLost) > 0 {
+			return
+		}
+	}
+	for _, x := range c.h.Exports {
+		c.chance("S10")
+		if x.Length <= len(c.h.Audit) {
+			if sum := sha256.Sum256(c.h.Audit[:x.Length]); bytes.Equal(sum[:], x.SHA256) {
+				continue
+			}
+		}
+		c.find("S10", "", nil, x.Taken, "the audit log does not begin with what was exported at %s: entries were changed or removed since", x.Taken.At.Format(moment))
+		return
+	}
 }
 
 // samePlaces compares indices; an entry without any says nothing.
