@@ -18,7 +18,6 @@ import (
 type plot struct {
 	ID          string
 	Title, Desc phrase
-	Caption     string  // id of the caption of its figure
 	Width       float64 // of the viewBox; the height is 100
 	Height      int     // pixels on the page
 	Shapes      template.HTML

@@ -48,7 +48,7 @@ func renderHTML(r *Result, doc *Document, m *Map) ([]byte, error) {
 	})
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"t": p.t, "say": p.say, "fig": p.fig, "arg": p.arg, "td": p.td, "attr": p.attribute, "way": p.way, "def": p.defLink,
-		"own": p.own, "ownarg": ownArg, "ownlist": ownList, "dataKo": p.dataKo, "region": p.region, "short": p.shortRegion, "regionarg": p.regionArg,
+		"own": p.own, "ownarg": ownArg, "codearg": codeArg, "ownlist": ownList, "dataKo": p.dataKo, "region": p.region, "short": p.shortRegion, "regionarg": p.regionArg,
 		"day": onDay.element, "hour": atHour.element, "aday": onDay.arg, "adate": onDate.arg, "ahour": atHour.arg,
 		"en": func(key string) string { return p.phrase(key).en }, "koname": func(key string) string { return p.phrase(key).ko },
 		"ko": func(key string) template.HTMLAttr { return dataKo(p.phrase(key)) }, "tickarg": func(s string) both { return both{tickHTML(s), tickHTML(s)} },
@@ -217,6 +217,18 @@ func (p *page) PropertyState(name string) string {
 		return "untested"
 	}
 	return "holds"
+}
+
+// WorstHour is the index of the hour at whose end most more intents waited than
+// without the fault, -1 if there were never more.
+func (p *page) WorstHour(f Recovery) int {
+	worst, most := -1, int64(0)
+	for i, h := range f.Timeline {
+		if more := h.Backlog - h.BacklogTwin; more > most {
+			worst, most = i, more
+		}
+	}
+	return worst
 }
 
 // FunctionState is "works", "stopped" or "unused".

@@ -32,7 +32,7 @@ type series struct {
 }
 
 // dayBars draws counts of ByDay.
-func (p *page) dayBars(id, title, desc, axis, caption string, height int, parts ...series) plot {
+func (p *page) dayBars(id, title, desc, axis string, height int, parts ...series) plot {
 	top := 0.0
 	for i := range p.Nation.ByDay {
 		sum := 0.0
@@ -42,7 +42,7 @@ func (p *page) dayBars(id, title, desc, axis, caption string, height int, parts 
 		top = math.Max(top, sum)
 	}
 	sc := newScale(top)
-	out := p.dayPlot(id, title, desc, axis, caption, height)
+	out := p.dayPlot(id, title, desc, axis, height)
 	out.Y = sc.ticks(sayTick)
 	var s shapes
 	p.days.bands(&s, p.Result)
@@ -66,9 +66,9 @@ func (p *page) dayBars(id, title, desc, axis, caption string, height int, parts 
 }
 
 // dayPlot is an empty picture over the days.
-func (p *page) dayPlot(id, title, desc, axis, caption string, height int) plot {
+func (p *page) dayPlot(id, title, desc, axis string, height int) plot {
 	return plot{
-		ID: id, Title: p.phrase(title), Desc: p.phrase(desc), Caption: caption, Width: float64(p.days.n), Height: height,
+		ID: id, Title: p.phrase(title), Desc: p.phrase(desc), Width: float64(p.days.n), Height: height,
 		Axis: p.t(axis), X: p.days.ticks(), Labels: "days", Cursor: true,
 	}
 }
@@ -76,7 +76,7 @@ func (p *page) dayPlot(id, title, desc, axis, caption string, height int) plot {
 // StripPlots stand below the map and have one time line: cards issued by
 // channel, waits, and what was waiting around a fault.
 func (p *page) StripPlots() []plot {
-	out := []plot{p.dayBars("issued", "issued.svg", "issued.desc", "issued.axis", "f-map", 170,
+	out := []plot{p.dayBars("issued", "issued.svg", "issued.desc", "issued.axis", 170,
 		series{"issued_tap", "c0", "issued.tap"}, series{"issued_centre", "c1", "issued.centre"})}
 	out[0].Keys = []key{{"c0", false, p.t("issued.tap")}, {"c1", false, p.t("issued.centre")}, {"closed", false, p.t("closed")}}
 	for _, f := range p.Recovery {
@@ -100,7 +100,7 @@ func (p *page) StripPlots() []plot {
 }
 
 func (p *page) waitStrip() plot {
-	out := p.dayPlot("waitstrip", "strip.wait.svg", "strip.wait.desc", "strip.wait.axis", "f-map", 76)
+	out := p.dayPlot("waitstrip", "strip.wait.svg", "strip.wait.desc", "strip.wait.axis", 76)
 	top := 0.0
 	for _, d := range p.Nation.ByDay {
 		if d.WaitP95.Known() {
@@ -128,7 +128,7 @@ func (p *page) waitStrip() plot {
 // backlogStrip is the backlog of a recovery on the time line of days, with a
 // point at noon of each.
 func (p *page) backlogStrip(i int) plot {
-	out := p.dayPlot(fmt.Sprint("backlogstrip-", i), "strip.backlog.svg", "strip.backlog.desc", "strip.backlog.axis", "f-map", 92)
+	out := p.dayPlot(fmt.Sprint("backlogstrip-", i), "strip.backlog.svg", "strip.backlog.desc", "strip.backlog.axis", 92)
 	out.Keys = p.twinKeys()
 	rows := p.Recovery[i].Timeline
 	sc := lineScale(rows, func(r RecoveryPoint) (int64, int64) { return r.Backlog, r.BacklogTwin })
@@ -188,13 +188,13 @@ func difference(s *shapes, sc scale, x []float64, values func(k int) (with, with
 // own scale.
 func (p *page) VerifyPlots() []plot {
 	out := []plot{
-		p.dayBars("shown", "verify.svg", "verify.desc", "verify.axis", "f-verify", 150, series{"verifications", "c0", "col.count"}),
-		p.dayBars("refused", "refused.svg", "verify.desc", "refused.axis", "f-verify", 90, series{"rejected_suspended", "c5", "col.suspended"}),
+		p.dayBars("shown", "verify.svg", "verify.desc", "verify.axis", 150, series{"verifications", "c0", "col.count"}),
+		p.dayBars("refused", "refused.svg", "verify.desc", "refused.axis", 90, series{"rejected_suspended", "c5", "col.suspended"}),
 	}
 	out[1].Marks = nil
 	for _, d := range p.Nation.ByDay {
 		if d.TurnedAway > 0 {
-			out = append(out, p.dayBars("turned", "turned.svg", "verify.desc", "turned.axis", "f-verify", 90, series{"turned_away", "alarm", "col.turned"}))
+			out = append(out, p.dayBars("turned", "turned.svg", "verify.desc", "turned.axis", 90, series{"turned_away", "alarm", "col.turned"}))
 			out[2].Marks = nil
 			break
 		}
@@ -225,9 +225,14 @@ func (p *page) WaitPlot() plot {
 			s.f(`<rect class="w%d" x="%v" y="%v" width="1" height="%v" data-s="%d" data-x="%d"%v/>`, classes.class(p.Nation.Series[n].WaitP95), x, y+6/rows, 88/rows, k, i, p.point(at, "duration"))
 		}
 	}
+	// On a phone names and figures beside the strip leave room for half of the labels.
+	ticks := p.days.ticks()
+	for i := range ticks {
+		ticks[i].Minor = ticks[i].Minor || i%2 == 1
+	}
 	return plot{
-		ID: "waits", Title: p.phrase("waits.svg"), Desc: p.phrase("waits.desc"), Caption: "f-waits", Width: float64(p.days.n),
-		Height: 22 * len(p.Rows), Shapes: s.html(), X: p.days.ticks(), Names: names, Labels: "days", Cursor: true,
+		ID: "waits", Title: p.phrase("waits.svg"), Desc: p.phrase("waits.desc"), Width: float64(p.days.n),
+		Height: 22 * len(p.Rows), Shapes: s.html(), X: ticks, Names: names, Labels: "days", Cursor: true,
 	}
 }
 
@@ -326,7 +331,7 @@ func (p *page) ExposurePlots() []plot {
 			notes = append(notes, atOnce)
 		}
 		pl := plot{
-			ID: "exposure-" + since, Caption: "f-exposure", Width: 100, Height: 200, Shapes: s.html(), Notes: notes,
+			ID: "exposure-" + since, Width: 100, Height: 200, Shapes: s.html(), Notes: notes,
 			Title: phrase{strings.ReplaceAll(p.phrase("exposure.svg").en, "{since}", p.phrase("exposure."+since).en), strings.ReplaceAll(p.phrase("exposure.svg").ko, "{since}", p.phrase("exposure."+since).ko)},
 			Desc:  p.phrase("exposure.desc"), Axis: p.t("exposure.axis") + " " + p.t("exposure."+since), Names: names,
 			Y: []tick{{At: 0, Label: phrase{"0", "0"}}, {At: 50, Label: phrase{"50\u00a0%", "50%"}}, {At: 100, Label: phrase{"100\u00a0%", "100%"}}},
@@ -387,7 +392,7 @@ func (p *page) RecoveryPlots(i int) []plot {
 		from, to := h.at(p.Recovery[i].From), h.at(p.Recovery[i].Until)
 		s.f(`<rect class="fault" x="%v" y="0" width="%v" height="100"/>`, from, math.Max(to-from, n/300))
 	}
-	labels, caption := fmt.Sprint("hours-", i), fmt.Sprint("f-recovery-", i)
+	labels := fmt.Sprint("hours-", i)
 	fault := key{"fault", false, p.own(p.Recovery[i].Fault)}
 	pair := func(name string, with, twin func(RecoveryPoint) int64) plot {
 		var s shapes
@@ -402,7 +407,7 @@ func (p *page) RecoveryPlots(i int) []plot {
 			s.f(`<path class="pt s0" d="M%v,%vh0" data-s="0" data-x="%d"%v/>`, x[k], sc.y(float64(with(r))), k, p.point(fmt.Sprintf("/recovery/%d/timeline/%d/%s", i, k, name), "count"))
 		}
 		return plot{
-			ID: fmt.Sprintf("recovery-%d-%s", i, name), Title: p.phrase("recovery." + name + ".svg"), Desc: p.phrase("recovery.desc"), Caption: caption,
+			ID: fmt.Sprintf("recovery-%d-%s", i, name), Title: p.phrase("recovery." + name + ".svg"), Desc: p.phrase("recovery.desc"),
 			Width: n, Height: 170, Shapes: s.html(), Axis: p.t("recovery." + name + ".axis"), Keys: append(p.twinKeys(), fault), Y: sc.ticks(sayTick), X: h.ticks(),
 			Names: []phrase{p.phrase("recovery.with")}, Labels: labels,
 		}
@@ -440,7 +445,7 @@ func (p *page) RecoveryPlots(i int) []plot {
 		}
 	}
 	return append(out, plot{
-		ID: fmt.Sprintf("recovery-%d-retries", i), Title: p.phrase("recovery.retries.svg"), Desc: p.phrase("recovery.desc"), Caption: caption,
+		ID: fmt.Sprintf("recovery-%d-retries", i), Title: p.phrase("recovery.retries.svg"), Desc: p.phrase("recovery.desc"),
 		Keys:  []key{{"c1", false, p.t("recovery.people")}, {"c5", false, p.t("recovery.machines")}, fault},
 		Width: n, Height: 110, Shapes: s.html(), Axis: p.t("recovery.retries.axis"), Y: sc.ticks(sayTick), X: h.ticks(),
 		Names: []phrase{p.phrase("recovery.machines"), p.phrase("recovery.people")}, Labels: labels,

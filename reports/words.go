@@ -53,7 +53,12 @@ func (p *page) attribute(name, key string) template.HTMLAttr {
 // say is a message with pieces in its places: name, piece, name, piece.
 func (p *page) say(key string, args ...any) template.HTML {
 	b := p.fill(key, args...)
-	return `<span class="en">` + b.en + `</span><span class="ko" lang="ko">` + b.ko + `</span>`
+	// Sentences are kept apart also where space between elements is not read.
+	space := template.HTML("")
+	if strings.HasSuffix(p.phrase(key).en, ".") {
+		space = " "
+	}
+	return `<span class="en">` + b.en + space + `</span><span class="ko" lang="ko">` + b.ko + space + `</span>`
 }
 
 func (p *page) fill(key string, args ...any) both {
@@ -196,6 +201,12 @@ func ownArg(s string) both {
 		return plain(s, ko)
 	}
 	return both{template.HTML(escape(s)), template.HTML(`<span lang="en">` + escape(s) + `</span>`)}
+}
+
+// codeArg is a name that is the same in both languages.
+func codeArg(s string) both {
+	code := template.HTML(`<code>` + escape(s) + `</code>`)
+	return both{code, code}
 }
 
 func ownList(a []string) both {

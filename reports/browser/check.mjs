@@ -1,19 +1,33 @@
 // A real browser opens reports and does what a planner does.
 //
-//   node check.mjs REPORT.html...
+//   node check.mjs [--out DIR] [--update] REPORT.html...
+//   node check.mjs --aloud [--lang ko] REPORT.html
 //
 // Prints one line per check and "N passed, M failed"; exit code 1 if any failed.
-// CHROMIUM names the browser, /usr/bin/chromium if unset.
+// Reports in folders named in pictures.mjs are compared with the pictures beside it;
+// what differs is written to DIR; --update takes the pictures anew. --aloud prints a
+// report as a screen reader has it. CHROMIUM names the browser, /usr/bin/chromium if
+// unset.
 import { statSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
+import { partsCut, textsFaint, textsOverlap } from './layout.mjs';
+import { comparePictures } from './pictures.mjs';
+import { aloud, readTree, readerProblems } from './reader.mjs';
 
-const files = process.argv.slice(2);
+const { values: flags, positionals: files } = parseArgs({
+  allowPositionals: true,
+  options: { out: { type: 'string', default: join(tmpdir(), 'rollcall-pictures') }, update: { type: 'boolean' }, aloud: { type: 'boolean' }, lang: { type: 'string', default: 'en' } },
+});
 if (files.length === 0) {
-  console.error('usage: node check.mjs REPORT.html...');
+  console.error('usage: node check.mjs [--out DIR] [--update] [--aloud [--lang ko]] REPORT.html...');
   process.exit(2);
 }
+
+const references = join(dirname(fileURLToPath(import.meta.url)), 'pictures');
 
 let passed = 0;
 let failed = 0;
@@ -29,13 +43,22 @@ const report = (name, problem) => {
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  // The pictures are compared on many machines: no drawing that depends on the screen.
+  args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--font-render-hinting=none', '--disable-lcd-text', '--force-color-profile=srgb'],
 });
 
-for (const file of files) await checkReport(resolve(file));
+for (const file of files) await (flags.aloud ? read(resolve(file)) : checkReport(resolve(file)));
 await browser.close();
+if (flags.aloud) process.exit(0);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
+
+async function read(path) {
+  const page = await (await browser.newContext({ viewport: { width: 1200, height: 900 } })).newPage();
+  await page.goto(pathToFileURL(path).href);
+  if (flags.lang !== 'en') await page.click(`[data-lang=${flags.lang}]`);
+  console.log(aloud(await readTree(page)).join('\n'));
+}
 
 async function checkReport(path) {
   const title = `${basename(dirname(path))}/${basename(path)}`;
@@ -66,8 +89,13 @@ async function checkReport(path) {
     }
     await page?.context().close();
   };
+  const paper = (page) => page.pdf({ format: 'A4', printBackground: true, margin: { top: '12mm', bottom: '12mm', left: '12mm', right: '12mm' } });
   const unless = (ok, problem) => (ok ? undefined : problem);
 
+  if (flags.update) {
+    await comparePictures({ open, report, name: basename(dirname(path)), references, out: flags.out, update: true });
+    return;
+  }
   report(`${title}: under three megabytes`, unless(statSync(path).size < 3_000_000, `${statSync(path).size} bytes`));
 
   // What the slider moves: shades, circles, table, tiles, time line, and the
@@ -256,37 +284,22 @@ async function checkReport(path) {
     return unless(wrong.length === 0, wrong.join('; '));
   });
 
-  // WCAG 2.2, 1.4.3: text against the nearest ground that is painted.
-  const faint = (page) => page.evaluate(() => {
-    const parse = (s) => (s.match(/[\d.]+/g) || []).map(Number);
-    const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)).reduce((l, c, i) => l + c * [0.2126, 0.7152, 0.0722][i], 0);
-    const seen = new Map();
-    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walk.nextNode()) {
-      const e = walk.currentNode.parentElement;
-      if (!walk.currentNode.data.trim() || e.closest('svg, script, style') || !e.checkVisibility()) continue;
-      let ground = e;
-      while (ground && (parse(getComputedStyle(ground).backgroundColor)[3] === 0)) ground = ground.parentElement;
-      const [a, b] = [parse(getComputedStyle(e).color), ground ? parse(getComputedStyle(ground).backgroundColor) : [255, 255, 255]].map(luminance);
-      const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-      if (contrast < 4.5) seen.set(`${e.tagName.toLowerCase()}.${e.className}`, contrast.toFixed(2));
-    }
-    return [...seen].map(([k, v]) => `${k} ${v}`);
-  });
   const grounds = {};
   for (const colorScheme of ['light', 'dark']) {
     await check(`text stands out in ${colorScheme}`, { colorScheme }, async (page) => {
       grounds[colorScheme] = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-      const wrong = await faint(page);
+      const wrong = await textsFaint(page);
       return unless(wrong.length === 0, wrong.slice(0, 4).join('; '));
     });
   }
   report(`${title}: dark is dark`, unless(grounds.light !== grounds.dark, `${grounds.light} in both`));
 
-  for (const width of [1200, 768, 390]) {
+  for (const width of [1440, 768, 360]) {
     for (const lang of ['en', 'ko']) {
-      await check(`nothing scrolls sideways at ${width} px, ${lang}`, { viewport: { width, height: 844 } }, async (page) => {
+      await check(`nothing overlaps or scrolls sideways at ${width} px, ${lang}`, { viewport: { width, height: 844 } }, async (page) => {
         if (lang === 'ko') await page.click('[data-lang=ko]');
+        const overlaps = await textsOverlap(page);
+        if (overlaps.length > 0) return `${overlaps.length}: ${overlaps.slice(0, 3).join('; ')}`;
         const wide = await page.evaluate(() => {
           document.querySelectorAll('details').forEach((d) => { d.open = true; });
           const w = document.documentElement.clientWidth;
@@ -300,7 +313,7 @@ async function checkReport(path) {
   }
 
   await check('printed it is light, without controls, and a PDF comes out', { colorScheme: 'dark' }, async (page) => {
-    const pdf = await page.pdf({ format: 'A4', printBackground: true, margin: { top: '12mm', bottom: '12mm', left: '12mm', right: '12mm' } });
+    const pdf = await paper(page);
     if (pdf.subarray(0, 5).toString() !== '%PDF-' || pdf.length < 20_000) return `the PDF has ${pdf.length} bytes`;
     await page.emulateMedia({ media: 'print' });
     const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -308,11 +321,38 @@ async function checkReport(path) {
     for (const s of ['.switch', '.slider', 'details', '.skip']) {
       if (await page.locator(s).first().isVisible()) return `${s} is printed`;
     }
-    // A4 less the margins, at 96 dots an inch.
-    await page.setViewportSize({ width: 703, height: 1032 });
-    const tall = await page.evaluate(() => [...document.querySelectorAll('figure, .atlas, .plot, .heat, .tiles')].filter((e) => e.getBoundingClientRect().height > 1032).map((e) => e.className));
-    return unless(tall.length === 0, `does not fit on a page: ${tall.join(', ')}`);
   });
+  await check('printed, no picture is cut by the end of a page', {}, async (page) => {
+    const { problems, parts, pages } = await partsCut(page, paper);
+    if (parts < 5 || pages < 3) return `${parts} parts on ${pages} pages`;
+    return unless(problems.length === 0, problems.join('; '));
+  });
+
+  for (const lang of ['en', 'ko']) {
+    await check(`a screen reader has landmarks, headings, named pictures with findings, tables with names: ${lang}`, {}, async (page) => {
+      if (lang === 'ko') await page.click('[data-lang=ko]');
+      if ((await page.evaluate(() => document.documentElement.lang)) !== lang) return 'the page does not say its language';
+      const closed = await page.evaluate(() => document.querySelectorAll('table').length - document.querySelectorAll('details:not([open]) table').length);
+      const problems = readerProblems(await readTree(page), { lang, tables: closed });
+      const tables = await page.evaluate(() => {
+        document.querySelectorAll('details').forEach((d) => { d.open = true; });
+        return document.querySelectorAll('table').length;
+      });
+      problems.push(...readerProblems(await readTree(page), { lang, tables }));
+      return unless(problems.length === 0, [...new Set(problems)].slice(0, 4).join('; '));
+    });
+    await check(`a screen reader is told where the slider stands: ${lang}`, {}, async (page) => {
+      if (lang === 'ko') await page.click('[data-lang=ko]');
+      const slider = async () => (await readTree(page)).find((n) => n.role === 'slider')?.valueText;
+      const before = await slider();
+      await page.focus('#day');
+      await page.keyboard.press('ArrowLeft');
+      const after = await slider();
+      return unless(before && after && before !== after && (lang === 'en' ? /^[A-Z][a-z]{2} \d/ : /^20\d\d\./).test(after), `${before}, then ${after}`);
+    });
+  }
+
+  await comparePictures({ open, report, name: basename(dirname(path)), references, out: flags.out });
 
   report(`${title}: no complaint on the console`, unless(complaints.length === 0, complaints.slice(0, 3).join(' | ')));
   report(`${title}: no request but for the page`, unless(requests.length === 0, [...new Set(requests)].slice(0, 3).join(' ')));
