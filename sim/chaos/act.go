@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -408,6 +409,8 @@ func (r *run) exportAudit(o *Op) (string, error) {
 	if err := r.Front.Export(r.ctx, &export); err != nil {
 		return "error: " + err.Error(), nil
 	}
+	sum := sha256.Sum256(export.Bytes())
+	r.History.Exports = append(r.History.Exports, oracle.Export{Taken: r.Stamp(), Length: export.Len(), SHA256: sum[:]})
 	return fmt.Sprintf("%d lines", bytes.Count(export.Bytes(), []byte("\n"))), nil
 }
 

@@ -12,6 +12,7 @@ import (
 type Options struct {
 	First   uint64 // seed
 	Count   int    // of seeds; 0: as long as More says
+	Length  int    // of a campaign; 0: Length
 	Workers int
 	// More is asked before each campaign whether there is time for it; may be nil.
 	More func() bool
@@ -43,6 +44,10 @@ type Result struct {
 func Seeds(ctx context.Context, p *Place, o Options) (*Result, error) {
 	r := &Result{Scenario: p.scenario.Name, First: o.First, ByProperty: map[oracle.Property]oracle.Count{}, Untested: []oracle.Property{}, Findings: []*Finding{}}
 	first := map[oracle.Property]uint64{} // seed of the first violation
+	length := o.Length
+	if length == 0 {
+		length = Length
+	}
 	var mu sync.Mutex
 	var failed error
 	next := o.First
@@ -84,7 +89,7 @@ func Seeds(ctx context.Context, p *Place, o Options) (*Result, error) {
 	for range max(1, o.Workers) {
 		wg.Go(func() {
 			for seed, more := take(); more; seed, more = take() {
-				x, err := Run(ctx, p, Draw(p, seed, Length))
+				x, err := Run(ctx, p, Draw(p, seed, length))
 				keep(seed, x, err)
 			}
 		})
@@ -110,7 +115,7 @@ func Seeds(ctx context.Context, p *Place, o Options) (*Result, error) {
 		if o.Shrinking != nil {
 			o.Shrinking(property, first[property])
 		}
-		f, err := find(ctx, p, Draw(p, first[property], Length), property)
+		f, err := find(ctx, p, Draw(p, first[property], length), property)
 		if err != nil {
 			return nil, err
 		}

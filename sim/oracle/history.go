@@ -27,6 +27,8 @@ type History struct {
 	// Audit is the export taken at the end: one JSON object a line
 	// (see AuditLine). Empty: there was none, and S10 has no opportunity.
 	Audit []byte `json:"audit,omitempty"`
+	// Exports were taken before: the one at the end must begin with each.
+	Exports []Export `json:"exports,omitempty"`
 
 	// Partial marks an excerpt: the audit holds only some lines, lists and
 	// other people's records are missing. Checks of the whole are left out.
@@ -292,6 +294,13 @@ type Inquiry struct {
 type PublishedList struct {
 	Published Stamp  `json:"published"`
 	Token     []byte `json:"token"` // compact JWT
+}
+
+// Export is an audit export that was taken on the way.
+type Export struct {
+	Taken  Stamp  `json:"taken"`
+	Length int    `json:"length"` // in bytes
+	SHA256 []byte `json:"sha256"`
 }
 
 // Fault is an interval in which something was broken.

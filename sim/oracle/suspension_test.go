@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"crypto/sha256"
 	"slices"
 	"testing"
 	"time"
@@ -546,6 +547,20 @@ func TestAuditEntryThatIsMissingIsFound(t *testing.T) {
 		w.lose("1", MobileLost)
 		if wrong {
 			w.log = w.log[:len(w.log)-1]
+		}
+	})
+}
+
+func TestAuditLogWrittenAnewAfterAnExportIsFound(t *testing.T) {
+	planted(t, "S10", func(w *world, wrong bool) {
+		w.holders("1")
+		w.lose("1", MobileLost)
+		taken := export(w.log)
+		sum := sha256.Sum256(taken)
+		w.h.Exports = append(w.h.Exports, Export{Taken: w.stamp(), Length: len(taken), SHA256: sum[:]})
+		w.find("1", MobileLost)
+		if wrong { // the chain holds, and the first entry's reason is another
+			w.log[0].Reason = "for no reason"
 		}
 	})
 }
