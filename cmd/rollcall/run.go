@@ -173,6 +173,9 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	defer p.end()
 	simulated := time.Now()
 	o, twin, err := simulate(ctx, s, people, f, p)
+	if errors.Is(err, plain.ErrTooMany) {
+		return usage(fmt.Errorf("--engine: %w (choose some --regions, or the fast engine)", err))
+	}
 	if err != nil {
 		return &exit{exitInternal, err}
 	}

@@ -69,6 +69,13 @@ type person struct {
 // barrierRank comes before every citizen's.
 const barrierRank = 0
 
+// MaxResidents is how many people fit into memory as objects with a timer each,
+// about 230 bytes: every region, but not the nation.
+const MaxResidents = 20_000_000
+
+// ErrTooMany says that a scenario has more residents.
+var ErrTooMany = fmt.Errorf("the plain engine keeps an object for everybody, up to %d", MaxResidents)
+
 // Run simulates a scenario. Options.Workers is not used.
 func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*rollout.Outcome, error) {
 	e, err := newEngine(s, n, o)
@@ -86,6 +93,13 @@ func newEngine(s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*
 	m, err := rollout.New(s, n, service)
 	if err != nil {
 		return nil, err
+	}
+	people := 0
+	for i := range n.Municipalities {
+		people += m.ResidentsOf(i)
+	}
+	if people > MaxResidents {
+		return nil, fmt.Errorf("%w; the scenario has %d", ErrTooMany, people)
 	}
 	e := &engine{
 		m: m, service: service, plant: capacity.NewPlant(&s.Cards, m.Cal.Open),
