@@ -66,13 +66,19 @@ runs again. The exit code is 0 when every property was put to the test and held,
 	fl.StringVar(&f.out, "out", filepath.Join("rollcall-out", "chaos"), "`DIR` for findings")
 	fl.IntVar(&f.workers, "workers", runtime.NumCPU(), "campaigns at a time; the result does not depend on it")
 	fl.BoolVar(&f.json, "json", false, "print the result as JSON on standard output, the summary on standard error")
-	c.MarkFlagsMutuallyExclusive("seed", "seeds", "replay")
-	c.MarkFlagsMutuallyExclusive("seed", "for", "replay")
 	return c
 }
 
 func runChaos(c *cobra.Command, scenario string, f *chaosFlags) error {
-	switch {
+	var how []string
+	for _, name := range []string{"seed", "seeds", "for", "replay"} {
+		if c.Flags().Changed(name) {
+			how = append(how, "--"+name)
+		}
+	}
+	switch both := strings.Join(how, " and "); {
+	case len(how) > 1 && both != "--seeds and --for":
+		return usage(fmt.Errorf("%s say different things (choose one; --seeds and --for go together)", both))
 	case f.seeds < 0 || c.Flags().Changed("seeds") && f.seeds == 0:
 		return usage(fmt.Errorf("--seeds: %d campaigns test nothing (write 1 or more)", f.seeds))
 	case f.during < 0:
@@ -191,8 +197,12 @@ func tellChaos(r *chaos.Result, f *chaosFlags, took time.Duration, stdout, stder
 		}
 		fmt.Fprint(human, text, end)
 	}
-	_, err := fmt.Fprintf(human, "chaos       %d campaigns   %s operations   %d properties, %s opportunities, %d violations   %.0f operations/s   %s\n",
-		r.Campaigns, thousands(int64(r.Operations)), len(oracle.Properties), thousands(int64(chances)), r.Violations, rate, took.Round(time.Second))
+	word := "campaigns"
+	if r.Campaigns == 1 {
+		word = "campaign"
+	}
+	_, err := fmt.Fprintf(human, "chaos       %d %s   %s operations   %d properties, %s opportunities, %d violations   %.0f operations/s   %s\n",
+		r.Campaigns, word, thousands(int64(r.Operations)), len(oracle.Properties), thousands(int64(chances)), r.Violations, rate, took.Round(time.Second))
 	if err != nil {
 		return &exit{exitInternal, err}
 	}
@@ -206,7 +216,11 @@ func tellChaos(r *chaos.Result, f *chaosFlags, took time.Duration, stdout, stder
 	case r.Interrupted:
 		return &exit{exitInternal, fmt.Errorf("interrupted after %d campaigns; up to there nothing was violated", r.Campaigns)}
 	case len(r.Untested) > 0:
-		return &exit{exitExpect, fmt.Errorf("%v had no opportunity: nothing was tested there (more seeds, or another scenario, give one)", r.Untested)}
+		var names []string
+		for _, property := range r.Untested {
+			names = append(names, string(property))
+		}
+		return &exit{exitExpect, fmt.Errorf("%s had no opportunity, so nothing was tested there (more seeds, or another scenario, give one)", strings.Join(names, ", "))}
 	}
 	return nil
 }
