@@ -12,7 +12,7 @@ import (
 // reports what is missing.
 func (l *loader) bind(f *field, t *tree, v reflect.Value, path string, s *Scenario) {
 	if t.note != nil {
-		s.Assumptions = append(s.Assumptions, Assumption{path, f.written(t), t.note.mark, t.note.source, t.note.low, t.note.high})
+		s.Assumptions = append(s.Assumptions, Assumption{path, f.written(t), t.note.mark, t.note.source, t.note.low, t.note.high, t.note.another})
 	}
 	switch f.kind {
 	case section:

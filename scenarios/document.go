@@ -74,7 +74,10 @@ const (
 )
 
 // note is what stands beside a value: {value:, mark:, source:, range:}.
-type note struct{ mark, source, low, high string }
+type note struct {
+	mark, source, low, high string
+	another                 bool // the value is no longer the one that this was written beside
+}
 
 func (t *tree) get(key string) *tree {
 	for i := range t.entries {

@@ -243,11 +243,11 @@ func TestAValueThatIsChangedIsNoLongerASourcesButKeepsItsRange(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	a := find(load(t, "announced", "adoption.level=30%"), "adoption.level")
-	if want := (Assumption{"adoption.level", "30%", "A", "changed by --set", "25%", "65%"}); a != want {
+	if want := (Assumption{"adoption.level", "30%", "A", "changed by --set", "25%", "65%", true}); a != want {
 		t.Errorf("%+v", a)
 	}
 	a = find(load(t, "announced", "adoption.level={value: 30%, mark: S, source: a survey}"), "adoption.level")
-	if want := (Assumption{"adoption.level", "30%", "S", "a survey", "", ""}); a != want {
+	if want := (Assumption{"adoption.level", "30%", "S", "a survey", "", "", false}); a != want {
 		t.Errorf("%+v", a)
 	}
 	if a := find(load(t, "announced", "demand.places.bank.ttl=1h"), "demand.places[1].ttl"); a.Value != "1h" || a.Low != "1h" || a.High != "24h" {

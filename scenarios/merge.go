@@ -38,7 +38,7 @@ func (n *note) changed(by string) *note {
 	if n == nil {
 		return nil
 	}
-	return &note{mark: "A", source: "changed " + by, low: n.low, high: n.high}
+	return &note{mark: "A", source: "changed " + by, low: n.low, high: n.high, another: true}
 }
 
 // mergeElements changes some elements of a list, found by name or by index.

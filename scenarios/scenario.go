@@ -92,6 +92,7 @@ type Assumption struct {
 	Mark      string // "S" read in a source, "A" approximate
 	Source    string
 	Low, High string // plausible range, as written; empty where none
+	Changed   bool   // by a scenario that extends the one with the note, or by a setting
 }
 
 // Population says who is simulated.

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,8 @@ func (v *validator) fail(path, what, instead string) {
 	t, _ := v.find(path)
 	v.problems = append(v.problems, t.place.problem(path, &mistake{what, instead}))
 }
+
+var everyIndex = regexp.MustCompile(`\[[0-9]+\]`)
 
 // find finds a parameter in the document, or what is nearest above it.
 func (v *validator) find(path string) (t *tree, written bool) {
@@ -55,10 +58,10 @@ func (v *validator) scenario(s *Scenario) error {
 	v.phases(s, n)
 	v.calendar(s)
 	v.positives(scenarioFields(), v.tree, "")
-	v.whole("service.client.backoff", s.Service.Client.Backoff, time.Second)
-	v.whole("service.detect", s.Service.Detect, time.Second)
-	v.whole("status_lists.publish_interval", s.StatusLists.PublishInterval, time.Millisecond)
-	v.whole("cards.handling", s.Cards.Handling, 24*time.Hour)
+	v.whole("service.client.backoff", s.Service.Client.Backoff)
+	v.whole("service.detect", s.Service.Detect)
+	v.whole("status_lists.publish_interval", s.StatusLists.PublishInterval)
+	v.whole("cards.handling", s.Cards.Handling)
 	v.profiles(s)
 	v.centres(s, n)
 	v.places(s)
@@ -158,8 +161,19 @@ func (v *validator) positives(f *field, t *tree, path string) {
 	}
 }
 
+// wholeUnits are the units of durations that the model counts in larger ones
+// than it reads.
+var wholeUnits = map[string]time.Duration{
+	"service.client.backoff":        time.Second,
+	"service.detect":                time.Second,
+	"status_lists.publish_interval": time.Millisecond,
+	"cards.handling":                24 * time.Hour,
+	"faults[].for":                  time.Second,
+}
+
 // whole checks a duration that the model counts in larger units.
-func (v *validator) whole(path string, d, unit time.Duration) {
+func (v *validator) whole(path string, d time.Duration) {
+	unit := wholeUnits[everyIndex.ReplaceAllString(path, "[]")]
 	if d%unit == 0 {
 		return
 	}
@@ -307,7 +321,7 @@ func (v *validator) faults(s *Scenario) {
 			v.fail(path+".nodes", "hits nothing", "write one of "+strings.Join(Nodes, ", "))
 		}
 		v.unique(path+".nodes", f.Nodes)
-		v.whole(path+".for", f.For, time.Second)
+		v.whole(path+".for", f.For)
 		if slices.Equal(f.Nodes, []string{"status"}) && (f.Kind == "slow" || s.Faults[i].Severity < 0.5) {
 			v.fail(path+".nodes", "status publishes its lists or does not: slow, or failing for less than half, it breaks nothing", "write kind: down, with a severity of 50% or more")
 		}

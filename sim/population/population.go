@@ -45,7 +45,9 @@ const (
 	ForPanel
 	ForDevice
 	ForService
-	ForChaos // subject: operation
+	ForChaos       // subject: operation
+	ForReplication // subject: number of the replication
+	ForAssumption  // subject and occurrence: name of the parameter
 )
 
 // Population is the layout: the citizens of a centre are consecutive, ordered
