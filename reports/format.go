@@ -12,6 +12,7 @@ import (
 // page's data-as attributes, so that a test can format the figure again.
 var forms = map[string]func(Num) string{
 	"count":       sayCount,
+	"exact":       sayCount, // also in Korean, where two figures are compared
 	"duration":    sayDuration,
 	"share":       sayShare,
 	"perthousand": func(n Num) string { return sayDecimal(n, 1) },

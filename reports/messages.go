@@ -80,7 +80,7 @@ var messages = map[string]phrase{
 	"col.region":  {"Region", "지역"},
 	"col.opens":   {"Opens", "개시"},
 	"col.holders": {"Holders per 1,000", "천 명당 보유자"},
-	"col.wait95":  {"95 % waited at most", "95% 대기 이하"},
+	"col.wait95":  {"95\u00a0%\u00a0waited at\u00a0most", "95% 대기 이하"},
 	"col.day":     {"Day", "날짜"},
 
 	"issued.svg":    {"Cards issued each day, by channel", "날짜별 발급, 경로별"},
@@ -123,7 +123,7 @@ var messages = map[string]phrase{
 	"verify.title":   {"Showing the card", "신분증을 보일 때"},
 	"verify.finding": {"Of {count} presentations {accepted} were accepted. Refused as suspended: {suspended}, for other reasons: {other}. Not answered: {turned}.", "제시 {count}건 가운데 {accepted}건이 통과했습니다. 정지로 거절 {suspended}건, 다른 이유로 거절 {other}건, 응답 없음 {turned}건."},
 	"verify.svg":     {"Presentations of the mobile card each day", "날짜별 모바일 주민등록증 제시"},
-	"verify.desc": {"A bar for each day. Lines mark the opening of each phase, pale bands the days on which centres are closed.", "날마다 막대 하나. 세로선은 단계의 개시일, 옅은 띠는 센터가 쉬는 날입니다."},
+	"verify.desc":    {"A bar for each day. Lines mark the opening of each phase, pale bands the days on which centres are closed.", "날마다 막대 하나. 세로선은 단계의 개시일, 옅은 띠는 센터가 쉬는 날입니다."},
 	"refused.svg":    {"Presentations refused each day because the card was suspended", "날짜별 정지로 거절된 제시"},
 	"turned.svg":     {"Presentations not answered each day", "날짜별 응답을 받지 못한 제시"},
 	"verify.axis":    {"presentations a day", "하루 제시 건수"},
