@@ -129,7 +129,7 @@ func runChaos(c *cobra.Command, scenario string, f *chaosFlags) error {
 	}
 	r, err := chaos.Seeds(ctx, place, o)
 	if err != nil {
-		return &exit{exitInternal, err}
+		return internal(err)
 	}
 	p.end()
 	return tellChaos(r, f, time.Since(began), stdout, stderr)
@@ -160,13 +160,13 @@ func tellChaos(r *chaos.Result, f *chaosFlags, took time.Duration, stdout, stder
 		path := filepath.Join(f.out, x.Name())
 		b, err := json.MarshalIndent(x, "", "  ")
 		if err != nil {
-			return &exit{exitInternal, err}
+			return internal(err)
 		}
 		if err := os.WriteFile(path, append(b, '\n'), 0o644); err != nil {
-			return &exit{exitInternal, err}
+			return internal(err)
 		}
 		if err := x.Print(human); err != nil {
-			return &exit{exitInternal, err}
+			return internal(err)
 		}
 		fmt.Fprintf(human, "\nAgain: rollcall chaos --replay %s\n\n", quote(path))
 	}
@@ -177,10 +177,10 @@ func tellChaos(r *chaos.Result, f *chaosFlags, took time.Duration, stdout, stder
 			Host any `json:"host"`
 		}{r, map[string]any{"wall_seconds": took.Seconds(), "operations_per_second": rate, "workers": f.workers, "cpu": cpuName()}}, "", "  ")
 		if err != nil {
-			return &exit{exitInternal, err}
+			return internal(err)
 		}
 		if _, err := stdout.Write(append(b, '\n')); err != nil {
-			return &exit{exitInternal, err}
+			return internal(err)
 		}
 	}
 	var chances int
@@ -204,7 +204,7 @@ func tellChaos(r *chaos.Result, f *chaosFlags, took time.Duration, stdout, stder
 	_, err := fmt.Fprintf(human, "chaos       %d %s   %s operations   %d properties, %s opportunities, %d violations   %.0f operations/s   %s\n",
 		r.Campaigns, word, thousands(int64(r.Operations)), len(oracle.Properties), thousands(int64(chances)), r.Violations, rate, took.Round(time.Second))
 	if err != nil {
-		return &exit{exitInternal, err}
+		return internal(err)
 	}
 	switch {
 	case r.Violations > 0:
@@ -242,7 +242,7 @@ func replayChaos(ctx context.Context, f *chaosFlags, stdout, stderr io.Writer) e
 	}
 	now, err := chaos.Replay(ctx, place, was)
 	if err != nil {
-		return &exit{exitInternal, err}
+		return internal(err)
 	}
 	return tellReplay(was, now, f, stdout, stderr)
 }
@@ -255,21 +255,21 @@ func tellReplay(was, now *chaos.Finding, f *chaosFlags, stdout, stderr io.Writer
 		human = stderr
 		b, err := json.MarshalIndent(now, "", "  ")
 		if err != nil {
-			return &exit{exitInternal, err}
+			return internal(err)
 		}
 		if _, err := stdout.Write(append(b, '\n')); err != nil {
-			return &exit{exitInternal, err}
+			return internal(err)
 		}
 	}
 	if now == nil {
 		_, err := fmt.Fprintf(human, "%s holds in this campaign now: the finding was that %s\n", was.Property, was.Sentence)
 		if err != nil {
-			return &exit{exitInternal, err}
+			return internal(err)
 		}
 		return nil
 	}
 	if err := now.Print(human); err != nil {
-		return &exit{exitInternal, err}
+		return internal(err)
 	}
 	return &exit{exitExpect, fmt.Errorf("%s is violated, as it was found", now.Property)}
 }

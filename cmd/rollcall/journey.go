@@ -28,11 +28,11 @@ transcript, the status list, and journey.md, which explains them in order.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := scenarios.Load("announced", nil)
 			if err != nil {
-				return &exit{exitInternal, err}
+				return internal(err)
 			}
 			people, err := scenarios.LoadNation()
 			if err != nil {
-				return &exit{exitInternal, err}
+				return internal(err)
 			}
 			o := panel.JourneyOptions{Scenario: s, Nation: people, Channel: channel, Out: out}
 			if channel != panel.ByTap && channel != panel.ByCentre {
@@ -50,7 +50,7 @@ transcript, the status list, and journey.md, which explains them in order.`,
 			}
 			story, err := panel.Journey(c.Context(), o)
 			if err != nil {
-				return &exit{exitInternal, err}
+				return internal(err)
 			}
 			w := c.OutOrStdout()
 			fmt.Fprintf(w, "%s, %s, by %s\n", story.Romanised, story.Municipality, story.Channel)

@@ -39,11 +39,20 @@ type exit struct {
 func (e *exit) Error() string { return e.err.Error() }
 func (e *exit) Unwrap() error { return e.err }
 
+// usage is an error of whoever typed the command or wrote the scenario.
 func usage(err error) error {
 	if err == nil {
 		return nil
 	}
 	return &exit{exitUsage, err}
+}
+
+// internal is any other error, but for one that knows its exit code.
+func internal(err error) error {
+	if e, ok := errors.AsType[*exit](err); ok {
+		return e
+	}
+	return &exit{exitInternal, err}
 }
 
 func main() {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,7 @@ const findingsFile = "findings.json"
 func runPanel(ctx context.Context, r *reports.Result, o *rollout.Outcome, dir string, p *progress, stderr io.Writer) error {
 	members := panel.Choose(o)
 	if len(members) == 0 {
-		return fmt.Errorf("the panel has nobody: no citizen did anything that the service could see (choose a longer run, or --panel off)")
+		return usage(errors.New("the panel has nobody: no citizen did anything that the service could see (choose a longer run, or --panel off)"))
 	}
 	got, err := panel.Run(ctx, panel.Options{Outcome: o, Members: members, Progress: func(done, total int) {
 		p.show(int64(done), int64(total), fmt.Sprintf("%d of %d steps", done, total))

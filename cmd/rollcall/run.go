@@ -155,11 +155,11 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	}
 	people, err := scenarios.LoadNation()
 	if err != nil {
-		return &exit{exitInternal, err}
+		return internal(err)
 	}
 	chart, err := loadMap()
 	if err != nil {
-		return &exit{exitInternal, err}
+		return internal(err)
 	}
 	if f.out == "" {
 		f.out = filepath.Join("rollcall-out", s.Name)
@@ -173,11 +173,8 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	defer p.end()
 	simulated := time.Now()
 	o, twin, err := simulate(ctx, s, people, f, p)
-	if errors.Is(err, plain.ErrTooMany) {
-		return usage(fmt.Errorf("--engine: %w (choose some --regions, or the fast engine)", err))
-	}
 	if err != nil {
-		return &exit{exitInternal, err}
+		return internal(err)
 	}
 	engineTook := time.Since(simulated)
 
@@ -200,7 +197,7 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 			return interrupted(r, f.out, o)
 		}
 		if err != nil {
-			return &exit{exitInternal, err}
+			return internal(err)
 		}
 	}
 	if err := statistics.Judge(r, s); err != nil {
@@ -221,7 +218,7 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	h.PeakRSSBytes = peakRSS()
 	h.WallSeconds = reports.Num(time.Since(began).Seconds())
 	if err := reports.Write(f.out, r, chart); err != nil {
-		return &exit{exitInternal, err}
+		return internal(err)
 	}
 	p.end()
 
@@ -229,7 +226,7 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 		fmt.Fprintln(stderr, "note:", note)
 	}
 	if err := tell(r, f, stdout, stderr); err != nil {
-		return &exit{exitInternal, err}
+		return internal(err)
 	}
 	if !r.Verdict.Holds {
 		return &exit{exitExpect, errors.New(failed(r))}
@@ -247,7 +244,11 @@ func simulate(ctx context.Context, s *scenarios.Scenario, people *scenarios.Nati
 			p.show(done, total, fmt.Sprintf("%s   %s events", at.Format("2 Jan 2006"), thousands(events)))
 		}}
 		if f.engine == "plain" {
-			return plain.Run(ctx, s, people, o)
+			o, err := plain.Run(ctx, s, people, o)
+			if errors.Is(err, plain.ErrTooMany) {
+				err = usage(fmt.Errorf("--engine: %w (choose some --regions, or the fast engine)", err))
+			}
+			return o, err
 		}
 		return nation.Run(ctx, s, people, o)
 	}

@@ -26,7 +26,7 @@ func scenarioCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			all, err := scenarios.BuiltIns()
 			if err != nil {
-				return &exit{exitInternal, err}
+				return internal(err)
 			}
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 3, ' ', 0)
 			for _, s := range all {
@@ -76,7 +76,7 @@ func scenarioCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			b, err := scenarios.Schema()
 			if err != nil {
-				return &exit{exitInternal, err}
+				return internal(err)
 			}
 			_, err = c.OutOrStdout().Write(b)
 			return err

@@ -33,7 +33,7 @@ something does not.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			people, err := scenarios.LoadNation()
 			if err != nil {
-				return &exit{exitInternal, err}
+				return internal(err)
 			}
 			if workers < 1 {
 				return usage(fmt.Errorf("--workers: %d threads cannot work (write 1 or more)", workers))
@@ -46,7 +46,7 @@ something does not.`,
 			results, err := selftest.Run(c.Context(), people, selftest.Options{Workers: workers, Seed: seed, Now: time.Now,
 				Done: func(r selftest.Result) { done++; p.show(done, int64(len(selftest.Forms())), r.Form) }})
 			if err != nil {
-				return &exit{exitInternal, err}
+				return internal(err)
 			}
 			p.end()
 			if asJSON {
@@ -55,7 +55,7 @@ something does not.`,
 				err = selftest.Print(c.OutOrStdout(), results, time.Since(began))
 			}
 			if err != nil {
-				return &exit{exitInternal, err}
+				return internal(err)
 			}
 			if off := selftest.Failed(results); len(off) > 0 {
 				return &exit{exitExpect, errors.New("off its closed form: " + strings.Join(off, "; "))}
