@@ -12,6 +12,7 @@ import (
 
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
 )
 
 // E1 to E5: who is issued a mobile card, on which evidence.
@@ -69,6 +70,24 @@ func TestE1ToE5AnApplicationIsRefusedForTheReasonOfTheRulebook(t *testing.T) {
 	}
 }
 
+// What stands on a card is by civil time: at 8 o'clock in Seoul it is still
+// yesterday in Greenwich.
+func TestDatesOnACardAreCivilDates(t *testing.T) {
+	w := newWorld(t)
+	w.pass(-4 * time.Hour)
+	c := w.holder()
+	tr, err := w.Verification.Begin(bank)
+	must(t, err)
+	response, err := mdoc.Present(c.phone.held[0].card, []string{"issue_date", "expiry_date"}, tr.Transcript(), c.phone.held[0].key)
+	must(t, err)
+	a, err := w.Verification.Verify(ctx, tr, response)
+	must(t, err)
+	got := fmt.Sprint(a.Elements)
+	if !strings.Contains(got, "2025-03-14") || !strings.Contains(got, "2028-03-13") {
+		t.Errorf("issued on 14 March for three years of 365 days: %s", got)
+	}
+}
+
 func TestE3OnlyACentreOfTheOwnMunicipalityServesUntilAnyCentreDoes(t *testing.T) {
 	w := newWorld(t)
 	c := w.resident()
@@ -93,6 +112,11 @@ func TestE4ACodeIsGoodForOneIssueWithinNinetySeconds(t *testing.T) {
 	w.pass(90*time.Second + time.Millisecond)
 	w.decided(c.redeem(late.Code).Reason, lifecycle.OfferExpired)
 	w.decided(c.redeem(o.Code).Reason, lifecycle.OfferUsed) // used counts before old
+
+	code := c.offer(sejong).Code
+	w.decided(c.redeem(code).Reason, lifecycle.Granted)
+	c.newCard("N1") // ends the mobile card that was issued on it
+	w.decided(c.redeem(code).Reason, lifecycle.OfferUsed)
 
 	other := w.resident()
 	fresh := c.offer(sejong)

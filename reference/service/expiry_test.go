@@ -7,6 +7,8 @@ import (
 
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/service"
+	"rollcall.example/rollcall/reference/verification"
 )
 
 // How a mobile card ends by itself, and with its holder.
@@ -30,6 +32,26 @@ func TestNothingIsAcceptedAfterItsExpiry(t *testing.T) {
 	}
 	if n := count(t, w)["credential-expired"]; n != 1 {
 		t.Errorf("%d expired", n)
+	}
+}
+
+// The last instant at which a card is good, online and with a cached list.
+func TestACardIsGoodUntilItsExpiryAndNotAtIt(t *testing.T) {
+	w := newWorld(t, func(c *service.Config) { c.Policy.CredentialValidity = 10 * time.Minute })
+	c := w.holder()
+	v := w.offline(verification.Refuse)
+	w.fetch(v)
+	w.pass(10*time.Minute - time.Millisecond)
+	if online, cached := c.mobile(), c.at(v).Verdict; online != accepted || cached != accepted {
+		t.Errorf("a millisecond before: %v online, %v by list", online, cached)
+	}
+	w.pass(time.Millisecond)
+	if online := c.mobile(); online != notValid {
+		t.Errorf("at its expiry: %v", online)
+	}
+	w.pass(time.Millisecond)
+	if cached := c.at(v).Verdict; cached != notValid {
+		t.Errorf("a millisecond after, by list: %v", cached)
 	}
 }
 

@@ -183,6 +183,10 @@ func TestS9AKeyBelongsToOneRequest(t *testing.T) {
 	if _, err := w.Suspension.Report(ctx, q); err != nil {
 		t.Error(err)
 	}
+	q.By = register.By{Actor: "operator-2", Role: lifecycle.CallCentre} // of one role, too
+	if _, err := w.Suspension.Report(ctx, q); err != nil {
+		t.Error(err)
+	}
 	q.Key = ""
 	if _, err := w.Suspension.Report(ctx, q); !errors.Is(err, register.ErrNoKey) {
 		t.Errorf("a request without a key: %v", err)

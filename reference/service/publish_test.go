@@ -91,6 +91,10 @@ func TestS11APublishedListEqualsTheRegisterAtTheChangeItStates(t *testing.T) {
 		}
 		check()
 	}
+	for _, cause := range lifecycle.AllCauses { // each alone, and in force when the next publisher begins
+		w.holder().report(registrar, cause)
+		check()
+	}
 	// A publisher that begins now finds the same from the tables.
 	fresh, err := suspension.NewPublisher(w.Register, authority().status, suspension.PublisherOptions{TTL: time.Hour, Validity: 24 * time.Hour})
 	must(t, err)

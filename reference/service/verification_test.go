@@ -172,6 +172,38 @@ func TestAnOlderListDoesNotReplaceANewerOne(t *testing.T) {
 	if a := c.at(v); a.Verdict != suspended {
 		t.Error(a.Verdict)
 	}
+	w.pass(2 * time.Hour) // the newer one is past its ttl: that makes the older no better
+	if err := v.Fetched(before.JWT); err == nil {
+		t.Error("the list from before the report was taken when the newer one was out of date")
+	}
+}
+
+// Lists so large that indices need more than two bytes: each copy of a card is
+// looked up at its own place.
+func TestEveryCopyIsJudgedByItsOwnIndex(t *testing.T) {
+	w := onFile(t, filepath.Join(t.TempDir(), "register.db"), 1<<18)
+	v := w.offline(verification.Refuse)
+	var people []*citizen
+	for i := range 12 {
+		c := w.holder()
+		people = append(people, c)
+		if i%2 == 0 {
+			c.report(callCentre, lifecycle.MobileLost)
+		}
+	}
+	w.fetch(v)
+	for i, c := range people {
+		want := [...]lifecycle.Verdict{suspended, accepted}[i%2]
+		for k, h := range c.phone.held {
+			tr, err := v.Begin()
+			must(t, err)
+			a, err := v.Verify(tr, h.present(t, tr))
+			must(t, err)
+			if a.Verdict != want {
+				t.Errorf("copy %d of citizen %d: %v, want %v", k, c.id, a.Verdict, want)
+			}
+		}
+	}
 }
 
 func TestAnOfflinePresentationIsAnsweredOnce(t *testing.T) {

@@ -159,27 +159,27 @@ func (w *world) request(by register.By) register.Request {
 	return register.Request{By: by, Key: fmt.Sprint("key-", w.n)}
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, change ...func(*service.Config)) *world {
 	t.Helper()
-	return onFile(t, filepath.Join(t.TempDir(), "register.db"), 1<<12)
+	return onFile(t, filepath.Join(t.TempDir(), "register.db"), 1<<12, change...)
 }
 
-func onFile(t testing.TB, path string, listSize uint64) *world {
+func onFile(t testing.TB, path string, listSize uint64, change ...func(*service.Config)) *world {
 	t.Helper()
 	db, err := sqlite.Open(path, sqlite.Options{})
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
-	return onStore(t, db, db, path, listSize)
+	return onStore(t, db, db, path, listSize, change...)
 }
 
 // onStore is a service on s, which is db or stands before it.
-func onStore(t testing.TB, db *sqlite.DB, s store.Store, seed string, listSize uint64) *world {
+func onStore(t testing.TB, db *sqlite.DB, s store.Store, seed string, listSize uint64, change ...func(*service.Config)) *world {
 	t.Helper()
 	w := &world{t: t, db: db, at: noon}
 	a := authority()
 	makers, err := issuance.NewMakers(a.maker)
 	must(t, err)
-	w.Service, err = service.New(ctx, service.Config{
+	config := service.Config{
 		Store: s, Now: w.now, Random: rand.NewChaCha8(sha256.Sum256([]byte(seed))),
 		Policy: &lifecycle.Policy{
 			MinimumAge: 17, Opens: map[string]time.Time{sejong: sejongOpens, seoul: seoulOpens}, AnyCentreFrom: anyCentre,
@@ -189,7 +189,11 @@ func onStore(t testing.TB, db *sqlite.DB, s store.Store, seed string, listSize u
 		DocumentSigner: a.ds, StatusSigner: a.status, Anchors: a.anchors, Authority: "행정안전부",
 		Copies: copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, NonceKey: sha256.Sum256([]byte("nonces")),
 		Lists: register.Lists{Base: "https://status.example/lists/", Size: listSize}, TTL: time.Hour, Validity: 24 * time.Hour,
-	})
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	w.Service, err = service.New(ctx, config)
 	must(t, err)
 	return w
 }
