@@ -181,7 +181,8 @@ func New(s *scenarios.Scenario) (*Service, error) {
 		}
 		sv.base[op] = Fate{0, int32((us + 999) / 1000)}
 	}
-	hours := int(s.End.Sub(s.Start.Time)/time.Hour) + 2
+	const day = 24 * time.Hour // whoever reads the hours reads whole days, whenever the run ends
+	hours := 24*int((s.End.Sub(s.Start.Time)+day-1)/day) + 2
 	sv.Stats.Requests = make([][NumOps]int64, hours)
 	sv.Stats.Attempts = make([][NumOps]int64, hours)
 	sv.Stats.Served = make([][NumOps]int64, hours)

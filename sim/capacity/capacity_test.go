@@ -54,6 +54,16 @@ func sum(hours [][NumOps]int64, op Op) (n int64) {
 	return n
 }
 
+// Series of a run have whole days of hours; so have these, or their end is missed.
+func TestHoursAreWholeDaysWheneverTheRunEnds(t *testing.T) {
+	for end, days := range map[string]int{"2024-12-28": 1, "2024-12-28 00:00:01": 2, "2024-12-28 12:34:56": 2, "2024-12-29": 2} {
+		sv, _ := service(t, "end="+end)
+		if n := len(sv.Stats.Attempts); n < 24*days || len(sv.Stats.Requests) != n || len(sv.Stats.Served) != n {
+			t.Errorf("a run until %s has %d hours, its %d days have %d", end, n, days, 24*days)
+		}
+	}
+}
+
 func TestWithoutLoadNothingHappens(t *testing.T) {
 	sv, _ := service(t)
 	solve(sv, make([][NumOps]int32, 7200), 3600)

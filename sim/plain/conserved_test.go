@@ -99,9 +99,10 @@ func TestTheRunMayEndWhilePeopleWait(t *testing.T) {
 }
 
 // A run of single centres has their residents and their other business only, in
-// both engines.
+// both engines; nobody goes to a municipality of which no centre is in the run.
 func TestARunOfSingleCentresHasNobodyElse(t *testing.T) {
-	o := scene{"", "smoke", nil, []string{"end=2025-02-15", "faults[0].at=2025-02-13 12:00", "population={regions: [], centres: [\"3611025000\", \"3611031000\"]}"}}.same(t)
+	o := scene{"", "smoke", nil, []string{"end=2025-02-16", "faults[0].at=2025-02-13 12:00", "channels.wrong_centre=50%",
+		"population={regions: [], centres: [\"3611025000\", \"3611031000\", \"5011025000\"]}"}}.same(t)
 	n := o.Model.Nation
 	var citizens int64
 	for i, tally := range o.Tallies {

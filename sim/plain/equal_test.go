@@ -172,6 +172,8 @@ func TestBothEnginesGiveTheSameBytes(t *testing.T) {
 			"start=2025-02-17", "end=2025-03-05", "faults[0].at=2025-02-25 09:07", "faults[0].for=3h20m"}},
 		{"Jeju, smoke", "smoke", jeju, nil},
 		{"Sejong, tight hours", "smoke", sejong, tightHours},
+		{"Sejong, round the clock", "smoke", sejong, []string{"end=2025-02-15", "faults[0].at=2025-02-13 23:40", "calendar.opens=00:00", "calendar.closes=24:00",
+			"centres.hours={0-24: 1}", "centres.counters={KR-50: 1}", "centres.other_business=0.05/day"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

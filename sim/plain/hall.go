@@ -62,11 +62,12 @@ func (h *hall) open() int {
 func (h *hall) hoursChange() {
 	now := h.e.office.Now()
 	open, until := h.e.m.Cal.CountersOpen(len(h.counters), now)
+	// Where a day begins as the one before ends, closing time sends home all the same.
+	for len(h.queue) > 0 && h.e.m.Cal.Closes(h.queue[0].Arrive) <= now {
+		h.leave(h.queue[0], rollout.Shut)
+	}
 	if open > 0 {
 		h.call.Set(now)
-	}
-	for open == 0 && len(h.queue) > 0 {
-		h.leave(h.queue[0], rollout.Shut)
 	}
 	if until > now && until < h.e.m.End {
 		h.hours.Set(until)

@@ -110,7 +110,9 @@ func (c *Calendar) CountersOpen(n int, t int64) (open int, until int64) {
 	at := t - int64(d)*day
 	base := int64(d) * day
 	switch {
-	case d >= len(c.Open) || !c.Open[d] || at >= c.closes:
+	case d >= len(c.Open): // the calendar knows no more days
+		return 0, Never
+	case !c.Open[d] || at >= c.closes:
 		return 0, int64(c.openDay(d+1))*day + c.opens
 	case at < c.opens:
 		return 0, base + c.opens

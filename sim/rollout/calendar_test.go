@@ -80,6 +80,10 @@ func TestHalfTheCountersServeAtLunchAndNoneOutsideHours(t *testing.T) {
 				m.Cal.Time(until).Format("2006-01-02 15:04"), c.open, c.next)
 		}
 	}
+	// A counter that is taken for longer than the calendar knows serves nobody any more.
+	if open, until := m.Cal.CountersOpen(4, int64(len(m.Cal.Open))*Day); open != 0 || until != Never {
+		t.Errorf("behind the last day that is known: %d counters until %d", open, until)
+	}
 }
 
 func TestVisitsComeWithinHoursByTheirProfile(t *testing.T) {

@@ -210,6 +210,9 @@ func (m *Model) compileCentres() {
 	m.near = make([][]int32, len(m.Nation.Regions))
 	m.cumulated = make([][]float64, len(m.Nation.Regions))
 	for i := range m.Nation.Municipalities {
+		if !m.Present(i) { // nobody is there to receive them
+			continue
+		}
 		mu := &m.Nation.Municipalities[i]
 		n := 0
 		for c := mu.First; c < mu.End; c++ {
