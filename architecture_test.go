@@ -56,6 +56,8 @@ var layers = []layer{
 		tests: []string{"sim/nation"}, why: "the plain engine checks the fast one, so it must be another; only its tests hold them side by side"},
 	{folder: "sim/statistics", may: []string{"reference/lifecycle", "reports", "scenarios", "sim/capacity", "sim/population", "sim/rng", "sim/rollout"},
 		tests: []string{"sim/nation"}, why: "figures are made from what an engine counted, whichever it was; only tests run one"},
+	{folder: "sim/uncertainty", may: []string{"reports", "scenarios", "sim/population", "sim/rng"},
+		why: "whoever varies runs must not make them: any engine will do"},
 	{folder: "sim/selftest", may: []string{"hwemu/camera", "reference/face", "reference/lifecycle", "scenarios", "sim/capacity", "sim/nation", "sim/population", "sim/rng", "sim/rollout"},
 		why: "closed forms are held against what an engine counts for everybody, and against the real face matcher"},
 	{folder: "sim/world", may: []string{"hwemu", "reference", "scenarios", "sim/oracle", "sim/population", "sim/rng"},

@@ -34,7 +34,7 @@ func define(out map[string]Definition, t reflect.Type, at string, f reflect.Stru
 	case reflect.Struct:
 		for i := range t.NumField() {
 			sub := t.Field(i)
-			define(out, sub.Type, at+"/"+sub.Tag.Get("json"), sub, d)
+			define(out, sub.Type, at+"/"+jsonName(sub), sub, d)
 		}
 	case reflect.Int, reflect.Int64, reflect.Uint64, reflect.Float64:
 		out[at] = d
@@ -170,8 +170,10 @@ func schemaOf(t reflect.Type, at string, defs map[string]Definition) *schema {
 		s.Type = "object"
 		for i := range t.NumField() {
 			f := t.Field(i)
-			name := f.Tag.Get("json")
-			s.Required = append(s.Required, name)
+			name := jsonName(f)
+			if !strings.HasSuffix(f.Tag.Get("json"), ",omitempty") {
+				s.Required = append(s.Required, name)
+			}
 			s.Properties = append(s.Properties, property{name, schemaOf(f.Type, at+"/"+name, defs)})
 		}
 	case t.Kind() == reflect.String:

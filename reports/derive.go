@@ -1,9 +1,17 @@
 package reports
 
+import (
+	"maps"
+	"strings"
+)
+
 // derive fills the figures that are arithmetic on the others.
 func derive(r *Result) {
 	r.Meta.Schema = SchemaID
 	r.Definitions = Definitions()
+	if r.Uncertainty == nil { // what is not there needs no definition
+		maps.DeleteFunc(r.Definitions, func(pointer string, _ Definition) bool { return strings.HasPrefix(pointer, "/uncertainty/") })
+	}
 
 	r.Verdict = Verdict{Expectations: int64(len(r.Expectations)), Holds: true}
 	for _, e := range r.Expectations {

@@ -29,7 +29,8 @@ type Result struct {
 	Expectations []Expectation         `json:"expectations" way:"nation"`
 	Verdict      Verdict               `json:"verdict" way:"nation"`
 	Trust        Trust                 `json:"trust" way:"input"`
-	Definitions  map[string]Definition `json:"definitions"` // by JSON pointer, * for any index or key; filled by Write
+	Uncertainty  *Uncertainty          `json:"uncertainty,omitempty" way:"nation"` // nil: no replications were asked for
+	Definitions  map[string]Definition `json:"definitions"`                        // by JSON pointer, * for any index or key; filled by Write
 }
 
 // Meta says what was run.

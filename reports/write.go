@@ -19,7 +19,8 @@ const (
 )
 
 // Write fills the derived figures and writes the four files into a folder,
-// which it makes when there is none. All are written under temporary names and
+// which it makes when there is none; with replications a fifth, and without it
+// takes away that of an earlier run. All are written under temporary names and
 // renamed at the end, result.json last, so that no half-written result stands
 // under its final name. m may be nil: then the report has no map.
 func Write(dir string, r *Result, m *Map) error {
@@ -27,7 +28,15 @@ func Write(dir string, r *Result, m *Map) error {
 	if err != nil {
 		return err
 	}
-	return folder{dir, createTemp}.write(files)
+	if err := (folder{dir, createTemp}).write(files); err != nil {
+		return err
+	}
+	if r.Uncertainty == nil {
+		if err := os.Remove(filepath.Join(dir, ReplicationsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("replications of an earlier run could not be removed: %w", err)
+		}
+	}
+	return nil
 }
 
 // Names of what an interrupted run leaves: nobody shall take it for a result.
@@ -78,7 +87,11 @@ func render(r *Result, m *Map) ([]file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the JUnit file cannot be made: %w", err)
 	}
-	return []file{{SeriesFile, renderSeries(r)}, {JUnitFile, junit}, {ReportFile, html}, {ResultFile, result}}, nil
+	files := []file{{SeriesFile, renderSeries(r)}, {JUnitFile, junit}, {ReportFile, html}}
+	if r.Uncertainty != nil {
+		files = append(files, file{ReplicationsFile, renderReplications(r.Uncertainty)})
+	}
+	return append(files, file{ResultFile, result}), nil
 }
 
 // temporary is what a file must do until it has its final name.

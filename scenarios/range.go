@@ -11,7 +11,7 @@ import (
 // the plausible range that stands beside it.
 type Range struct {
 	Path             string
-	Unit             string // "share", "1/day", "s", "KRW" or "1"
+	Unit             string // "share", "1/year", "s", "KRW" or "1"
 	Value, Low, High float64
 	field            *field
 }
@@ -46,8 +46,8 @@ var units = map[kind]struct {
 	name  string
 	scale float64
 }{
-	integer: {"1", 1}, number: {"1", 1}, share: {"share", 1}, rate: {"1/day", 1}, won: {"KRW", 1},
-	duration: {"s", float64(time.Second)},
+	integer: {"1", 1}, number: {"1", 1}, share: {"share", 1}, won: {"KRW", 1},
+	rate: {"1/year", 1.0 / 365}, duration: {"s", float64(time.Second)},
 }
 
 // Setting writes a value as one for Load and Parse, rounded to what the parameter
@@ -71,14 +71,18 @@ func (r Range) Setting(x float64) (setting string, rounded float64) {
 		x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'g', 6, 64), 64)
 		x = min(max(x, r.Low), r.High)
 	}
-	v := reflect.ValueOf(x)
+	var written string
 	switch f.kind {
+	case rate:
+		written = strconv.FormatFloat(x, 'g', -1, 64) + "/year"
 	case duration:
-		v = reflect.ValueOf(int64(math.Round(x * float64(time.Second))))
+		written = formatDuration(time.Duration(math.Round(x * float64(time.Second))))
 	case integer, won:
-		v = reflect.ValueOf(int64(x))
+		written = f.format(reflect.ValueOf(int64(x)))
+	default:
+		written = f.format(reflect.ValueOf(x))
 	}
-	return r.Path + "=" + f.format(v), x
+	return r.Path + "=" + written, x
 }
 
 // step is the largest round duration that still divides a range into a thousand,

@@ -28,8 +28,8 @@ func TestAssumptionsAreNumbersInTheirUnit(t *testing.T) {
 		low, value, high float64
 	}{
 		{"adoption.level", "share", 0.25, 0.45, 0.65},
-		{"adoption.innovation", "1/day", 0.0001, 0.00024, 0.0005},
-		{"losses.plastic.rate", "1/day", 0.04 / 365, 0.06 / 365, 0.09 / 365},
+		{"adoption.innovation", "1/year", 0.0365, 0.0876, 0.1825},
+		{"losses.plastic.rate", "1/year", 0.04, 0.06, 0.09},
 		{"centres.patience", "s", 20 * 60, 45 * 60, 2 * 3600},
 		{"centres.balk_at", "1", 5, 12, 30},
 		{"service.demands.face.face", "s", 0.01, 0.05, 0.3},
