@@ -8,7 +8,6 @@ import (
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/scenarios"
-	"rollcall.example/rollcall/sim/capacity"
 	"rollcall.example/rollcall/sim/rollout"
 	"rollcall.example/rollcall/sim/world"
 )
@@ -53,11 +52,7 @@ func NewPlace(scenario string) (*Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	service, err := capacity.New(s)
-	if err != nil {
-		return nil, err
-	}
-	m, err := rollout.New(s, nation, service)
+	m, err := rollout.New(s, nation)
 	if err != nil {
 		return nil, err
 	}

@@ -36,11 +36,7 @@ func TestAbsentRegionsLoadTheServiceAsTheirCitizensWould(t *testing.T) {
 		}
 	}
 	s := load(all)
-	service, err := capacity.New(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := rollout.New(s, n, service)
+	m, err := rollout.New(s, n)
 	if err != nil {
 		t.Fatal(err)
 	}

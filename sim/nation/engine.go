@@ -39,7 +39,6 @@ type shard struct {
 
 type engine struct {
 	m       *rollout.Model
-	service *capacity.Service
 	plant   *capacity.Plant
 	shards  []*shard
 	home    []*shard // by municipality
@@ -51,15 +50,11 @@ type engine struct {
 
 // Run simulates a scenario.
 func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*rollout.Outcome, error) {
-	service, err := capacity.New(s)
+	m, err := rollout.New(s, n)
 	if err != nil {
 		return nil, err
 	}
-	m, err := rollout.New(s, n, service)
-	if err != nil {
-		return nil, err
-	}
-	e := &engine{m: m, service: service, workers: max(1, o.Workers),
+	e := &engine{m: m, workers: max(1, o.Workers),
 		plant: capacity.NewPlant(&s.Cards, m.Cal.Open), home: make([]*shard, len(n.Municipalities))}
 	for i := range n.Municipalities {
 		if m.Present(i) {
@@ -73,7 +68,6 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 	if len(e.shards) < len(e.home) {
 		e.absent = rollout.NewAbsent(m)
 	}
-	m.Pool = m.PoolShare()
 	e.workers = min(e.workers, len(e.shards)) // each of the others would have nothing to do
 	e.load = make([][][capacity.NumOps]int32, e.workers)
 	for i := range e.load {
@@ -86,7 +80,7 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 	slices.SortStableFunc(order, func(a, b *shard) int { return cmp.Compare(e.people(b), e.people(a)) })
 	e.parallel(order, func(sh *shard, _ int) { e.birth(sh) })
 
-	out := &rollout.Outcome{Model: m, Service: service, Plant: e.plant, Tallies: make([]*rollout.Tally, len(e.home)), Absent: e.absent != nil}
+	out := &rollout.Outcome{Model: m, Plant: e.plant, Tallies: make([]*rollout.Tally, len(e.home)), Absent: e.absent != nil}
 	out.Complete = e.run(ctx, order, o.Narrow, o.Progress, out)
 	if !out.Complete {
 		for _, sh := range e.shards {
@@ -387,7 +381,7 @@ func (e *engine) barrier(w rollout.Window) {
 	if e.absent != nil {
 		e.absent.Post(w, sum)
 	}
-	e.service.Solve(first, sum, e.fates)
+	e.m.Service.Solve(first, sum, e.fates)
 	clear(sum)
 	for _, sh := range e.shards {
 		for _, v := range sh.place.Visits {

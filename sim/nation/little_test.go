@@ -3,7 +3,6 @@ package nation
 import (
 	"testing"
 
-	"rollcall.example/rollcall/sim/capacity"
 	"rollcall.example/rollcall/sim/rollout"
 )
 
@@ -21,11 +20,7 @@ func TestACustomerWhoVanishesBreaksLittlesLaw(t *testing.T) {
 		{"one vanishes", func(c *centre) { c.waiting = c.waiting[:len(c.waiting)-1] }, true},
 		{"one stands twice", func(c *centre) { c.waiting = append(c.waiting, c.waiting[0]) }, true},
 	} {
-		service, err := capacity.New(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := rollout.New(s, n, service)
+		m, err := rollout.New(s, n)
 		if err != nil {
 			t.Fatal(err)
 		}

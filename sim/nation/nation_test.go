@@ -50,7 +50,7 @@ func TestTheNumberOfWorkersChangesNothing(t *testing.T) {
 		// Even what has no order (exposures of one municipality) stands in the same.
 		for name, pair := range map[string][2]any{
 			"tallies": {one.Tallies, o.Tallies}, "records": {one.Records, o.Records},
-			"service": {one.Service.Stats, o.Service.Stats}, "plant": {one.Plant, o.Plant},
+			"service": {one.Model.Service.Stats, o.Model.Service.Stats}, "plant": {one.Plant, o.Plant},
 		} {
 			if !reflect.DeepEqual(pair[0], pair[1]) {
 				t.Errorf("%d workers give other %s than one", workers, name)
@@ -59,7 +59,7 @@ func TestTheNumberOfWorkersChangesNothing(t *testing.T) {
 	}
 
 	// That the run is one in which it could differ:
-	if one.Service.Stats.Touched[0] == 0 {
+	if one.Model.Service.Stats.Touched[0] == 0 {
 		t.Error("the fault touched nothing")
 	}
 	away := int32(0)

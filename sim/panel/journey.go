@@ -17,7 +17,6 @@ import (
 	"rollcall.example/rollcall/reference/statuslist"
 	"rollcall.example/rollcall/reference/suspension"
 	"rollcall.example/rollcall/scenarios"
-	"rollcall.example/rollcall/sim/capacity"
 	"rollcall.example/rollcall/sim/oracle"
 	"rollcall.example/rollcall/sim/population"
 	"rollcall.example/rollcall/sim/rng"
@@ -102,11 +101,7 @@ func Journey(ctx context.Context, o JourneyOptions) (_ *Story, err error) {
 	if o.Channel != ByTap && o.Channel != ByCentre {
 		return nil, fmt.Errorf("%q is no way to a mobile card: write %s or %s", o.Channel, ByTap, ByCentre)
 	}
-	capacity, err := capacity.New(o.Scenario)
-	if err != nil {
-		return nil, err
-	}
-	m, err := rollout.New(o.Scenario, o.Nation, capacity)
+	m, err := rollout.New(o.Scenario, o.Nation)
 	if err != nil {
 		return nil, err
 	}

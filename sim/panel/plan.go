@@ -92,7 +92,7 @@ func (r *run) plan() {
 	instants := maps.Clone(r.wanted)
 	instants[r.end] = true
 	for at := floor(earliest, interval); at < r.end; at += interval {
-		if at >= 0 && r.outcome.Service.StatusUp(at/secondMs) {
+		if at >= 0 && r.outcome.Model.Service.StatusUp(at/secondMs) {
 			instants[at] = true
 		}
 	}

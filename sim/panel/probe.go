@@ -322,10 +322,10 @@ func (r *run) planProbes() []event {
 				continue
 			}
 			fetched := (at - secondMs) / secondMs
-			if !r.outcome.Service.StatusUp(fetched) {
+			if !r.outcome.Model.Service.StatusUp(fetched) {
 				continue // there is nothing to fetch
 			}
-			published := max(floor(at-secondMs, lists.PublishInterval.Milliseconds()), r.outcome.Service.StatusSince(fetched)*secondMs)
+			published := max(floor(at-secondMs, lists.PublishInterval.Milliseconds()), r.outcome.Model.Service.StatusSince(fetched)*secondMs)
 			r.wanted[published] = true
 			vk := verifierKey{int16(kind), number}
 			number--

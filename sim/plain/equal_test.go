@@ -31,7 +31,7 @@ func canon(o *rollout.Outcome) canonical {
 			slices.SortFunc(t.Exposure, compareExposure)
 		}
 	}
-	return canonical{o.Tallies, o.Records, o.Citizens, o.Service.Stats, *o.Plant, o.Absent, o.Complete, o.Until}
+	return canonical{o.Tallies, o.Records, o.Citizens, o.Model.Service.Stats, *o.Plant, o.Absent, o.Complete, o.Until}
 }
 
 func compareExposure(a, b rollout.Exposure) int {

@@ -29,10 +29,9 @@ import (
 )
 
 type engine struct {
-	m       *rollout.Model
-	service *capacity.Service
-	plant   *capacity.Plant
-	absent  *rollout.Absent
+	m      *rollout.Model
+	plant  *capacity.Plant
+	absent *rollout.Absent
 
 	life   *des.Env // of the citizens
 	office *des.Env // of the centres, a window ahead
@@ -86,11 +85,7 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 }
 
 func newEngine(s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*engine, error) {
-	service, err := capacity.New(s)
-	if err != nil {
-		return nil, err
-	}
-	m, err := rollout.New(s, n, service)
+	m, err := rollout.New(s, n)
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +97,11 @@ func newEngine(s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*
 		return nil, fmt.Errorf("%w; the scenario has %d", ErrTooMany, people)
 	}
 	e := &engine{
-		m: m, service: service, plant: capacity.NewPlant(&s.Cards, m.Cal.Open),
+		m: m, plant: capacity.NewPlant(&s.Cards, m.Cal.Open),
 		life: des.New(), office: des.New(), people: map[uint32]*person{}, halls: map[int32]*hall{},
 		load: make([][capacity.NumOps]int32, 3600), fates: make([][capacity.NumOps]capacity.Fate, 3600),
 		narrow: o.Narrow, progress: o.Progress, place: byNumber,
 	}
-	m.Pool = m.PoolShare()
 	for i := range n.Municipalities {
 		if m.Present(i) {
 			e.settle(i)
@@ -229,7 +223,7 @@ func (e *engine) endWindow(w rollout.Window) {
 	if e.absent != nil {
 		e.absent.Post(w, posted)
 	}
-	e.service.Solve(first, posted, e.fates)
+	e.m.Service.Solve(first, posted, e.fates)
 	clear(posted)
 	e.until = w.End
 }
@@ -303,7 +297,7 @@ func (e *engine) answer(before rollout.Window) {
 }
 
 func (e *engine) outcome() *rollout.Outcome {
-	o := &rollout.Outcome{Model: e.m, Service: e.service, Plant: e.plant, Absent: e.absent != nil,
+	o := &rollout.Outcome{Model: e.m, Plant: e.plant, Absent: e.absent != nil,
 		Complete: !e.stopped, Until: e.until, Tallies: make([]*rollout.Tally, len(e.m.Nation.Municipalities))}
 	for _, p := range e.people {
 		p.town.place.T.CountOpen(&p.Citizen)

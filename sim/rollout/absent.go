@@ -49,9 +49,9 @@ func (m *Model) compilePresence() {
 // poolCitizens is about how many citizens' lives are kept.
 const poolCitizens = 3_000_000
 
-// PoolShare is the share of citizens whose lives are kept, for the panel; it
+// poolShare is the share of citizens whose lives are kept, for the panel; it
 // follows from the number of citizens that are simulated.
-func (m *Model) PoolShare() float64 {
+func (m *Model) poolShare() float64 {
 	if m.Scenario.Panel.Citizens == 0 {
 		return 0
 	}

@@ -29,7 +29,8 @@ import (
 	"rollcall.example/rollcall/sim/rng"
 )
 
-// Model is a compiled scenario: read-only, shared by all workers.
+// Model is a compiled scenario: read-only, shared by all workers, but for the
+// service's queues, which an engine solves at its barriers.
 type Model struct {
 	Scenario *scenarios.Scenario
 	Nation   *scenarios.Nation
@@ -39,6 +40,7 @@ type Model struct {
 	Cal      *Calendar
 	Policy   lifecycle.Policy
 	Table    *lifecycle.Table
+	Service  *capacity.Service
 	End      int64 // ms
 
 	present   []bool    // by centre: simulated
@@ -67,10 +69,14 @@ type Model struct {
 	Pool    float64 // share of the citizens whose lives are kept
 }
 
-// New compiles a scenario. The status node of the service tells when lists are
-// out of reach.
-func New(s *scenarios.Scenario, n *scenarios.Nation, service *capacity.Service) (*Model, error) {
+// New compiles a scenario, its service too.
+func New(s *scenarios.Scenario, n *scenarios.Nation) (*Model, error) {
+	service, err := capacity.New(s)
+	if err != nil {
+		return nil, err
+	}
 	m := &Model{
+		Service:  service,
 		Scenario: s, Nation: n, Pop: population.New(n), Source: rng.New(s.Seed),
 		Cal: newCalendar(s), Table: lifecycle.Compile(),
 		End: s.End.Sub(s.Start.Time).Milliseconds(),
@@ -106,6 +112,7 @@ func New(s *scenarios.Scenario, n *scenarios.Nation, service *capacity.Service) 
 	m.face = newFaceModel(&s.Face)
 	m.compileDemand()
 	m.lists = &lists{service: service, interval: s.StatusLists.PublishInterval.Milliseconds()}
+	m.Pool = m.poolShare()
 	return m, nil
 }
 

@@ -4,9 +4,8 @@ import "rollcall.example/rollcall/sim/capacity"
 
 // Outcome is what a run of a scenario counted. Every engine gives the same.
 type Outcome struct {
-	Model   *Model
-	Service *capacity.Service
-	Plant   *capacity.Plant
+	Model *Model // with the service as the run left it
+	Plant *capacity.Plant
 	// Tallies by municipality of the nation; nil where it is not simulated.
 	Tallies []*Tally
 	// Records are the kept lives, by citizen, each in the order of time.

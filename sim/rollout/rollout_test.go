@@ -21,11 +21,7 @@ func model(t testing.TB, scenario string, settings ...string) *Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := capacity.New(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := New(s, n, service)
+	m, err := New(s, n)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ const drained = 0.05
 func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 	m := o.Model
 	f := &m.Scenario.Faults[i]
-	st := &o.Service.Stats
+	st := &o.Model.Service.Stats
 	a, b := series(o), series(twin)
 	from, to := m.Since(f.At.Time), m.Since(f.At.Time)+f.For.Milliseconds()
 	r := reports.Recovery{Fault: f.Name, Kind: f.Kind, Nodes: f.Nodes,
@@ -67,7 +67,7 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		}
 		restored = to / 1000 // they are published at once
 	}
-	if alarm := o.Service.Health(i); alarm >= 0 && failed >= 0 {
+	if alarm := o.Model.Service.Health(i); alarm >= 0 && failed >= 0 {
 		r.Detected = reports.Num(float64(max(0, alarm-failed)))
 	}
 	for fn := range capacity.Function(capacity.NumFunctions) {
@@ -103,7 +103,7 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		for op := range capacity.Op(capacity.NumOps) {
 			requests += st.Requests[h][op]
 			attempts += st.Attempts[h][op]
-			intents += twin.Service.Stats.Requests[h][op]
+			intents += twin.Model.Service.Stats.Requests[h][op]
 		}
 	}
 	if intents > 0 && requests > 0 {
@@ -138,7 +138,7 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		}
 		x.Works = 2*x.Succeeded > x.Attempts
 		if x.Attempts == 0 {
-			x.Works = o.Service.Survives(i, fn)
+			x.Works = o.Model.Service.Survives(i, fn)
 		}
 		return x
 	}
