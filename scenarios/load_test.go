@@ -266,7 +266,7 @@ func TestSettingsReachEveryParameter(t *testing.T) {
 		{"demand.places[1].ttl=90m", func(s *Scenario) any { return s.Demand.Places[1].TTL }, 90 * time.Minute},
 		{"centres.counters.KR-26=4", func(s *Scenario) any { return s.Centres.Counters["KR-26"] }, 4},
 		{"adoption.by_age.70=0.3", func(s *Scenario) any { return s.Adoption.ByAge.At(70) }, 0.3},
-		{"service.nodes.face.replicas=16", func(s *Scenario) any { return s.Service.Nodes["face"] }, Node{16, 8}},
+		{"service.nodes.face.replicas=16", func(s *Scenario) any { return s.Service.Nodes["face"] }, Node{Replicas: 16, Workers: 8}},
 		{"service.demands.issue.register=4ms", func(s *Scenario) any { return s.Service.Demands["issue"]["register"] }, 4 * time.Millisecond},
 		{"phases.phase 3.from=2025-02-28", func(s *Scenario) any { return formatMoment(s.Phases[3].From) }, "2025-02-28"},
 		{"population.regions=[KR-50, KR-49]", func(s *Scenario) any { return len(s.Population.Regions) }, 2},
@@ -301,8 +301,8 @@ func TestEqualScenariosGiveEqualBytesThatLoadAgain(t *testing.T) {
 			}
 		}
 	}
-	a := load(t, "announced", "adoption.level=0.3", "service.client.timeout=90s").YAML()
-	b := load(t, "announced", "adoption.level=30 %", "service.client.timeout=1m 30s").YAML()
+	a := load(t, "announced", "adoption.level=0.3", "service.clients.wallet.timeout=90s").YAML()
+	b := load(t, "announced", "adoption.level=30 %", "service.clients.wallet.timeout=1m 30s").YAML()
 	if string(a) != string(b) {
 		t.Error("30% and 0.3, 90s and 1m 30s should be the same scenario")
 	}

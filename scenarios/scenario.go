@@ -320,19 +320,44 @@ type Service struct {
 	// Demands is the time an operation takes at a node, by operation
 	// ("issue", "face", "verify", "report", "release", "register-card") and node.
 	Demands map[string]map[string]time.Duration
-	Client  struct {
-		Timeout time.Duration
-		Retries int           // by the machine, after the first attempt
-		Backoff time.Duration // before the first retry; doubles
-	}
+	Clients Clients
 	Network time.Duration // round trip
 	Detect  time.Duration // the health signal looks this often
+	// Admission lets so many requests a second through the gateway; those of First
+	// come before the others.
+	Admission struct {
+		Rate  int // 0: all
+		First []string
+	}
+}
+
+// Clients are the three kinds of machines that ask the service, each with its own
+// way to try again. What people do when a machine has given up is apart.
+type Clients struct {
+	Wallet   Client // issuing by tap, reports and releases
+	Terminal Client // of a centre: issuing by QR code, plastic cards
+	Verifier Client // online checks
+}
+
+// Client is how a kind of machine behaves.
+type Client struct {
+	Timeout time.Duration
+	Retries int           // after the first attempt
+	Backoff time.Duration // before the first retry
+	Growth  float64       // of the delay, from retry to retry: 1 is fixed, 2 doubles
+	Jitter  string        // "none"; "full": anywhere between now and the delay
+	Budget  Share         // retries of the last minute, at most, as a share of its first attempts; 0: no limit
+	Breaker struct {
+		Failures Share         // of the attempts of the last ten seconds: then nothing is sent; 0: no breaker
+		Open     time.Duration // until some are let through to see
+	}
 }
 
 // Node is one part of the service.
 type Node struct {
-	Replicas int
-	Workers  int // requests served at once by a replica
+	Replicas  int
+	Workers   int           // requests served at once by a replica
+	ShedAfter time.Duration `yaml:"shed_after"` // what would wait longer is refused at once; 0: never
 }
 
 // StatusLists is how suspensions reach verifiers that cache.

@@ -58,7 +58,6 @@ func (v *validator) scenario(s *Scenario) error {
 	v.phases(s, n)
 	v.calendar(s)
 	v.positives(scenarioFields(), v.tree, "")
-	v.whole("service.client.backoff", s.Service.Client.Backoff)
 	v.whole("service.detect", s.Service.Detect)
 	v.whole("status_lists.publish_interval", s.StatusLists.PublishInterval)
 	v.whole("cards.handling", s.Cards.Handling)
@@ -164,11 +163,16 @@ func (v *validator) positives(f *field, t *tree, path string) {
 // wholeUnits are the units of durations that the model counts in larger ones
 // than it reads.
 var wholeUnits = map[string]time.Duration{
-	"service.client.backoff":        time.Second,
-	"service.detect":                time.Second,
-	"status_lists.publish_interval": time.Millisecond,
-	"cards.handling":                24 * time.Hour,
-	"faults[].for":                  time.Second,
+	"service.clients.wallet.backoff":        time.Second,
+	"service.clients.wallet.breaker.open":   time.Second,
+	"service.clients.terminal.backoff":      time.Second,
+	"service.clients.terminal.breaker.open": time.Second,
+	"service.clients.verifier.backoff":      time.Second,
+	"service.clients.verifier.breaker.open": time.Second,
+	"service.detect":                        time.Second,
+	"status_lists.publish_interval":         time.Millisecond,
+	"cards.handling":                        24 * time.Hour,
+	"faults[].for":                          time.Second,
 }
 
 // whole checks a duration that the model counts in larger units.
@@ -296,6 +300,21 @@ func (v *validator) service(s *Scenario) {
 		if len(s.Service.Demands[op]) == 0 {
 			v.fail("service.demands", "nothing is said of "+op, "write "+op+": {register: 1ms}")
 		}
+	}
+	for _, c := range []struct {
+		name string
+		Client
+	}{{"wallet", s.Service.Clients.Wallet}, {"terminal", s.Service.Clients.Terminal}, {"verifier", s.Service.Clients.Verifier}} {
+		path := "service.clients." + c.name
+		v.whole(path+".backoff", c.Backoff)
+		v.whole(path+".breaker.open", c.Breaker.Open)
+		if b := c.Breaker; (b.Failures > 0) != (b.Open > 0) {
+			v.fail(path+".breaker", "failures and open belong together", "write breaker: {failures: 50%, open: 30s}, or neither")
+		}
+	}
+	v.unique("service.admission.first", s.Service.Admission.First)
+	if a := s.Service.Admission; len(a.First) > 0 && a.Rate == 0 {
+		v.fail("service.admission.first", "comes first, but everything is let through", "write rate: 2000")
 	}
 	if size := s.StatusLists.Size; size&(size-1) != 0 {
 		v.fail("status_lists.size", strconv.Itoa(size)+" is not a power of two", "write 1048576")

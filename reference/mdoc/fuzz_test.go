@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"rollcall.example/rollcall/reference/mdoc/cose"
 )
 
@@ -85,7 +87,14 @@ func FuzzResponse(f *testing.F) {
 				} `cbor:"issuerSigned"`
 			} `cbor:"documents"`
 		}
-		if err := cose.Unmarshal(response, &other); err != nil {
+		// The limit of nesting is counted from what is skipped, and elsewhere from the
+		// outermost item.
+		elsewhere, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, MaxNestedLevels: 32,
+			FieldNameMatching: cbor.FieldNameMatchingCaseSensitive}.DecMode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := elsewhere.Unmarshal(response, &other); err != nil {
 			t.Fatalf("%x was read; elsewhere: %v", response, err)
 		}
 		if other.Status != 0 || len(other.Documents) != 1 || other.Documents[0].DocType != d.docType ||

@@ -5,13 +5,13 @@
 //
 // Load is posted as integers per second and operation; the outcome of a second
 // is a table that citizens read. Machine retries, which are shorter than a
-// window, live here; people's own retries do not. Demands are assumptions until
-// a profile is measured (scenario section "service").
+// window, live here, by the policy of each kind of client; people's own retries
+// do not. Demands are assumptions until a profile is measured (scenario section
+// "service").
 package capacity
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"rollcall.example/rollcall/scenarios"
@@ -84,32 +84,53 @@ type Fate struct {
 	LatencyMs    int32 // of those that succeed, network apart
 }
 
+// order is that in which the nodes are passed by every operation.
+var order = [...]string{"gateway", "register", "face", "signing", StatusNode}
+
 const (
 	maxAttempts = 1 + scenarios.MaxRetries
-	maxNodes    = 16
+	maxNodes    = len(order)
 )
 
 // Service is the compiled service with its queues. It is not safe for
 // concurrent use.
 type Service struct {
-	nodes    []node
-	path     [NumOps][]hop
-	timeout  int64 // µs
-	detect   int64 // seconds
-	attempts int
-	delay    [maxAttempts]int64 // seconds from first attempt to attempt a
-	faults   []fault
+	nodes   []node // in the order in which operations pass them
+	path    [NumOps][]hop
+	detect  int64 // seconds
+	clients [numClients]client
+	admits  int64      // requests a second; 0: all
+	first   []Function // of those
+	faults  []fault
 
 	base   [NumOps]Fate                          // of an attempt in calm
-	single [][NumOps]Fate                        // of single attempts, by second of the window
+	single []second                              // by second of the window
 	due    map[int64]*[NumOps][maxAttempts]int64 // retries by second
-	rest   [NumOps][maxAttempts]int64            // permille of a failed attempt that is carried on
+	rest   [NumOps][maxAttempts]carry
 	Stats  Stats
+}
+
+// second is what single attempts met in one.
+type second struct {
+	fate    [NumOps]Fate
+	allowed [numClients]int64 // permille of the retries, by their budget
+}
+
+// carry are fractions (permille) of attempts that are carried on to the next
+// second, so that few are failed as often as many.
+type carry struct{ sent, failed, allowed, spread int64 }
+
+// share is permille of n, the fraction carried on in rest.
+func share(rest *int64, n, permille int64) int64 {
+	k := (n*permille + *rest) / 1000
+	*rest += n*permille - k*1000
+	return k
 }
 
 type node struct {
 	capacity int64 // µs of work a second
 	backlog  int64 // µs of work waiting
+	shed     int64 // µs of waiting beyond which work is refused; 0: never
 }
 
 type hop struct {
@@ -122,6 +143,10 @@ type Stats struct {
 	Requests [][NumOps]int64 // first attempts
 	Attempts [][NumOps]int64 // with machine retries
 	Served   [][NumOps]int64 // attempts answered in time
+	Refused  [][NumOps]int64 // attempts turned away at once: not admitted, or shed
+	Late     [][NumOps]int64 // attempts answered when nobody waited any more
+	Held     [][NumOps]int64 // attempts that a client's breaker did not send
+	GivenUp  [][NumOps]int64 // retries that a client's budget did not allow
 	// FirstFailed is the first second in which an attempt failed, by fault; -1.
 	FirstFailed []int64
 	Touched     []int64 // failed attempts while the fault was on
@@ -139,16 +164,14 @@ type Stats struct {
 // New compiles the service of a scenario; seconds count from its start.
 func New(s *scenarios.Scenario) (*Service, error) {
 	sv := &Service{due: map[int64]*[NumOps][maxAttempts]int64{}}
-	names := make([]string, 0, len(s.Service.Nodes))
-	for n := range s.Service.Nodes {
-		names = append(names, n)
-	}
-	slices.Sort(names)
 	index := map[string]int{}
-	for i, n := range names {
-		index[n] = i
-		x := s.Service.Nodes[n]
-		sv.nodes = append(sv.nodes, node{capacity: int64(x.Replicas) * int64(x.Workers) * 1_000_000})
+	for _, n := range order {
+		x, ok := s.Service.Nodes[n]
+		if !ok {
+			continue
+		}
+		index[n] = len(sv.nodes)
+		sv.nodes = append(sv.nodes, node{capacity: int64(x.Replicas) * int64(x.Workers) * 1_000_000, shed: x.ShedAfter.Microseconds()})
 	}
 	for op := range graph {
 		for _, n := range graph[op].nodes {
@@ -163,17 +186,18 @@ func New(s *scenarios.Scenario) (*Service, error) {
 			sv.path[op] = append(sv.path[op], hop{i, work.Microseconds()})
 		}
 	}
-	sv.timeout = s.Service.Client.Timeout.Microseconds()
 	sv.detect = max(1, int64(s.Service.Detect/time.Second))
-	sv.attempts = 1 + s.Service.Client.Retries
-	wait := int64(s.Service.Client.Backoff / time.Second)
-	for a := 1; a < sv.attempts; a++ {
-		sv.delay[a] = sv.delay[a-1] + max(1, wait<<(a-1))
+	c := &s.Service.Clients
+	sv.clients = [numClients]client{wallet: newClient(&c.Wallet), terminal: newClient(&c.Terminal), verifier: newClient(&c.Verifier)}
+	sv.admits = int64(s.Service.Admission.Rate)
+	for _, name := range s.Service.Admission.First {
+		for f := range Function(NumFunctions) {
+			if f.String() == name {
+				sv.first = append(sv.first, f)
+			}
+		}
 	}
 	sv.compileFaults(s, index)
-	if len(sv.nodes) > maxNodes {
-		return nil, fmt.Errorf("service.nodes: %d nodes are more than %d", len(sv.nodes), maxNodes)
-	}
 	for op := range Op(NumOps) {
 		var us int64
 		for _, h := range sv.path[op] {
@@ -183,8 +207,9 @@ func New(s *scenarios.Scenario) (*Service, error) {
 	}
 	const day = 24 * time.Hour // whoever reads the hours reads whole days, whenever the run ends
 	hours := 24*int((s.End.Sub(s.Start.Time)+day-1)/day) + 2
-	sv.Stats.Requests = make([][NumOps]int64, hours)
-	sv.Stats.Attempts = make([][NumOps]int64, hours)
-	sv.Stats.Served = make([][NumOps]int64, hours)
+	st := &sv.Stats
+	for _, x := range []*[][NumOps]int64{&st.Requests, &st.Attempts, &st.Served, &st.Refused, &st.Late, &st.Held, &st.GivenUp} {
+		*x = make([][NumOps]int64, hours)
+	}
 	return sv, nil
 }

@@ -2,15 +2,26 @@ package capacity
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"rollcall.example/rollcall/scenarios"
 )
 
-// service compiles the announced service with settings.
+// service compiles the announced service with settings; a * is every kind of client.
 func service(t testing.TB, settings ...string) (*Service, *scenarios.Scenario) {
 	t.Helper()
-	s, err := scenarios.Load("announced", settings)
+	var each []string
+	for _, x := range settings {
+		if !strings.Contains(x, ".*.") {
+			each = append(each, x)
+			continue
+		}
+		for _, kind := range []string{"wallet", "terminal", "verifier"} {
+			each = append(each, strings.Replace(x, "*", kind, 1))
+		}
+	}
+	s, err := scenarios.Load("announced", each)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +109,7 @@ func TestWhileANodeIsDownAllFailAfterAllRetries(t *testing.T) {
 	sv, s := service(t, outage("down", "register", "100%"))
 	load := steady(9000, VerifyOnline, 2)
 	fates := solve(sv, load, 300)
-	last := int(sv.delay[sv.attempts-1])
+	last := int(sv.clients[verifier].delay[sv.clients[verifier].attempts-1])
 	for i, f := range fates {
 		switch want := f[VerifyOnline].FailPermille; {
 		case i < from || i >= to-last: // a retry falls behind the end
@@ -113,15 +124,15 @@ func TestWhileANodeIsDownAllFailAfterAllRetries(t *testing.T) {
 		}
 	}
 	// Those of the outage's first part are attempted 1 + retries times.
-	attempts := int64(1 + s.Service.Client.Retries)
-	if attempts != int64(sv.attempts) {
-		t.Fatalf("%d attempts, want %d", sv.attempts, attempts)
+	attempts := int64(1 + s.Service.Clients.Verifier.Retries)
+	if attempts != int64(sv.clients[verifier].attempts) {
+		t.Fatalf("%d attempts, want %d", sv.clients[verifier].attempts, attempts)
 	}
 	extra := sum(sv.Stats.Attempts, VerifyOnline) - sum(sv.Stats.Requests, VerifyOnline)
 	want := int64(0)
 	for i := from; i < to; i++ {
-		for a := 1; a < sv.attempts; a++ {
-			if int64(i)+sv.delay[a-1] < to { // the attempt before failed too
+		for a := 1; a < sv.clients[verifier].attempts; a++ {
+			if int64(i)+sv.clients[verifier].delay[a-1] < to { // the attempt before failed too
 				want += 2
 			}
 		}
@@ -179,7 +190,7 @@ func TestWhatFailsFollowsFromTheDependencyGraph(t *testing.T) {
 // request.
 func TestAPartialFaultFailsItsShare(t *testing.T) {
 	for _, perSecond := range []int32{1, 2, 900} {
-		sv, _ := service(t, outage("down", "gateway", "30%"), "service.client.retries=3")
+		sv, _ := service(t, outage("down", "gateway", "30%"), "service.clients.*.retries=3")
 		fates := solve(sv, steady(to+60, VerifyOnline, perSecond), 3600)
 		if got := fates[from+10][VerifyOnline].FailPermille; got < 8 || got > 10 {
 			t.Errorf("%d a second: %d permille of the requests fail, want 0.3⁴", perSecond, got)
@@ -210,10 +221,10 @@ func TestMostRequestsDoNotWaitForTheRetriesOfOthers(t *testing.T) {
 // small is a register that serves ten checks a second.
 var small = []string{"service.nodes.register.replicas=1", "service.nodes.register.workers=1",
 	"service.demands.verify.register=100ms", "service.demands.verify.gateway=1ms",
-	"service.client.retries=0"}
+	"service.clients.*.retries=0"}
 
 func TestABacklogGrowsByTheExcessAndDrainsAtCapacity(t *testing.T) {
-	sv, _ := service(t, append(small, "service.client.timeout=60s")...)
+	sv, _ := service(t, append(small, "service.clients.*.timeout=60s")...)
 	load := steady(120, VerifyOnline, 0)
 	for i := range 20 {
 		load[i][VerifyOnline] = 25 // 2.5 s of work a second
@@ -240,7 +251,7 @@ func TestABacklogGrowsByTheExcessAndDrainsAtCapacity(t *testing.T) {
 }
 
 func TestWhoWaitsLongerThanTheTimeoutFails(t *testing.T) {
-	sv, _ := service(t, append(small, "service.client.timeout=10s")...)
+	sv, _ := service(t, append(small, "service.clients.*.timeout=10s")...)
 	fates := solve(sv, steady(30, VerifyOnline, 25), 30)
 	for i, f := range fates {
 		waits := 1.5*float64(i) + 0.101
@@ -251,7 +262,7 @@ func TestWhoWaitsLongerThanTheTimeoutFails(t *testing.T) {
 }
 
 func TestASlowNodeHasLessCapacityAndLongerService(t *testing.T) {
-	sv, _ := service(t, append(small, "service.client.timeout=60s", outage("slow", "register", "60%"))...)
+	sv, _ := service(t, append(small, "service.clients.*.timeout=60s", outage("slow", "register", "60%"))...)
 	fates := make([][NumOps]Fate, 10)
 	sv.Solve(from, steady(10, VerifyOnline, 4), fates) // exactly what is left of ten a second
 	for i, f := range fates {
@@ -271,7 +282,7 @@ func TestASlowNodeHasLessCapacityAndLongerService(t *testing.T) {
 // Where the barriers stand is no matter to the queues.
 func TestTheWidthOfWindowsDoesNotMoveTheQueues(t *testing.T) {
 	run := func(width int) *Service {
-		sv, _ := service(t, append(small, "service.client.retries=3", outage("down", "face, register", "70%"))...)
+		sv, _ := service(t, append(small, "service.clients.*.retries=3", outage("down", "face, register", "70%"))...)
 		load := steady(9000, VerifyOnline, 7)
 		for i := range load {
 			load[i][IssueTap] = int32(i % 3)

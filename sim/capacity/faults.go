@@ -21,7 +21,7 @@ func (sv *Service) compileFaults(s *scenarios.Scenario, index map[string]int) {
 	for _, f := range s.Faults {
 		x := fault{
 			from: int64(f.At.Sub(s.Start.Time) / time.Second), slow: f.Kind == "slow",
-			permille: int64(float64(f.Severity)*1000 + 0.5),
+			permille: permille(f.Severity),
 		}
 		x.to = x.from + int64(f.For/time.Second)
 		for _, n := range f.Nodes {
@@ -71,6 +71,11 @@ func (sv *Service) down(n int, sec int64) (fail, capacity int64) {
 func (sv *Service) disturbed(sec int64) bool {
 	for i := range sv.nodes {
 		if sv.nodes[i].backlog > 0 {
+			return true
+		}
+	}
+	for i := range sv.clients {
+		if sv.clients[i].openUntil >= 0 {
 			return true
 		}
 	}

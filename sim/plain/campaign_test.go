@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -12,7 +13,7 @@ import (
 func random(seed uint64) scene {
 	r := rand.New(rand.NewPCG(seed, 0))
 	pick := func(key string, values ...string) string { return key + "=" + values[r.IntN(len(values))] }
-	return scene{
+	c := scene{
 		name: fmt.Sprintf("seed %d", seed), scenario: "smoke",
 		regions: [][]string{sejong, jeju}[r.IntN(2)],
 		settings: []string{
@@ -31,7 +32,12 @@ func random(seed uint64) scene {
 			pick("cards.printed_per_day", "300", "20000"),
 			pick("status_lists.publish_interval", "1m", "5m", "1h"),
 			pick("status_lists.expired", "refuse", "accept"),
-			pick("service.client.retries", "0", "3", "6"),
+			pick("service.clients.wallet.retries", "0", "3", "6"),
+			pick("service.clients.verifier.jitter", "none", "full"),
+			pick("service.clients.verifier.budget", "5%", "100%"),
+			pick("service.clients.terminal.breaker", "{failures: 50%, open: 30s}", "{failures: 20%, open: 5m}"),
+			pick("service.nodes.register.shed_after", "10ms", "20s"),
+			pick("service.admission", "{rate: 1000000}", "{rate: 40, first: [suspension]}"),
 			pick("faults[0].kind", "down", "slow"),
 			pick("faults[0].severity", "30%", "80%", "100%"),
 			pick("faults[0].nodes", "[gateway]", "[face]", "[register, signing]", "[status]", "[gateway, register, status]"),
@@ -39,6 +45,10 @@ func random(seed uint64) scene {
 			pick("faults[0].for", "7m", "1h", "9h10m"),
 		},
 	}
+	if slices.Contains(c.settings, "faults[0].nodes=[status]") { // which publishes or does not
+		c.settings = append(c.settings, "faults[0].kind=down", "faults[0].severity=100%")
+	}
+	return c
 }
 
 func TestBothEnginesGiveTheSameBytesWhateverIsMoved(t *testing.T) {

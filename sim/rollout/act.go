@@ -81,7 +81,7 @@ func (m *Model) Answer(p *Place, c *Citizen, r Request, f capacity.Fate) {
 	if reached {
 		hourOf(p.T.Goodput, r.At)[capacity.Of(r.Op)]++
 	} else {
-		at = r.At + m.Scenario.Service.Client.Timeout.Milliseconds()
+		at = r.At + m.lists.service.Timeout(r.Op).Milliseconds()
 		p.day(r.At).Unavailable++
 	}
 	switch r.Op {
