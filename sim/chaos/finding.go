@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/oracle"
 )
 
@@ -94,7 +95,7 @@ func (f *Finding) Print(out io.Writer) error {
 		if l.Wrong {
 			mark = "!"
 		}
-		fmt.Fprintf(w, "%s \t%s\t%s\t%s\t%s\t%s\n", mark, l.At.At.Format("2 Jan 15:04:05.000"), l.Citizen, l.What, l.Seen, l.Demanded)
+		fmt.Fprintf(w, "%s \t%s\t%s\t%s\t%s\t%s\n", mark, l.At.At.In(scenarios.KST).Format("2 Jan 15:04:05.000"), l.Citizen, l.What, l.Seen, l.Demanded)
 	}
 	return w.Flush()
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -65,6 +67,34 @@ func TestAFindingCanBeReplayed(t *testing.T) {
 	}
 	if now, err := Replay(t.Context(), place(t), read); err != nil || now != nil {
 		t.Errorf("the real service: %v, %v", now, err)
+	}
+}
+
+// Campaigns in which something was wrong once: the judge, the driver, the service.
+func TestWhatWasMendedHolds(t *testing.T) {
+	files, err := filepath.Glob("testdata/mended/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			file, err := os.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			f, err := ReadFinding(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o, err := Run(t.Context(), place(t), f.Campaign)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := violated(o.Verdict); got != nil || o.Done < len(f.Campaign.Operations) {
+				t.Errorf("%v: %v; %d operations done", got, o.Verdict.Findings, o.Done)
+			}
+		})
 	}
 }
 

@@ -108,6 +108,9 @@ func (c *court) chargeCached(k *look) {
 			}
 			return
 		}
+		if stale && k.list != nil && k.mobile() && k.list.shows(k.record.Status) > statusValid && c.listUsable(k) {
+			return // its policy is to go by the old list, and so it did
+		}
 		c.chargeRefusal(k)
 		return
 	}
@@ -162,6 +165,13 @@ func (c *court) chargeAccepted(k *look, s *state) {
 	if k.mobile() && k.cred != s.cred {
 		if r := l.walletReport(k.cred.wallet, k.floor); r != nil {
 			reports = append(reports, r)
+		}
+	}
+	for i := k.floor; i <= k.hi && k.cached == nil; i++ { // a newer one may lie within what it has seen
+		for _, r := range l.states[i].reaches(k.mobile()) {
+			if !slices.Contains(reports, r) {
+				reports = append(reports, r)
+			}
 		}
 	}
 	if len(reports) == 0 {
@@ -294,19 +304,49 @@ func (c *court) chargeRefusal(k *look) {
 	}
 }
 
-// foreignReport returns the newest mobile-lost report of somebody else, if
-// nobody ever reported the citizen of k.
+// foreignReport returns the newest mobile-lost report of somebody else, if nobody
+// ever reported the citizen of k; or if nobody has since the card was last seen
+// good, and the foreign report came after that.
 func (c *court) foreignReport(k *look) *op {
+	good, reported := k.lastGood(), false
 	for _, o := range k.life.ops {
-		if o.cause != "" && !k.end.Before(o.begin) {
+		if o.cause == "" || k.end.Before(o.begin) {
+			continue
+		}
+		if reported = true; !o.lastTry().Before(good) {
 			return nil
 		}
 	}
 	n := sort.Search(len(c.phonesLost), func(i int) bool { return k.end.Before(c.phonesLost[i].begin) })
-	if n == 0 {
+	if n == 0 || reported && !good.Before(c.phonesLost[n-1].begin) {
 		return nil
 	}
 	return c.phonesLost[n-1]
+}
+
+// lastGood is when the card that k shows was last accepted, or else issued.
+func (k *look) lastGood() (good Stamp) {
+	if k.mobile() {
+		good = k.cred.op.end
+	}
+	for _, o := range k.life.looks {
+		if o.cached == nil && o.inquiry == nil && o.accepted() && o.cred == k.cred && o.document == k.document && o.end.Before(k.begin) && good.Before(o.begin) {
+			good = o.begin
+		}
+	}
+	return good
+}
+
+// lastTry is when the last attempt was sent, or answered.
+func (o *op) lastTry() (last Stamp) {
+	for _, call := range o.calls {
+		for _, s := range []Stamp{call.Begin, call.End} {
+			if last.Before(s) {
+				last = s
+			}
+		}
+	}
+	return last
 }
 
 // dueAgain says whether a rightful holder must be accepted at k: neither a

@@ -171,6 +171,7 @@ func (c *court) readAudit() {
 					if e.claimed || call.Actor != "" && e.Actor != call.Actor || call.Role != "" && e.Role != call.Role ||
 						e.At.Before(o.begin.At.Add(-c.h.Policy.AuditSkew-time.Millisecond)) ||
 						o.event == CredentialIssued && e.Wallet != o.wallet || o.event == CardIssued && e.Card != o.document ||
+						o.event == ReleaseMobile && o.wallet != "" && e.Subject != "" && e.Subject != o.wallet ||
 						lawful && o.names != 0 && o.names < c.newestReport(e) {
 						continue
 					}
