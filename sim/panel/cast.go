@@ -235,11 +235,9 @@ func (s *stage) tap(c *citizen, n uint8, challenge []byte, pin string, step int1
 		s.fail(err)
 		return q
 	}
-	d := s.Device(c.Citizen, n)
-	attestation, err := s.Attest(d, world.Nonce(challenge))
+	sent, err := s.Show(c.Citizen, s.Device(c.Citizen, n), world.Nonce(challenge), rollout.Score(s.Scenario.Face.Threshold, step))
 	s.fail(err)
-	score := rollout.Score(s.Scenario.Face.Threshold, step)
-	return s.ByTap(c.Citizen, s.key(c), challenge, world.Evidence(tap), world.Shown{Device: d, Attestation: attestation, Score: score, Probe: s.Capture(c.Citizen, score)})
+	return s.ByTap(c.Citizen, s.key(c), challenge, world.Evidence(tap), sent)
 }
 
 func (s *stage) lose(by register.By, cause lifecycle.Causes) uint64 {
