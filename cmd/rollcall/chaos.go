@@ -104,7 +104,6 @@ func runChaos(c *cobra.Command, scenario string, f *chaosFlags) error {
 	defer p.end()
 	began := time.Now()
 	o := chaos.Options{First: 1, Count: f.seeds, Workers: f.workers}
-	total := int64(f.seeds)
 	switch {
 	case c.Flags().Changed("seed"):
 		o.First, o.Count = f.seed, 1
@@ -113,7 +112,8 @@ func runChaos(c *cobra.Command, scenario string, f *chaosFlags) error {
 	case f.seeds == 0:
 		o.Count = seedsByDefault
 	}
-	if total = int64(o.Count); total == 0 {
+	total := int64(o.Count)
+	if total == 0 {
 		total = f.during.Milliseconds()
 	}
 	p.begin("chaos")

@@ -14,9 +14,11 @@ import (
 func flagError(c *cobra.Command, err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		is := "is not a whole number"
-		switch {
-		case e.GetFlag().Value.Type() == "bool":
+		switch kind := e.GetFlag().Value.Type(); {
+		case kind == "bool":
 			is = "is neither true nor false"
+		case kind == "duration":
+			is = "is not a duration such as 90s or 10m"
 		case errors.Is(err, strconv.ErrRange):
 			is = "is too large"
 		}
