@@ -421,11 +421,26 @@ func (r *run) pass(o *Op) (string, error) {
 	to := r.Clock.Now().Add(time.Duration(o.For))
 	if o.To != "" {
 		date := r.place.dates()[o.To]
+		if o.To == expiry {
+			date = r.expiry(o.Who)
+		}
 		if to = date.Add(time.Duration(o.For)); !to.After(r.Clock.Now()) {
 			return "", nil
 		}
 	}
 	return "until " + to.Format("2 Jan 15:04:05"), r.advance(to)
+}
+
+// expiry names the end of the mobile card that a resident has got last.
+const expiry = "expiry"
+
+func (r *run) expiry(who uint32) time.Time {
+	if p := r.people[who]; p != nil {
+		if d := p.Current(); d != nil {
+			return d.Until
+		}
+	}
+	return time.Time{}
 }
 
 func (r *run) outage(o *Op) (string, error) {

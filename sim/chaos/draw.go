@@ -27,8 +27,9 @@ var cast = []Resident{
 const everyman = 7
 
 // Draw draws a campaign: so many operations by chance, each of which depends on
-// the seed and its number alone, and a short life of the everyman somewhere in
-// the first half, so that every campaign puts every property to the test.
+// the seed and its number alone, and what the everyman does before them, somewhere
+// in the first half of them and after them, so that every campaign puts every
+// property to the test.
 func Draw(p *Place, seed uint64, length int) Campaign {
 	c := Campaign{Scenario: p.name, Seed: seed, Residents: cast}
 	source := rng.New(seed)
@@ -48,6 +49,7 @@ func Draw(p *Place, seed uint64, length int) Campaign {
 		d.Stream = source.Stream(uint32(i+1), population.ForChaos, 0)
 		c.Operations = append(c.Operations, d.operation((i+1)*10, true))
 	}
+	c.Operations = append(c.Operations, number(d.finale(), (length+20)*10)...)
 	return c
 }
 
@@ -86,11 +88,38 @@ func (d *drawer) life() []Op {
 		{Do: "show-cached", Who: everyman, Verifier: shortest, Fetch: true},
 		{Do: "restart"},
 		{Do: "release", Who: everyman, Cause: "physical-lost", Role: "registrar", Names: namesNewest},
+		{Do: "pass", For: bound + Duration(6*time.Minute)},
+		{Do: "show-cached", Who: everyman, Verifier: shortest, Fetch: true},
 		{Do: "offer", Who: everyman},
 		{Do: "redeem", Who: everyman, Phone: 1, Flaw: flawJustBelow},
 		{Do: "redeem", Who: everyman, Phone: 1},
 		{Do: "redeem", Who: everyman, Phone: 1},
 		{Do: "show", Who: everyman},
+	}
+}
+
+// finale is what is left to be tried when all else is over: the eve of the day
+// from which any centre serves everybody, an outage and what follows it, the end
+// of a mobile card.
+func (d *drawer) finale() []Op {
+	return []Op{
+		{Do: "pass", To: "any-centre", For: Duration(-6 * time.Hour)},
+		{Do: "offer", Who: everyman, Away: true},
+		{Do: "redeem", Who: everyman},
+		{Do: "pass", To: "any-centre"},
+		{Do: "offer", Who: everyman, Away: true},
+		{Do: "redeem", Who: everyman},
+		{Do: "issue-tap", Who: everyman},
+		{Do: "outage", Nodes: "service", For: Duration(30 * time.Second)},
+		{Do: "show", Who: everyman},
+		{Do: "pass", For: Duration(6 * time.Minute)},
+		{Do: "show", Who: everyman},
+		{Do: "pass", To: expiry, Who: everyman, For: Duration(-time.Second)},
+		{Do: "show", Who: everyman},
+		{Do: "show-cached", Who: everyman, Fetch: true},
+		{Do: "pass", For: Duration(20 * time.Minute)},
+		{Do: "show", Who: everyman},
+		{Do: "show-cached", Who: everyman, Fetch: true},
 	}
 }
 
@@ -275,7 +304,7 @@ func (d *drawer) pass(o *Op) {
 	case n < 97:
 		o.For = Duration(time.Duration(12+d.below(24)) * time.Hour)
 	default:
-		o.To, o.For = pick(d, "opening", "any-centre"), Duration(pick(d, -time.Minute, -time.Second, 0, time.Minute))
+		o.To, o.For = pick(d, "opening", "any-centre"), Duration(pick(d, -6*time.Hour, -time.Minute, -time.Second, 0, time.Minute))
 	}
 }
 
