@@ -300,7 +300,7 @@ func (p *page) Tiles() []Tile {
 		}
 		if x, ok := p.days.at(row.Opens); ok {
 			t.Opened, t.At = row.Opens, p.days.percent(x)
-			t.Late = t.At > 45
+			t.Late = t.At > 50
 		}
 		if at, ok := tilePlaces[row.Region]; ok && p.Gridded() {
 			t.Place = template.CSS(fmt.Sprintf("grid-area:%d/%d", at[1], at[0]))

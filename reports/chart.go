@@ -180,15 +180,23 @@ func (s scale) ticks(label func(float64) phrase) []tick {
 	return out
 }
 
+// sayTick is short: 200 k, 20만.
 func sayTick(v float64) phrase {
-	en := sayCount(Num(v))
+	digits := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+	en, ko := sayCount(Num(v)), sayCount(Num(v))
 	switch {
-	case v >= 1e5 && v < 1e6:
-		en = strconv.FormatFloat(v/1e3, 'f', -1, 64) + "\u00a0k"
 	case v >= 1e6:
-		en = strconv.FormatFloat(v/1e6, 'f', -1, 64) + "\u00a0M"
+		en = digits(v/1e6) + "\u00a0M"
+	case v >= 1e5:
+		en = digits(v/1e3) + "\u00a0k"
 	}
-	return phrase{en, sayMan(Num(v))}
+	switch {
+	case v >= 1e8:
+		ko = digits(v/1e8) + "억"
+	case v >= 1e4:
+		ko = digits(v/1e4) + "만"
+	}
+	return phrase{en, ko}
 }
 
 // days is a horizontal axis of days.

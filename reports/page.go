@@ -52,7 +52,7 @@ func renderHTML(r *Result, doc *Document, m *Map) ([]byte, error) {
 		"day": onDay.element, "hour": atHour.element, "aday": onDay.arg, "adate": onDate.arg, "ahour": atHour.arg,
 		"en": func(key string) string { return p.phrase(key).en }, "koname": func(key string) string { return p.phrase(key).ko },
 		"ko": func(key string) template.HTMLAttr { return dataKo(p.phrase(key)) }, "tickarg": func(s string) both { return both{tickHTML(s), tickHTML(s)} },
-		"caption": p.caption, "known": p.known, "ashort": onShort.arg, "a": fmt.Sprintf, "dict": dict, "phrasearg": func(key string) both { return p.fill(key) },
+		"caption": p.caption, "known": p.known, "onshort": onShort.element, "a": fmt.Sprintf, "dict": dict, "phrasearg": func(key string) both { return p.fill(key) },
 		"css": func() template.CSS { return template.CSS(themeCSS() + pageCSS) }, "js": func() template.JS { return template.JS(pageJS) },
 	}).Parse(pageTemplate)
 	if err != nil {

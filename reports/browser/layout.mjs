@@ -2,7 +2,8 @@
 // The functions `texts...` run inside the page.
 
 // textsOverlap finds pieces of text that lie on one another, text under circles of
-// the map, names crossed by another name's line, and text that is cut off.
+// the map, names crossed by another name's line, and text that is cut off or runs off
+// the page.
 export const textsOverlap = (page) => page.evaluate(() => {
   const out = [];
   const boxes = [];
@@ -17,6 +18,7 @@ export const textsOverlap = (page) => page.evaluate(() => {
     for (const r of range.getClientRects()) {
       // The letters themselves: less than the line, whose parts above and below are empty.
       const inset = r.height * 0.22;
+      if (r.width > 1 && (r.left < -0.5 || r.right > document.documentElement.clientWidth + 0.5)) out.push(`“${text}” runs off the page`);
       if (r.width > 1) boxes.push({ text, left: r.left, right: r.right, top: r.top + inset, bottom: r.bottom - inset });
     }
     if (getComputedStyle(e).overflowX === 'hidden' && e.scrollWidth > e.clientWidth) out.push(`“${text}” is cut off`);
