@@ -144,7 +144,7 @@ func chaosPlace(scenario string) (*chaos.Place, error) {
 		return nil, err
 	}
 	const memory = "/dev/shm"
-	if os.Getenv("TMPDIR") == "" && writable(memory) == nil {
+	if info, err := os.Stat(memory); err == nil && info.IsDir() && os.Getenv("TMPDIR") == "" && writable(memory) == nil {
 		place.Scratch = memory
 	}
 	return place, nil
