@@ -21,7 +21,8 @@ func TestReportsForTheBrowser(t *testing.T) {
 	}
 }
 
-// ofARun is what a run of smoke wrote.
+// ofARun is the result.json of a run of smoke, but for moment and machine. It stays as
+// it is while runs change: pictures of it are compared.
 func ofARun(t *testing.T) *Result {
 	t.Helper()
 	b, err := os.ReadFile("testdata/smoke.result.json")
