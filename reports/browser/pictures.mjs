@@ -69,7 +69,7 @@ async function take(page, css = '') {
         for (let x = 0; x < w; x++) {
           const sum = [0, 0, 0];
           for (let j = 0; j < block; j++) for (let i = 0; i < block; i++) for (let c = 0; c < 3; c++) sum[c] += pixels[4 * ((y * block + j) * p.w + x * block + i) + c];
-          // Sixteen levels less make a smaller file and are not seen.
+          // Steps of eight make a smaller file and are not seen.
           for (const s of sum) data.push(Math.min(255, 8 * Math.round(s / block / block / 8)));
         }
       }
@@ -106,21 +106,26 @@ const decode = (page, png) => page.evaluate(async (png) => {
   return { w: image.width, h: image.height, data };
 }, png.toString('base64'));
 
-// difference counts the blocks that differ visibly, and marks them.
+// difference counts the blocks that differ visibly, and marks them where both are.
 function difference(a, b) {
-  if (a.w !== b.w || Math.abs(a.h - b.h) > 1) return { problem: `${b.w} × ${b.h} blocks, not ${a.w} × ${a.h}` };
-  const h = Math.min(a.h, b.h);
+  const [w, h] = [Math.min(a.w, b.w), Math.min(a.h, b.h)];
   let count = 0;
   const data = [];
-  for (let i = 0; i < a.w * h; i++) {
-    const far = Math.max(...[0, 1, 2].map((c) => Math.abs(a.data[3 * i + c] - b.data[3 * i + c])));
-    if (far > VISIBLE) count++;
-    data.push(...(far > VISIBLE ? [220, 0, 60] : [0, 1, 2].map((c) => 200 + Math.round(b.data[3 * i + c] / 5))));
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < w; x++) {
+      const [p, q] = [a, b].map((picture) => picture.data.slice(3 * (y * picture.w + x), 3 * (y * picture.w + x) + 3));
+      const differs = p.some((c, i) => Math.abs(c - q[i]) > VISIBLE);
+      if (differs) count++;
+      data.push(...(differs ? [220, 0, 60] : q.map((c) => 200 + Math.round(c / 5))));
+    }
   }
-  return { problem: count > allowed(a.w * h) ? `${count} of ${a.w * h} blocks differ` : undefined, picture: { w: a.w, h, data } };
+  let problem;
+  if (a.w !== b.w || Math.abs(a.h - b.h) > 1) problem = `${b.w} × ${b.h} blocks, not ${a.w} × ${a.h}`;
+  else if (count > allowed(w * h)) problem = `${count} of ${w * h} blocks differ`;
+  return { problem, picture: { w, h, data } };
 }
 
-// comparePictures compares a report of the folder `references` has pictures of, or
+// comparePictures compares a report that the folder references has pictures of, or
 // writes them with update. What differs is written to the folder out.
 export async function comparePictures({ open, report, name, references, out, update }) {
   for (const { width, scheme, sections } of shots[name] ?? []) {
@@ -144,7 +149,7 @@ export async function comparePictures({ open, report, name, references, out, upd
       if (problem) {
         mkdirSync(out, { recursive: true });
         for (const [kind, p] of [['want', want], ['got', got], ['difference', picture]]) {
-          if (p) writeFileSync(join(out, `${name}-${width}-${scheme}-${section}.${kind}.png`), await encode(page, p, 4));
+          writeFileSync(join(out, `${name}-${width}-${scheme}-${section}.${kind}.png`), await encode(page, p, 4));
         }
       }
       report(what, problem && `${problem}; see ${out} (--update takes new pictures)`);
