@@ -84,7 +84,8 @@ func replicated(r *Result, n int, shift float64) *Result {
 		fill := func(b *Band, spread float64) {
 			for k := range n {
 				z := (float64((k*7)%n)+0.5)/float64(n)*2 - 1
-				b.Values = append(b.Values, Num(float64(h.Value)*(1+spread*(z+shift))))
+				own := shift * float64((k*(i+3))%7) / 3 // what chance does to a what-if alone
+				b.Values = append(b.Values, Num(float64(h.Value)*(1+spread*(z+own))))
 			}
 			s := slices.Sorted(slices.Values(b.Values))
 			b.P05, b.P50, b.P95 = s[0], s[n/2], s[n-1]

@@ -37,6 +37,8 @@ type runFlags struct {
 	out     string
 	json    bool
 
+	replications int
+
 	cpuprofile, memprofile string
 }
 
@@ -50,10 +52,16 @@ the oracle's judgement. SCENARIO is the name of one that is built in (see
 rollcall scenario list) or a file.
 
 Writes report.html, result.json, junit.xml and series.csv. The exit code is 0
-when every expectation holds, 99 when one does not.`,
+when every expectation holds, 99 when one does not.
+
+With --replications N the nation runs 2·N times more: N times with other random
+numbers, N times with the assumptions drawn within their plausible ranges. The
+report then says between what the headline figures lie, by chance and by what is
+assumed, and which assumptions move them most; replications.csv has every run.`,
 		Example: `  rollcall run announced
   rollcall run six-hour-outage --set faults.outage.at="2025-02-28 13:00" --set faults.outage.for=2h
-  rollcall run announced --regions KR-50,KR-49 --panel 500 --out trial`,
+  rollcall run announced --regions KR-50,KR-49 --panel 500 --out trial
+  rollcall run announced --replications 20`,
 		Args: one("scenario, or its file"), ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
 			stop, err := profile(f.cpuprofile, f.memprofile)
@@ -66,6 +74,7 @@ when every expectation holds, 99 when one does not.`,
 	fl := c.Flags()
 	fl.StringSliceVar(&f.regions, "regions", nil, "simulate these regions only, by ISO `CODE`; the others are a load on the service")
 	fl.StringVar(&f.panel, "panel", "", "`N` citizens live against the real service, or off (default: as the scenario says)")
+	fl.IntVar(&f.replications, "replications", 0, "run `N` times more by chance, and N times over the assumptions (0: once)")
 	fl.StringVar(&f.seed, "seed", "", "`N`, seed of every random stream (default: the scenario's)")
 	fl.IntVar(&f.workers, "workers", runtime.NumCPU(), "threads; the result does not depend on it")
 	fl.StringVar(&f.engine, "engine", "fast", "fast or plain; both give the same result, plain is for small regions")
@@ -111,6 +120,12 @@ func (f *runFlags) settings(scenario string) (sets []string, typed map[string]st
 	}
 	if f.seed != "" {
 		set("seed", f.seed, "--seed", f.seed)
+	}
+	if f.replications != 0 {
+		if f.replications < 2 || f.replications > maxReplications {
+			return nil, nil, "", fmt.Errorf("--replications: %d runs have no bands (write 2 to %d; 20 for a first look)", f.replications, maxReplications)
+		}
+		words = append(words, "--replications", strconv.Itoa(f.replications))
 	}
 	if f.engine != "fast" && f.engine != "plain" {
 		return nil, nil, "", fmt.Errorf("--engine: there is no engine %q (write fast or plain)", f.engine)
@@ -172,7 +187,7 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	p := newProgress(stderr)
 	defer p.end()
 	simulated := time.Now()
-	o, twin, err := simulate(ctx, s, people, f, p)
+	o, twin, err := simulate(ctx, s, people, f, p.nation(s))
 	if err != nil {
 		return internal(err)
 	}
@@ -180,7 +195,7 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 
 	r := &reports.Result{}
 	statistics.Fill(r, o, twin)
-	r.Meta.InputsSHA256 = inputsHash(s)
+	r.Meta.InputsSHA256 = inputsHash(s, f.replications)
 	r.Meta.Version, r.Meta.Command = version, command
 	r.Meta.Started = began.Format(time.RFC3339)
 	if !o.Complete {
@@ -212,6 +227,13 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 			}
 		}
 	}
+	said := notes(o, r)
+	if f.replications > 0 {
+		o, twin = nil, nil // one nation at a time
+		if r.Uncertainty, err = replicate(ctx, s, people, r, f, p); err != nil {
+			return &exit{exitInternal, err}
+		}
+	}
 	h := &r.Meta.Host
 	h.Events, h.Workers, h.Engine, h.CPU, h.OS = events, f.workers, f.engine, cpuName(), runtime.GOOS+"/"+runtime.GOARCH
 	h.EventsPerSecond = reports.Num(float64(events) / engineTook.Seconds())
@@ -222,11 +244,14 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	}
 	p.end()
 
-	for _, note := range notes(o, r) {
+	for _, note := range said {
 		fmt.Fprintln(stderr, "note:", note)
 	}
 	if err := tell(r, f, stdout, stderr); err != nil {
 		return internal(err)
+	}
+	if u := r.Uncertainty; u != nil && u.Assumptions.Runs < u.Asked {
+		return &exit{exitInternal, fmt.Errorf("interrupted after %d of %d replications by chance and %d over the assumptions; the result in %s has these", u.Chance.Runs, u.Asked, u.Assumptions.Runs, f.out)}
 	}
 	if !r.Verdict.Holds {
 		return &exit{exitExpect, errors.New(failed(r))}
@@ -234,15 +259,30 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	return nil
 }
 
-// simulate runs the nation and, where the scenario has faults, before it a twin
-// without them.
-func simulate(ctx context.Context, s *scenarios.Scenario, people *scenarios.Nation, f *runFlags, p *progress) (o, twin *rollout.Outcome, err error) {
-	engine := func(s *scenarios.Scenario, phase string) (*rollout.Outcome, error) {
+// A watcher hears that a run begins, the twin without faults first where there
+// is one, and then how far it is.
+type watcher func(twin bool) (progress func(done, total, events int64))
+
+// nation shows a scenario's own runs.
+func (p *progress) nation(s *scenarios.Scenario) watcher {
+	return func(twin bool) func(done, total, events int64) {
+		phase := s.Name
+		if twin {
+			phase += " without its faults"
+		}
 		p.begin(phase)
-		o := rollout.Options{Workers: f.workers, Progress: func(done, total, events int64) {
+		return func(done, total, events int64) {
 			at := s.Start.Add(time.Duration(done) * time.Millisecond)
 			p.show(done, total, fmt.Sprintf("%s   %s events", at.Format("2 Jan 2006"), thousands(events)))
-		}}
+		}
+	}
+}
+
+// simulate runs the nation and, where the scenario has faults, before it a twin
+// without them.
+func simulate(ctx context.Context, s *scenarios.Scenario, people *scenarios.Nation, f *runFlags, watch watcher) (o, twin *rollout.Outcome, err error) {
+	engine := func(s *scenarios.Scenario, twin bool) (*rollout.Outcome, error) {
+		o := rollout.Options{Workers: f.workers, Progress: watch(twin)}
 		if f.engine == "plain" {
 			o, err := plain.Run(ctx, s, people, o)
 			if errors.Is(err, plain.ErrTooMany) {
@@ -255,12 +295,12 @@ func simulate(ctx context.Context, s *scenarios.Scenario, people *scenarios.Nati
 	if len(s.Faults) > 0 {
 		calm := *s
 		calm.Faults, calm.Panel.Citizens = nil, 0
-		if twin, err = engine(&calm, s.Name+" without its faults"); err != nil || !twin.Complete {
+		if twin, err = engine(&calm, true); err != nil || !twin.Complete {
 			return twin, twin, err
 		}
 		debug.FreeOSMemory() // one nation at a time
 	}
-	o, err = engine(s, s.Name)
+	o, err = engine(s, false)
 	return o, twin, err
 }
 
@@ -348,9 +388,12 @@ func loadMap() (*reports.Map, error) {
 }
 
 // inputsHash covers all that can change the answer: the resolved scenario (with
-// seed, regions and panel) and the data.
-func inputsHash(s *scenarios.Scenario) string {
+// seed, regions and panel), the data, and how many replications there are, if any.
+func inputsHash(s *scenarios.Scenario, replications int) string {
 	h := sha256.New()
+	if replications > 0 {
+		fmt.Fprintf(h, "replications: %d\n", replications)
+	}
 	h.Write(s.YAML())
 	for _, name := range []string{"regions.csv", "municipalities.csv", "centres.csv", "sex.csv"} {
 		b, err := scenarios.DataFile(name)

@@ -24,29 +24,8 @@ func band(values []float64) reports.Band {
 		}
 	}
 	slices.Sort(sorted)
-	b.P05, b.P50, b.P95 = number(at(sorted, tail)), number(at(sorted, 0.5)), number(at(sorted, 1-tail))
+	b.P05, b.P50, b.P95 = number(reports.Quantile(sorted, tail)), number(reports.Quantile(sorted, 0.5)), number(reports.Quantile(sorted, 1-tail))
 	return b
-}
-
-// at is the quantile at (n+1)·p of sorted values (Weibull; type 6 of Hyndman and
-// Fan): between two of them a further value falls with the probability that
-// separates them, whatever its distribution. Beyond the ends it is the end.
-func at(sorted []float64, p float64) float64 {
-	n := len(sorted)
-	if n == 0 {
-		return math.NaN()
-	}
-	x := p * float64(n+1)
-	i := int(x)
-	switch {
-	case i < 1:
-		return sorted[0]
-	case i >= n:
-		return sorted[n-1]
-	case sorted[i-1] == sorted[i] || x == float64(i):
-		return sorted[i-1]
-	}
-	return sorted[i-1] + (x-float64(i))*(sorted[i]-sorted[i-1])
 }
 
 // inside is the share of further values that is expected within a band of n.

@@ -118,7 +118,7 @@ func halves(sample, figure []float64) (low, high float64) {
 			v = append(v, figure[i])
 		}
 		slices.Sort(v)
-		return at(v, 0.5)
+		return reports.Quantile(v, 0.5)
 	}
 	half := len(order) / 2
 	return median(order[:half]), median(order[len(order)-half:])

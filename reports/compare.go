@@ -1,0 +1,368 @@
+package reports
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// ComparisonID names the version of a comparison; the rule is that of SchemaID.
+const ComparisonID = "rollcall-comparison/1"
+
+// Comparison is two results beside each other. Differences are HEAD less BASE.
+type Comparison struct {
+	Schema     string           `json:"schema"` // ComparisonID
+	Base       Compared         `json:"base"`
+	Head       Compared         `json:"head"`
+	Method     Method           `json:"method"`
+	Runs       [2]int           `json:"replications"`       // of BASE and HEAD that intervals are made from
+	Confidence Num              `json:"confidence"`         // of an interval; null where there are none
+	Tolerance  []string         `json:"tolerance"`          // as it was stated
+	Notes      []string         `json:"notes"`              // what to know before believing it
+	Figures    []ComparedFigure `json:"figures"`            // that both have
+	OnlyBase   []string         `json:"only_base"`          // figures that HEAD has not, as of a fault of BASE alone
+	OnlyHead   []string         `json:"only_head"`          // the other way round
+	Differ     int              `json:"differ"`             // figures that differ, those beyond the tolerance included
+	Beyond     int              `json:"beyond"`             // of them, beyond the tolerance
+	ByChance   Num              `json:"expected_by_chance"` // figures that would differ if chance alone were at work; null without intervals
+}
+
+// Compared is one of the two results.
+type Compared struct {
+	Scenario string `json:"scenario"`
+	Seed     uint64 `json:"seed"`
+	Version  string `json:"version"`
+	Inputs   string `json:"inputs_sha256"`
+	Command  string `json:"command"`
+}
+
+// ComparedFigure is one headline figure in both.
+type ComparedFigure struct {
+	Metric     string     `json:"metric"` // "nation.issued.total": as in an expectation
+	Way        string     `json:"way"`
+	Unit       string     `json:"unit"` // of all numbers but relative
+	Definition string     `json:"definition"`
+	Base       Num        `json:"base"` // mean of the replications; of a single run, its figure
+	Head       Num        `json:"head"`
+	Difference Num        `json:"difference"`
+	Relative   Num        `json:"relative"` // difference by |base|
+	Method     Method     `json:"method"`
+	Low        Num        `json:"low"` // ends of the interval of the difference
+	High       Num        `json:"high"`
+	BaseNever  int        `json:"base_never"` // runs in which it was never reached
+	HeadNever  int        `json:"head_never"`
+	Tolerance  Num        `json:"tolerance"`
+	Verdict    Judgement  `json:"verdict"`
+	Assumed    *AcrossAll `json:"over_assumptions"` // null unless both drew their assumptions alike
+	form       string
+}
+
+// AcrossAll is the difference in worlds that differ in their assumptions, each
+// the same for BASE and HEAD.
+type AcrossAll struct {
+	Runs   int `json:"replications"`
+	P05    Num `json:"p05"`
+	P50    Num `json:"p50"`
+	P95    Num `json:"p95"`
+	Higher int `json:"higher"` // worlds in which HEAD has more
+	Lower  int `json:"lower"`
+}
+
+// Method is how a difference gets its interval.
+type Method string
+
+// The methods.
+const (
+	// Paired: both have replications by the same seeds, hence the same random
+	// numbers. Student's t interval of the differences, one for each seed.
+	Paired Method = "paired t"
+	// Unpaired: both have replications, by seeds of their own. Welch's t interval.
+	Unpaired Method = "Welch t"
+	// Exact: of single runs. How much of the difference is chance is not known.
+	Exact Method = "exact"
+)
+
+// A Judgement says what a difference comes to.
+type Judgement string
+
+// The judgements.
+const (
+	Same    Judgement = "same"    // exact: equal; else the interval holds 0 and lies within the tolerance
+	Unclear Judgement = "unclear" // the interval holds 0 and reaches beyond the tolerance: nothing is seen, nothing is ruled out
+	Differs Judgement = "differs" // exact: not equal, within the tolerance; else the interval does not hold 0, and reaches into the tolerance
+	Beyond  Judgement = "beyond"  // exact: beyond the tolerance; else the whole interval is
+)
+
+// Compare lays two results beside each other. The error says why they cannot be.
+func Compare(base, head *Result, tolerances Tolerances) (*Comparison, error) {
+	if base.Nation.Citizens != head.Nation.Citizens || !slices.Equal(base.Meta.Regions, head.Meta.Regions) {
+		return nil, fmt.Errorf("BASE and HEAD are about different people: %s citizens of %s, and %s of %s (run both with the same --regions)",
+			sayCount(Num(base.Nation.Citizens)), strings.Join(base.Meta.Regions, " "), sayCount(Num(head.Nation.Citizens)), strings.Join(head.Meta.Regions, " "))
+	}
+	// As each file defines its figures; Headlines fills in what this program would say.
+	definitions := [2]map[string]Definition{maps.Clone(base.Definitions), maps.Clone(head.Definitions)}
+	b, h := Headlines(base), Headlines(head)
+	c := &Comparison{Schema: ComparisonID, Base: compared(base), Head: compared(head), Tolerance: tolerances.stated,
+		Notes: []string{}, Figures: []ComparedFigure{}, OnlyBase: []string{}, OnlyHead: []string{}, Confidence: None(), ByChance: None()}
+	c.Method, c.Runs = methodOf(base.Uncertainty, head.Uncertainty)
+	c.note(base, head)
+	alike := drawnAlike(base.Uncertainty, head.Uncertainty)
+
+	known := map[string]bool{}
+	for _, x := range b {
+		known[x.Metric] = true
+		i := slices.IndexFunc(h, func(y Headline) bool { return y.Metric == x.Metric })
+		if i < 0 {
+			c.OnlyBase = append(c.OnlyBase, x.Metric)
+			continue
+		}
+		db, inBase := definitions[0][patternOf(x.Pointer)]
+		dh, inHead := definitions[1][patternOf(h[i].Pointer)]
+		if inBase && inHead && (db.Way != dh.Way || db.Clock != dh.Clock || db.Unit != dh.Unit) {
+			return nil, fmt.Errorf("%s is not the same thing in both: found by %s in %s of %s time in BASE, by %s in %s of %s time in HEAD", x.Metric, db.Way, db.Unit, db.Clock, dh.Way, dh.Unit, dh.Clock)
+		}
+		f := c.figure(x, h[i], base.Uncertainty, head.Uncertainty, tolerances.of(x.Metric))
+		if alike {
+			f.Assumed = across(x, base.Uncertainty, head.Uncertainty)
+		}
+		c.Figures = append(c.Figures, f)
+	}
+	for _, y := range h {
+		if !known[y.Metric] {
+			known[y.Metric] = true
+			c.OnlyHead = append(c.OnlyHead, y.Metric)
+		}
+	}
+	if err := tolerances.check(known); err != nil {
+		return nil, err
+	}
+	moving := 0
+	for _, f := range c.Figures {
+		if f.Verdict == Differs || f.Verdict == Beyond {
+			c.Differ++
+		}
+		if f.Verdict == Beyond {
+			c.Beyond++
+		}
+		if f.Method != Exact && f.Low < f.High {
+			moving++
+		}
+	}
+	if c.Method != Exact {
+		c.Confidence, c.ByChance = confidence, Num(float64(moving)*(1-confidence))
+	}
+	return c, nil
+}
+
+func compared(r *Result) Compared {
+	return Compared{r.Meta.Scenario, r.Meta.Seed, r.Meta.Version, r.Meta.InputsSHA256, r.Meta.Command}
+}
+
+// patternOf is the pointer under which a headline is defined.
+func patternOf(pointer string) string {
+	parts := strings.Split(pointer, "/")
+	if parts[1] == "recovery" {
+		parts[2] = "*"
+	}
+	return strings.Join(parts, "/")
+}
+
+// methodOf pairs the replications that both have by the same seeds.
+func methodOf(base, head *Uncertainty) (Method, [2]int) {
+	if base == nil || head == nil || base.Chance.Runs < 2 || head.Chance.Runs < 2 {
+		return Exact, [2]int{}
+	}
+	n := int(min(base.Chance.Runs, head.Chance.Runs))
+	if slices.Equal(base.Chance.Seeds[:n], head.Chance.Seeds[:n]) {
+		return Paired, [2]int{n, n}
+	}
+	return Unpaired, [2]int{int(base.Chance.Runs), int(head.Chance.Runs)}
+}
+
+// drawnAlike says whether run k over the assumptions is the same world in both.
+func drawnAlike(base, head *Uncertainty) bool {
+	return base != nil && head != nil && base.Asked == head.Asked && base.Assumptions.Seed == head.Assumptions.Seed &&
+		min(base.Assumptions.Runs, head.Assumptions.Runs) >= 2
+}
+
+func (c *Comparison) note(base, head *Result) {
+	add := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
+	var single []string
+	for i, r := range []*Result{base, head} {
+		name := []string{"BASE", "HEAD"}[i]
+		if u := r.Uncertainty; u == nil || u.Chance.Runs < 2 {
+			single = append(single, name)
+		} else if u.Assumptions.Runs < u.Asked {
+			add("%s was interrupted: it has %d replications by chance and %d over the assumptions, of %d", name, u.Chance.Runs, u.Assumptions.Runs, u.Asked)
+		}
+	}
+	if len(single) > 0 {
+		add("%s without replications (rollcall run ... --replications 20 makes them)", strings.Join(single, " and "))
+	}
+	switch {
+	case c.Method == Exact && base.Meta.Seed == head.Meta.Seed:
+		add("both have seed %d, the same random numbers: less of a difference is chance than between two seeds", base.Meta.Seed)
+	case c.Method == Exact:
+		add("their seeds differ (%d and %d): some of each difference is chance", base.Meta.Seed, head.Meta.Seed)
+	case c.Method == Unpaired:
+		add("their seeds differ: replications of the same seed would give narrower intervals")
+	case base.Uncertainty.Chance.Runs != head.Uncertainty.Chance.Runs:
+		add("only the %d replications that both have are used", c.Runs[0])
+	}
+	if base.Meta.Start != head.Meta.Start || base.Meta.End != head.Meta.End {
+		add("their days differ: %s to %s, and %s to %s", base.Meta.Start, base.Meta.End, head.Meta.Start, head.Meta.End)
+	}
+	if base.Meta.Version != head.Meta.Version {
+		add("they are of different versions of rollcall: %s and %s", base.Meta.Version, head.Meta.Version)
+	}
+}
+
+// figure compares one headline.
+func (c *Comparison) figure(b, h Headline, ub, uh *Uncertainty, tolerance tolerance) ComparedFigure {
+	f := ComparedFigure{Metric: b.Metric, Way: b.Definition.Way, Unit: b.Definition.Unit, Definition: b.Definition.Definition, form: b.form,
+		Base: b.Value, Head: h.Value, Difference: None(), Relative: None(), Low: None(), High: None(), Method: c.Method}
+	x, xok := ub.chance(b, c.Runs[0])
+	y, yok := uh.chance(h, c.Runs[1])
+	if c.Method == Exact || !xok || !yok {
+		f.Method = Exact
+		x, y = []float64{b.Number()}, []float64{h.Number()}
+	}
+	n, m := len(x), len(y)
+	f.BaseNever, f.HeadNever = count(x, isNever), count(y, isNever)
+	reachedX, reachedY := x, y
+	if f.Method == Unpaired {
+		reachedX, reachedY = slices.DeleteFunc(slices.Clone(x), noNumber), slices.DeleteFunc(slices.Clone(y), noNumber)
+	} else {
+		reachedX, reachedY = nil, nil
+		for k := range x {
+			if !noNumber(x[k]) && !noNumber(y[k]) {
+				reachedX, reachedY = append(reachedX, x[k]), append(reachedY, y[k])
+			}
+		}
+	}
+	enough := min(len(reachedX), len(reachedY))
+	if f.Method != Exact {
+		f.Base, f.Head = None(), None()
+	}
+	if enough > 0 {
+		d := interval{difference: reachedY[0] - reachedX[0], low: math.NaN(), high: math.NaN()}
+		switch {
+		case f.Method == Exact:
+			d.low, d.high = d.difference, d.difference
+		case enough < 2:
+			d.difference = stat.Mean(reachedY, nil) - stat.Mean(reachedX, nil)
+		case f.Method == Paired:
+			d = paired(reachedX, reachedY)
+		default:
+			d = unpaired(reachedX, reachedY)
+		}
+		f.Base, f.Head = Num(stat.Mean(reachedX, nil)), Num(stat.Mean(reachedY, nil))
+		f.Difference, f.Low, f.High = Num(d.difference), Num(d.low), Num(d.high)
+		if f.Base != 0 {
+			f.Relative = f.Difference / Num(math.Abs(float64(f.Base)))
+		}
+	}
+	f.Tolerance = tolerance.around(f.Base)
+
+	switch {
+	case f.BaseNever == n && f.HeadNever == m, count(x, math.IsNaN) == n && count(y, math.IsNaN) == m:
+		f.Verdict = Same
+	case f.Method == Exact && f.BaseNever != f.HeadNever,
+		f.Method != Exact && f.BaseNever+f.HeadNever > 0 && fisher(f.BaseNever, n, f.HeadNever, m) < 1-confidence:
+		f.Verdict = Beyond // what is never reached is farther than any tolerance
+	case !f.Low.Known():
+		f.Verdict = Unclear
+	case f.Method == Exact:
+		f.Verdict = judgeExact(f.Difference, f.Tolerance)
+	default:
+		f.Verdict = judge(f.Low, f.High, f.Tolerance)
+	}
+	return f
+}
+
+// chance are the figure's values in the first n replications.
+func (u *Uncertainty) chance(h Headline, n int) ([]float64, bool) {
+	return u.values(h, n, func(f UncertainFigure) []Num { return f.Chance.Values })
+}
+
+func (u *Uncertainty) values(h Headline, n int, of func(UncertainFigure) []Num) ([]float64, bool) {
+	if u == nil {
+		return nil, false
+	}
+	i := slices.IndexFunc(u.Figures, func(f UncertainFigure) bool { return f.Metric == h.Metric })
+	if i < 0 || len(of(u.Figures[i])) < n {
+		return nil, false
+	}
+	out := make([]float64, n)
+	for k, v := range of(u.Figures[i])[:n] {
+		out[k] = ordered(v, h.Never)
+	}
+	return out, true
+}
+
+// across gathers the differences of the worlds in which both were reached.
+func across(h Headline, base, head *Uncertainty) *AcrossAll {
+	n := int(min(base.Assumptions.Runs, head.Assumptions.Runs))
+	of := func(f UncertainFigure) []Num { return f.Assumptions.Values }
+	x, xok := base.values(h, n, of)
+	y, yok := head.values(h, n, of)
+	if !xok || !yok {
+		return nil
+	}
+	a := &AcrossAll{P05: None(), P50: None(), P95: None()}
+	var d []float64
+	for k := range x {
+		if !noNumber(x[k]) && !noNumber(y[k]) {
+			d = append(d, y[k]-x[k])
+		}
+		if y[k] > x[k] {
+			a.Higher++
+		}
+		if y[k] < x[k] {
+			a.Lower++
+		}
+	}
+	if a.Runs = len(d); a.Runs > 0 {
+		slices.Sort(d)
+		a.P05, a.P50, a.P95 = Num(Quantile(d, 0.05)), Num(Quantile(d, 0.5)), Num(Quantile(d, 0.95))
+	}
+	return a
+}
+
+func judge(low, high, tolerance Num) Judgement {
+	switch {
+	case low > tolerance || high < -tolerance:
+		return Beyond
+	case low > 0 || high < 0:
+		return Differs
+	case low < -tolerance || high > tolerance:
+		return Unclear
+	}
+	return Same
+}
+
+func judgeExact(difference, tolerance Num) Judgement {
+	switch d := math.Abs(float64(difference)); {
+	case d == 0:
+		return Same
+	case d <= float64(tolerance):
+		return Differs
+	}
+	return Beyond
+}
+
+func isNever(x float64) bool  { return math.IsInf(x, 1) }
+func noNumber(x float64) bool { return math.IsInf(x, 0) || math.IsNaN(x) }
+
+func count(values []float64, of func(float64) bool) (n int) {
+	for _, v := range values {
+		if of(v) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,228 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxResult is the largest result.json that is read; that of the nation has a
+// hundredth.
+const maxResult = 256 << 20
+
+// Read reads the result of a folder, or a result.json by its name.
+func Read(path string) (*Result, error) {
+	file := path
+	info, err := os.Stat(file)
+	if err == nil && info.IsDir() {
+		file = filepath.Join(path, ResultFile)
+		if info, err = os.Stat(file); os.IsNotExist(err) {
+			if _, err := os.Stat(filepath.Join(path, PartialResultFile)); err == nil {
+				return nil, fmt.Errorf("%s holds the days of an interrupted run, which are no result: run the scenario again", path)
+			}
+			return nil, fmt.Errorf("%s holds no %s: name the folder of a result, as rollcall-out/announced", path, ResultFile)
+		}
+	}
+	switch {
+	case os.IsNotExist(err):
+		return nil, fmt.Errorf("%s is not there: name the folder of a result, as rollcall-out/announced", path)
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", file)
+	case info.Size() > maxResult:
+		return nil, fmt.Errorf("%s is larger than %d bytes and no result", file, maxResult)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r, err := Decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
+}
+
+// Print writes the comparison as a table, the verdict last.
+func (c *Comparison) Print(w io.Writer, t Terminal) error {
+	s := summary{t: t}
+	intervals, assumed := c.Method != Exact, false
+	for _, f := range c.Figures {
+		assumed = assumed || f.Assumed != nil
+	}
+	head := []string{"figure", "BASE", "HEAD", "difference", ""}
+	if intervals {
+		head = append(head, "95 % interval")
+	}
+	if assumed {
+		head = append(head, "over the assumptions")
+	}
+	rows := [][]string{append(head, "verdict")}
+	for _, f := range c.Figures {
+		row := []string{f.Metric, s.reached(f, f.Base, f.BaseNever, c.Runs[0]), s.reached(f, f.Head, f.HeadNever, c.Runs[1]), s.signed(f.form, f.Difference), s.relative(f)}
+		if intervals {
+			row = append(row, s.between(f.form, f.Low, f.High, f.Method != Exact && f.Low < f.High))
+		}
+		if assumed {
+			if a := f.Assumed; a != nil {
+				row = append(row, s.between(f.form, a.P05, a.P95, a.P05 < a.P95))
+			} else {
+				row = append(row, "")
+			}
+		}
+		rows = append(rows, append(row, string(f.Verdict)))
+	}
+	s.table(rows, func(row int) string {
+		switch {
+		case row == 0:
+			return bold
+		case c.Figures[row-1].Verdict == Beyond:
+			return red
+		case c.Figures[row-1].Verdict == Same:
+			return faint
+		}
+		return ""
+	})
+	s.b.WriteString("\n")
+	say := func(format string, args ...any) { fmt.Fprintf(&s.b, format+"\n", args...) }
+	say("BASE  %s", about(c.Base))
+	say("HEAD  %s", about(c.Head))
+	switch c.Method {
+	case Paired:
+		say("interval: paired t of %d replications; each pair has the same seed, hence the same random numbers", c.Runs[0])
+	case Unpaired:
+		say("interval: Welch's t of %d and %d replications, whose seeds are their own", c.Runs[0], c.Runs[1])
+	default:
+		say("no interval: the difference of single runs is exact, and nobody knows how much of it is chance")
+	}
+	say("tolerance: %s (shares are of BASE's figure)", strings.Join(c.Tolerance, ", "))
+	for _, n := range c.Notes {
+		say("note: %s", n)
+	}
+	for _, only := range []struct {
+		in   string
+		what []string
+	}{{"BASE", c.OnlyBase}, {"HEAD", c.OnlyHead}} {
+		if len(only.what) > 0 {
+			say("only in %s: %s", only.in, strings.Join(only.what, ", "))
+		}
+	}
+	verdict := fmt.Sprintf("%d of %d figures differ", c.Differ, len(c.Figures))
+	if c.ByChance.Known() {
+		verdict += fmt.Sprintf(", %s would by chance alone", s.say("plain", Num(math.Round(float64(c.ByChance)*10)/10)))
+	}
+	if c.Beyond > 0 {
+		say("%s %s; %d beyond the tolerance", s.paint(red, "✗"), verdict, c.Beyond)
+	} else {
+		say("%s %s; none beyond the tolerance", s.paint(green, "✓"), verdict)
+	}
+	_, err := io.WriteString(w, s.b.String())
+	return err
+}
+
+func about(c Compared) string {
+	return fmt.Sprintf("%s, seed %d, inputs %.12s: %s", c.Scenario, c.Seed, c.Inputs, c.Command)
+}
+
+// table aligns rows: the first and the last column to the left, the others to
+// the right.
+func (s *summary) table(rows [][]string, colour func(row int) string) {
+	width := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for r, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
+			switch i {
+			case 0:
+				line.WriteString(cell + pad)
+			case len(row) - 1:
+				line.WriteString("  " + cell)
+			default:
+				line.WriteString("  " + pad + cell)
+			}
+		}
+		text := strings.TrimRight(line.String(), " ")
+		if code := colour(r); code != "" {
+			text = s.paint(code, text)
+		}
+		s.b.WriteString(text + "\n")
+	}
+}
+
+// reached is a figure, and in how many replications it was never reached.
+func (s *summary) reached(f ComparedFigure, n Num, never, of int) string {
+	switch {
+	case never == 0:
+		return s.say(f.form, n)
+	case f.Method == Exact || never == of:
+		return "never"
+	}
+	return fmt.Sprintf("%s, never in %d", s.say(f.form, n), never)
+}
+
+// signed is a difference; of shares in points, as a percentage of a percentage is
+// misread.
+func (s *summary) signed(form string, n Num) string {
+	switch {
+	case !n.Known():
+		return missing
+	case n == 0:
+		return "0"
+	}
+	sign := "+"
+	if n < 0 {
+		sign, n = "−", -n
+	}
+	switch form {
+	case "share":
+		return sign + twoDigits(n*100) + " pt"
+	case "times", "count":
+		return sign + twoDigits(n)
+	}
+	return sign + s.say(form, n)
+}
+
+// twoDigits keeps two digits of what is small.
+func twoDigits(n Num) string {
+	digits := 0
+	if n < 10 {
+		digits = 1 - int(math.Floor(math.Log10(float64(n))))
+	}
+	text := strconv.FormatFloat(float64(n), 'f', digits, 64)
+	if n >= 1000 {
+		return sayCount(n)
+	}
+	if strings.Contains(text, ".") {
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	return text
+}
+
+func (s *summary) between(form string, low, high Num, wide bool) string {
+	if !low.Known() || !wide {
+		return ""
+	}
+	return s.signed(form, low) + " to " + s.signed(form, high)
+}
+
+func (s *summary) relative(f ComparedFigure) string {
+	if !f.Relative.Known() || f.Relative == 0 {
+		return ""
+	}
+	sign := "+"
+	if f.Relative < 0 {
+		sign = "−"
+	}
+	return sign + s.say("share", Num(math.Abs(float64(f.Relative))))
+}
