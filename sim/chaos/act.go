@@ -9,6 +9,7 @@ import (
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/statuslist"
 	"rollcall.example/rollcall/sim/oracle"
 	"rollcall.example/rollcall/sim/rollout"
 	"rollcall.example/rollcall/sim/world"
@@ -35,9 +36,9 @@ const (
 // sent is a request that was sent, or would have been.
 type sent struct {
 	world.Request
-	again    func(key string) world.Request // the same with another key; nil: there is no such thing
-	granted  func(world.Answer) error       // what the citizen does with the answer; once
-	taken    bool                           // they did
+	again    func() world.Request     // the same with another key; nil: there is no such thing
+	granted  func(world.Answer) error // what the citizen does with the answer; once
+	taken    bool                     // they did
 	attempts int
 }
 
@@ -58,7 +59,12 @@ func (r *run) by(p *person, o *Op) register.By {
 	return register.Citizen(p.ID)
 }
 
-func key(o *Op) string { return fmt.Sprintf("operation %d", o.ID) }
+// key is the idempotency key of somebody's next request. Everybody counts for
+// themselves, so that different people's keys are the same.
+func (r *run) key(by register.By) string {
+	r.keys[by]++
+	return fmt.Sprintf("request %d", r.keys[by])
+}
 
 // send sends a request for the first time.
 func (r *run) send(p *person, o *Op, q *sent) (string, error) {
@@ -137,7 +143,7 @@ func (r *run) issueTap(o *Op) (string, error) {
 		return "", err
 	}
 	evidence := world.Evidence(tap)
-	q := &sent{Request: r.ByTap(p.Citizen, key(o), challenge, evidence, s)}
+	q := &sent{Request: r.ByTap(p.Citizen, r.key(register.Citizen(p.ID)), challenge, evidence, s)}
 	r.binds(p, q, s)
 	return r.send(p, o, q)
 }
@@ -166,7 +172,8 @@ func (r *run) offer(o *Op) (string, error) {
 		return "", nil
 	}
 	centre := r.municipality(o.Away)
-	q := &sent{Request: r.MakeOffer(p.Citizen, world.ClerkOf(centre), key(o), centre)}
+	clerk := world.ClerkOf(centre)
+	q := &sent{Request: r.MakeOffer(p.Citizen, clerk, r.key(clerk), centre)}
 	q.granted = func(a world.Answer) error {
 		p.code = append(p.code, offered{a.Offer.Code, centre})
 		return nil
@@ -187,7 +194,7 @@ func (r *run) redeem(o *Op) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	q := &sent{Request: r.ByOffer(p.Citizen, key(o), code.code, code.centre, s)}
+	q := &sent{Request: r.ByOffer(p.Citizen, r.key(register.Citizen(p.ID)), code.code, code.centre, s)}
 	r.binds(p, q, s)
 	return r.send(p, o, q)
 }
@@ -198,10 +205,11 @@ func (r *run) report(o *Op) (string, error) {
 		return "", nil
 	}
 	cause := causes[o.Cause]
-	make := func(key string) world.Request {
-		return r.Report(p.Citizen, r.by(p, o), key, cause, "gone", time.Time{})
+	by := r.by(p, o)
+	make := func() world.Request {
+		return r.Report(p.Citizen, by, r.key(by), cause, "gone", time.Time{})
 	}
-	q := &sent{Request: make(key(o)), again: make}
+	q := &sent{Request: make(), again: make}
 	q.granted = func(a world.Answer) error {
 		p.reports[cause] = append(p.reports[cause], a.Sequence)
 		return nil
@@ -240,10 +248,11 @@ func (r *run) release(o *Op) (string, error) {
 	if cause == lifecycle.MobileLost {
 		wallet = r.Device(p.Citizen, o.Phone).Wallet()
 	}
-	make := func(key string) world.Request {
-		return r.Release(p.Citizen, r.by(p, o), key, cause, names, wallet)
+	by := r.by(p, o)
+	make := func() world.Request {
+		return r.Release(p.Citizen, by, r.key(by), cause, names, wallet)
 	}
-	return r.send(p, o, &sent{Request: make(key(o)), again: make})
+	return r.send(p, o, &sent{Request: make(), again: make})
 }
 
 func (r *run) newCard(o *Op) (string, error) {
@@ -255,7 +264,8 @@ func (r *run) newCard(o *Op) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	q := &sent{Request: r.RegisterCard(p.Citizen, r.by(p, o), key(o), card, "lost")}
+	by := r.by(p, o)
+	q := &sent{Request: r.RegisterCard(p.Citizen, by, r.key(by), card, "lost")}
 	q.granted = func(world.Answer) error {
 		p.Take(card)
 		return nil
@@ -268,7 +278,7 @@ func (r *run) remove(o *Op) (string, error) {
 	if p == nil {
 		return "", nil
 	}
-	return r.send(p, o, &sent{Request: r.Remove(p.Citizen, world.Registrar, key(o), "died")})
+	return r.send(p, o, &sent{Request: r.Remove(p.Citizen, world.Registrar, r.key(world.Registrar), "died")})
 }
 
 // repeat sends an earlier request once more, with its key.
@@ -291,7 +301,7 @@ func (r *run) again(o *Op) (string, error) {
 	if q.again == nil {
 		return "", nil
 	}
-	return r.send(p, o, &sent{Request: q.again(key(o)), again: q.again, granted: q.granted})
+	return r.send(p, o, &sent{Request: q.again(), again: q.again, granted: q.granted})
 }
 
 // disclosed is what presentations show.
@@ -384,7 +394,37 @@ func (r *run) fetch(o *Op) (string, error) {
 	if r.out("service") || r.out("status") || r.Current == nil {
 		return "not answered", nil
 	}
-	return "fetched", r.Fetch(r.verifiers[o.Verifier], r.Current)
+	v := r.verifiers[o.Verifier]
+	if o.Back > 0 {
+		return r.fetchOlder(v, o.Back)
+	}
+	return "fetched", r.Fetch(v, r.Current)
+}
+
+// fetchOlder serves a verifier a list that was published before the one it holds
+// and is true up to an earlier change: somebody on the way has kept it.
+func (r *run) fetchOlder(v *world.Offline, back int) (string, error) {
+	uri := r.Current[0].URI
+	held, ok := v.Held(uri)
+	if !ok || len(r.Current) > 1 || held < back {
+		return "", nil
+	}
+	older := world.Listing{URI: uri, JWT: r.History.Lists[held-back].Token, Index: held - back}
+	var seq [2]uint64
+	for i, token := range [][]byte{older.JWT, r.History.Lists[held].Token} {
+		t, err := statuslist.ParseJWT(token, r.Readers, r.Clock.Now())
+		if err != nil {
+			return "", nil // it has expired
+		}
+		seq[i] = t.RegisterSeq
+	}
+	if seq[0] >= seq[1] {
+		return "", nil
+	}
+	if err := r.Fetch(v, []world.Listing{older}); err != nil {
+		return "refused", nil
+	}
+	return fmt.Sprintf("fetched as of %d", seq[0]), nil
 }
 
 func (r *run) turnPublisher(o *Op) (string, error) {

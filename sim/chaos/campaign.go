@@ -26,8 +26,7 @@ type Resident struct {
 
 // Op is one operation. Which fields count depends on what is done (see kinds).
 type Op struct {
-	// ID names its requests, so that they keep their names when other operations
-	// are left out.
+	// ID names it, also when other operations are left out.
 	ID int    `json:"id"`
 	Do string `json:"do"`
 

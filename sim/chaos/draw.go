@@ -86,6 +86,9 @@ func (d *drawer) life() []Op {
 		{Do: "issue-tap", Who: everyman, Phone: 1},
 		{Do: "pass", For: bound},
 		{Do: "show-cached", Who: everyman, Verifier: shortest, Fetch: true},
+		{Do: "pass", For: bound},
+		{Do: "fetch", Verifier: shortest, Back: 1},
+		{Do: "show-cached", Who: everyman, Verifier: shortest},
 		{Do: "restart"},
 		{Do: "release", Who: everyman, Cause: "physical-lost", Role: "registrar", Names: namesNewest},
 		{Do: "pass", For: bound + Duration(6*time.Minute)},
@@ -281,11 +284,18 @@ func (d *drawer) showBoth(o *Op) { o.Who, o.Phone, o.Back = d.who(), d.phone(), 
 
 func (d *drawer) showCached(o *Op) {
 	o.Who, o.Phone = d.who(), d.phone()
-	d.fetch(o)
+	o.Verifier = d.verifier()
 	o.Fetch = d.percent(30)
 }
 
-func (d *drawer) fetch(o *Op) { o.Verifier = d.below(max(1, len(d.place.verifiers()))) }
+func (d *drawer) verifier() int { return d.below(max(1, len(d.place.verifiers()))) }
+
+func (d *drawer) fetch(o *Op) {
+	o.Verifier = d.verifier()
+	if d.percent(30) {
+		o.Back = 1 + d.below(2)
+	}
+}
 
 func (d *drawer) again(o *Op) {
 	o.Who, o.Back, o.Lost = d.who(), pick(d, 0, 0, 0, 1, 2, 5), d.lost()

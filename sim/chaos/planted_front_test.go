@@ -58,6 +58,17 @@ var bugsOfFront = []bug{
 		plant: func() world.Plant {
 			return world.Plant{Verifier: func(o *verification.OfflineOptions) { o.MaxAge = 0 }}
 		}},
+	{name: "an older list replaces one that is past its ttl", breaks: "S4", seeds: 10, left: 7,
+		plant: func() world.Plant {
+			return world.Plant{Checker: func(c world.Checker, o verification.OfflineOptions) world.Checker {
+				return &forgetful{Checker: c, told: o}
+			}}
+		}},
+	{name: "an answer is known by role and key, whoever asks", breaks: "S9", seeds: 50, left: 2,
+		plant: func() world.Plant {
+			seen := map[roleAndKey]suspension.Receipt{}
+			return world.Plant{Front: func(f world.Front) world.Front { return byKey{f, seen} }}
+		}},
 	{name: "a verifier's clock is an hour slow", breaks: "E5", seeds: 10, left: 4,
 		plant: func() world.Plant {
 			return world.Plant{Verifier: func(o *verification.OfflineOptions) {
@@ -134,6 +145,53 @@ func (s *sleepy) bad(lists []suspension.Published) bool {
 		}
 	}
 	return false
+}
+
+// forgetful does not hold an older list against one that it may not go by any
+// more.
+type forgetful struct {
+	world.Checker
+	told verification.OfflineOptions
+	at   time.Time // of the list it holds
+}
+
+func (f *forgetful) Fetched(token []byte) error {
+	now := f.told.Now()
+	err := f.Checker.Fetched(token)
+	if err != nil && now.Sub(f.at) > f.told.MaxAge {
+		if f.Checker, err = verification.NewOffline(f.told); err != nil {
+			return err
+		}
+		err = f.Checker.Fetched(token)
+	}
+	if err == nil {
+		f.at = now
+	}
+	return err
+}
+
+// byKey gives a report the answer of another one with its key.
+type byKey struct {
+	world.Front
+	seen map[roleAndKey]suspension.Receipt
+}
+
+type roleAndKey struct {
+	role lifecycle.Role
+	key  string
+	what lifecycle.Causes
+}
+
+func (b byKey) Report(ctx context.Context, q suspension.ReportRequest) (suspension.Receipt, error) {
+	k := roleAndKey{q.By.Role, q.Key, q.Cause}
+	if a, seen := b.seen[k]; seen {
+		return a, nil
+	}
+	a, err := b.Front.Report(ctx, q)
+	if err == nil && a.Reason == lifecycle.Granted {
+		b.seen[k] = a
+	}
+	return a, err
 }
 
 // exports is a service whose audit export is edited: edit is told the entry

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/sim/oracle"
 	"rollcall.example/rollcall/sim/population"
 	"rollcall.example/rollcall/sim/world"
@@ -34,6 +35,7 @@ type run struct {
 	done  int
 
 	people    map[uint32]*person
+	keys      map[register.By]int // requests so far
 	verifiers []*world.Offline
 	seam      seamState
 	outages   map[string]time.Time // what is out until when: service, status
@@ -68,7 +70,7 @@ func Run(ctx context.Context, p *Place, c Campaign) (_ *Outcome, err error) {
 	s := *p.scenario
 	s.Seed = c.Seed
 	r := &run{World: world.NewWith(p.authorities, &s, p.policy, dir, roomFor), ctx: ctx, place: p, told: map[int]string{},
-		people: map[uint32]*person{}, outages: map[string]time.Time{}}
+		people: map[uint32]*person{}, keys: map[register.By]int{}, outages: map[string]time.Time{}}
 	r.Seam = r.stand
 	if p.plant != nil {
 		r.Plant = p.plant()

@@ -293,11 +293,12 @@ func (c *court) replay() {
 	}
 	slices.SortStableFunc(c.order, func(a, b *op) int { return cmp.Compare(a.seq, b.seq) })
 	for i := 1; i < len(c.order); i++ {
-		if a, b := c.order[i-1], c.order[i]; a.seq == b.seq && a.life == b.life && a.event == b.event {
+		if a, b := c.order[i-1], c.order[i]; a.seq == b.seq && a.event == b.event {
 			if a.entry == nil {
 				a, b = b, a
 			}
-			if a.entry != nil && b.entry == nil {
+			lost := b.restartAfter != nil && b.restartAfter.Up.Before(a.begin) // and the number was given anew
+			if a.entry != nil && b.entry == nil && !lost {
 				b.twin = a
 			}
 		}

@@ -58,9 +58,17 @@ func (w *World) Publish(ctx context.Context) ([]suspension.Published, error) {
 	return lists, nil
 }
 
+// Checker is a verifier with cached lists as it works. The real one is a
+// verification.Offline; a wrong one wraps it.
+type Checker interface {
+	Fetched(token []byte) error
+	Begin() (verification.Transaction, error)
+	Verify(verification.Transaction, []byte) (verification.Answer, error)
+}
+
 // Offline is a verifier with cached lists.
 type Offline struct {
-	*verification.Offline
+	Checker
 	Kind           string
 	TTL            time.Duration
 	AcceptsExpired bool
@@ -68,7 +76,7 @@ type Offline struct {
 	held           map[string]int // list in the history, by URI
 }
 
-// Fetched is when it fetched its lists; the zero time: never.
+// FetchedAt is when it fetched its lists; the zero time: never.
 func (v *Offline) FetchedAt() time.Time { return v.fetched.At }
 
 // NewOffline is the verifier of a kind of place with a number; past is what it
@@ -87,20 +95,32 @@ func (w *World) NewOffline(place int, number int32, past string) (*Offline, erro
 	if w.Plant.Verifier != nil {
 		w.Plant.Verifier(&o)
 	}
-	v.Offline, err = verification.NewOffline(o)
-	return v, err
+	if v.Checker, err = verification.NewOffline(o); err != nil {
+		return nil, err
+	}
+	if w.Plant.Checker != nil {
+		v.Checker = w.Plant.Checker(v.Checker, o)
+	}
+	return v, nil
+}
+
+// Held is the list of a URI that it holds, by its place in the history.
+func (v *Offline) Held(uri string) (index int, ok bool) {
+	index, ok = v.held[uri]
+	return index, ok
 }
 
 // Fetch has an offline verifier take lists.
 func (w *World) Fetch(v *Offline, lists []Listing) error {
-	v.fetched = w.Stamp()
+	at := w.Stamp()
 	for _, l := range lists {
 		w.N.Verified++
-		if err := v.Offline.Fetched(l.JWT); err != nil {
+		if err := v.Fetched(l.JWT); err != nil {
 			return err
 		}
 		v.held[l.URI] = l.Index
 	}
+	v.fetched = at
 	return nil
 }
 

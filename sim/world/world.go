@@ -128,7 +128,9 @@ type Plant struct {
 	Config   func(*service.Config)              // what it is told
 	Store    func(store.Store) store.Store      // what it keeps
 	Front    func(Front) Front                  // what it answers
-	Verifier func(*verification.OfflineOptions) // what verifiers with cached lists do
+	Verifier func(*verification.OfflineOptions) // what verifiers with cached lists are told
+	// Checker is told what a verifier with cached lists is told as well.
+	Checker func(Checker, verification.OfflineOptions) Checker // what they do
 	// Crash is told the file of the register as a crash has left it, before it is
 	// opened.
 	Crash func(path string) error
