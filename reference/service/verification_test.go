@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"bytes"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/verification"
 )
 
@@ -94,6 +96,32 @@ func TestAForgedOrForeignPresentationIsNotValid(t *testing.T) {
 	mixed := held{c.phone.held[0].key, c.phone.held[1].card}
 	if v := w.look(mixed).Verdict; v != notValid {
 		t.Errorf("with another copy's key: %v", v)
+	}
+}
+
+// The phone's signature does not cover what is shown; the issuer's digests do, each
+// element's, however many are shown before it.
+func TestNoElementOfAWholeCardMayBeChanged(t *testing.T) {
+	w := newWorld(t)
+	c := w.holder()
+	names := []string{"family_name", "given_name", "birth_date", "resident_address", "resident_municipality", "issuing_authority", "document_number", "plastic_card_number"}
+	for _, text := range []string{"", "하늘", "한누리대로 2130", sejong, "행정안전부", c.number} {
+		tr, err := w.Verification.Begin(bank)
+		must(t, err)
+		response, err := mdoc.Present(c.phone.held[0].card, names, tr.Transcript(), c.phone.held[0].key)
+		must(t, err)
+		want := accepted
+		if text != "" {
+			want = notValid
+			at := bytes.Index(response, []byte(text))
+			if at < 0 {
+				t.Fatalf("%q is not shown", text)
+			}
+			response[at+len(text)-1] ^= 1
+		}
+		if a, err := w.Verification.Verify(ctx, tr, response); err != nil || a.Verdict != want {
+			t.Errorf("with %q changed: %v, %v", text, a.Verdict, err)
+		}
 	}
 }
 
