@@ -89,7 +89,7 @@ var rules = []rule{
 	r("centres.*_service.cv", "coefficient of variation, of a lognormal", optional, between(0, 10)),
 
 	r("cards", "plastic cards"),
-	r("cards.chip_from", "first cards carry a chip from then on"),
+	r("cards.chip_from", "first cards carry a chip from then on, where the place is open"),
 	r("cards.fee_reissue", "for a new card in place of an old one"),
 	r("cards.fee_chip", "for a chip on it"),
 	r("cards.chip_on_reissue", "of cards re-issued for other reasons, with a chip"),

@@ -182,7 +182,7 @@ type ServiceTime struct {
 
 // Cards are the plastic cards.
 type Cards struct {
-	ChipFrom      Moment        `yaml:"chip_from"` // first cards at 17 carry a chip from then on
+	ChipFrom      Moment        `yaml:"chip_from"` // first cards at 17 carry a chip from then on, where the place is open
 	FeeReissue    Won           `yaml:"fee_reissue"`
 	FeeChip       Won           `yaml:"fee_chip"`
 	ChipOnReissue Share         `yaml:"chip_on_reissue"` // of cards re-issued for other reasons

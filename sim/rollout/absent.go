@@ -155,15 +155,13 @@ func (a *Absent) municipality(i int, visit []float64) float64 {
 	if m.opens[i] == Never {
 		return people
 	}
-	// Applications follow the wish by the mean delay of a visit; they come in
-	// office hours, by the profile of visits.
+	// Applications follow the wish by the mean delay of a visit, those of the keen
+	// come on their day; all come in office hours, by the profile of visits.
 	delay := s.Centres.VisitDelay.Hours() / 24
-	wanted := func(t float64) float64 { // days since opening
-		if t <= 0 {
-			return 0
-		}
-		k := float64(ad.Keen)
-		return ever * (k*(1-expNeg(t/(ad.KeenDecay.Hours()/24))) + (1-k)*BassShare(t, float64(ad.Innovation), float64(ad.Imitation)))
+	k := float64(ad.Keen)
+	keen := func(t float64) float64 { return ever * k * (1 - expNeg(max(0, t)/(ad.KeenDecay.Hours()/24))) } // t: days since opening
+	wanted := func(t float64) float64 {
+		return ever * (1 - k) * BassShare(t, float64(ad.Innovation), float64(ad.Imitation))
 	}
 	opened := float64(m.opens[i]) / float64(day)
 	backlog, holders := 0.0, 0.0
@@ -171,7 +169,7 @@ func (a *Absent) municipality(i int, visit []float64) float64 {
 	rate := 0.0
 	for d := range m.Cal.Days {
 		t := float64(d) - opened
-		backlog += wanted(t+1-delay) - wanted(t-delay)
+		backlog += keen(t+1) - keen(t) + wanted(t+1-delay) - wanted(t-delay)
 		today := 0.0
 		if m.Cal.Open[d] {
 			today, backlog = backlog, 0

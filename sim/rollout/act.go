@@ -35,7 +35,7 @@ func (m *Model) Act(p *Place, c *Citizen) {
 // They are the steps that Act would take, in one go.
 func (m *Model) ShowPlastic(p *Place, c *Citizen, until int64) {
 	if c.Wallet != 0 || c.CardStep != Idle || c.PhoneStep != Idle ||
-		c.AffairStep != Idle && c.AffairStep != WantMobile || c.Flags&PlasticHeld == 0 {
+		c.AffairStep != Idle && c.AffairStep != WantMobile && c.AffairStep != WantToday || c.Flags&PlasticHeld == 0 {
 		return
 	}
 	until = min(until, m.End, c.Card, c.Phone, c.Affair, c.Finder)

@@ -14,7 +14,9 @@ import (
 func (m *Model) actAffair(p *Place, c *Citizen, at int64) {
 	switch c.AffairStep {
 	case WantMobile:
-		m.wantMobile(p, c, at)
+		m.wantMobile(p, c, at, m.Scenario.Centres.VisitDelay)
+	case WantToday:
+		m.wantMobile(p, c, at, m.Scenario.Habits.CollectVisit)
 	case GoMobile:
 		m.goMobile(p, c, at, m.Scenario.Centres.VisitDelay)
 	case ComeAgain: // come_back has passed already
@@ -35,14 +37,18 @@ func (m *Model) affairDraw(c *Citizen) rng.Block {
 	return w
 }
 
-func (m *Model) wantMobile(p *Place, c *Citizen, at int64) {
+func (m *Model) wantMobile(p *Place, c *Citizen, at int64, visitAfter time.Duration) {
+	today := c.AffairStep == WantToday
 	if c.Flags&WantsMobile == 0 {
 		c.Flags |= WantsMobile
 		p.T.post(GetMobile, at)
 		p.day(at).Wanted++
 	}
 	c.Tries = 0
-	m.goMobile(p, c, at, m.Scenario.Centres.VisitDelay)
+	m.goMobile(p, c, at, visitAfter)
+	if today && c.CardStep == ApplyCard {
+		c.CardStep = ApplyAgain // a card with a chip is applied for on that day, too
+	}
 }
 
 // goMobile decides how to get it now.

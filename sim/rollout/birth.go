@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"math"
+
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/population"
@@ -59,7 +61,8 @@ func (m *Model) atMostEnd(t int64) int64 {
 }
 
 // wish draws whether and when a citizen wants the mobile card: the keen come
-// with a pulse after their place opens, the others by Bass diffusion.
+// with a pulse after their place opens, on a day that they have chosen; the others
+// wish by Bass diffusion, and go when they find the time.
 func (m *Model) wish(c *Citizen, municipality int) {
 	a := &m.Scenario.Adoption
 	if c.Flags&HasPhone == 0 || m.opens[municipality] == Never {
@@ -70,7 +73,8 @@ func (m *Model) wish(c *Citizen, municipality int) {
 		return
 	}
 	var delay float64 // days
-	if rng.Below(w[1], float64(a.Keen)) {
+	keen := rng.Below(w[1], float64(a.Keen))
+	if keen {
 		delay = a.KeenDecay.Hours() / 24 * rng.Exp(w[2])
 	} else {
 		delay = bassInverse(rng.Uniform(w[2]), float64(a.Innovation), float64(a.Imitation))
@@ -79,12 +83,16 @@ func (m *Model) wish(c *Citizen, municipality int) {
 		return
 	}
 	opens := max(0, m.opens[municipality]) // who came before the start is not part of the run
-	at := opens + int64(delay*float64(day))
+	at, step := opens+int64(delay*float64(day)), WantMobile
+	if keen { // before the centres open on that day
+		whole := math.Floor(delay)
+		at, step = opens+int64(whole)*day+int64((delay-whole)*float64(m.Cal.opens)), WantToday
+	}
 	if delay < 28 && rng.Below(w[3], float64(m.Scenario.Channels.EarlyAttempt)) {
 		v := m.Source.Draw(c.ID, population.ForAdoption, 1)
-		at = max(0, opens-after(v[0], m.Scenario.Habits.EarlyBy.Milliseconds()))
+		at, step = max(0, opens-after(v[0], m.Scenario.Habits.EarlyBy.Milliseconds())), WantMobile
 	}
 	if at = m.atMostEnd(at); at != Never {
-		c.Affair, c.AffairStep = at, WantMobile
+		c.Affair, c.AffairStep = at, step
 	}
 }

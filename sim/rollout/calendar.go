@@ -75,6 +75,20 @@ func (c *Calendar) visitTime(u float64) int64 {
 	return min(lo+int64(f*float64(hi-lo)), c.closes-1)
 }
 
+// visitShare is the share of a day's arrivals before a time of day: what visitTime
+// turns back.
+func (c *Calendar) visitShare(t int64) float64 {
+	switch {
+	case t <= c.opens:
+		return 0
+	case t >= c.closes:
+		return 1
+	}
+	h := t / hour
+	lo, hi := max(c.opens, h*hour), min(c.closes, (h+1)*hour)
+	return c.visit[h] + (c.visit[h+1]-c.visit[h])*float64(t-lo)/float64(hi-lo)
+}
+
 // openDay is the first day from d on which centres are open.
 func (c *Calendar) openDay(d int) int {
 	for d < len(c.Open) && !c.Open[d] {

@@ -190,7 +190,7 @@ func (m *Model) orderCard(p *Place, c *Citizen, at int64) {
 	open := at >= m.opens[p.Municipality]
 	switch c.Order & orderReason {
 	case OrderFirst:
-		chip = at >= m.chipFrom
+		chip = open && at >= m.chipFrom
 	case OrderUpgrade:
 		chip, fee = true, cards.FeeReissue+cards.FeeChip
 	default:
@@ -208,6 +208,7 @@ func (m *Model) orderCard(p *Place, c *Citizen, at int64) {
 	if chip {
 		c.Order |= withChip
 		d.ChipOrders++
+		p.T.ChipByAge[AgeBand(int(c.Age))]++
 	}
 	c.Card, c.CardStep = int64(m.Cal.Day(at)+1)*day+2*hour, CardPrinted
 }
@@ -236,6 +237,7 @@ func (m *Model) answerCard(p *Place, c *Citizen, r Request, at int64, reached bo
 	}
 	if rec.Chip {
 		p.T.ChipCards++
+		p.day(at).ChipsIssued++
 	}
 	c.Flags |= PlasticHeld | NewPhoto
 	c.Flags &^= Chip | PINBlocked | KnowsSuspended

@@ -160,6 +160,7 @@ const (
 	PhoneNew
 
 	ComeAgain  // decide how, after a try that failed
-	ApplyAgain // go and apply, after a visit that failed
+	ApplyAgain // go and apply, after a visit that failed or on a day that was chosen
+	WantToday  // the wish begins on the day that was chosen for going
 	NumSteps   = iota
 )

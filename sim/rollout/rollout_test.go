@@ -153,7 +153,7 @@ func TestWishesFollowThePulseAndBassDiffusion(t *testing.T) {
 				people++
 				var c Citizen
 				m.Birth(&c, id, centre, age, i)
-				if c.Affair != Never && c.AffairStep != WantMobile {
+				if c.Affair != Never && c.AffairStep != WantMobile && c.AffairStep != WantToday {
 					t.Fatalf("citizen %d begins with step %d of the affair", id, c.AffairStep)
 				}
 				for j, d := range days {

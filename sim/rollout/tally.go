@@ -83,6 +83,7 @@ type DayCount[N Counter] struct {
 
 	CardOrders, ChipOrders, CardsPrinted N
 	CardsIssued, Reissues                N
+	ChipsIssued                          N // of the cards issued
 	FeeWon                               int64
 }
 
@@ -158,6 +159,7 @@ type Totals struct {
 	Intents   [NumIntents]IntentCount
 	Open      [NumIntents]int64     // at the end, as the citizens' records say
 	ByAge     [2][AgeBands]int64    // issued, by channel
+	ChipByAge [AgeBands]int64       // applications for a plastic card with a chip
 	Holders   [AgeBands]int64       // at the end
 	Latency   [LatencyBuckets]int64 // of online verifications
 	OrderWait [OrderHours / 6]int64 // plastic cards, application to hand, six hours wide

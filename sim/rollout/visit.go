@@ -64,11 +64,7 @@ func (m *Model) visit(p *Place, c *Citizen, at int64, purpose Purpose, from Proc
 	for range delay / day {
 		d = m.Cal.openDay(d + 1)
 	}
-	arrive := int64(d)*day + m.Cal.visitTime(rng.Uniform(w[1]))
-	for arrive < p.Earliest || arrive < at {
-		d = m.Cal.openDay(d + 1)
-		arrive = int64(d)*day + m.Cal.visitTime(rng.Uniform(w[1]))
-	}
+	arrive := m.arrival(d, max(p.Earliest, at), rng.Uniform(w[1]))
 	x := m.Source.Draw(c.ID, population.ForVisit, k*4+1)
 	v := Visit{
 		Citizen: c.ID, Home: int32(p.Municipality), Purpose: purpose, From: from, Arrive: arrive,
@@ -78,6 +74,20 @@ func (m *Model) visit(p *Place, c *Citizen, at int64, purpose Purpose, from Proc
 	}
 	if arrive < m.End {
 		p.Visits = append(p.Visits, v)
+	}
+}
+
+// arrival is when somebody comes who means to on day d, and not before an instant: in
+// what is left of that day's opening hours, or else on the next open day. The more
+// of the day is gone, the closer together those come who make up their minds on it.
+func (m *Model) arrival(d int, earliest int64, u float64) int64 {
+	for {
+		gone := m.Cal.visitShare(earliest - int64(d)*day)
+		if gone < 1 {
+			u = min(gone+(1-gone)*u, 1-1e-12)
+			return max(earliest, int64(d)*day+m.Cal.visitTime(u))
+		}
+		d = m.Cal.openDay(d + 1)
 	}
 }
 
