@@ -60,6 +60,8 @@ var layers = []layer{
 		why: "whoever varies runs must not make them: any engine will do"},
 	{folder: "sim/selftest", may: []string{"hwemu/camera", "reference/face", "reference/lifecycle", "scenarios", "sim/capacity", "sim/nation", "sim/population", "sim/rng", "sim/rollout"},
 		why: "closed forms are held against what an engine counts for everybody, and against the real face matcher"},
+	{folder: "sim/backtest", may: []string{"reference/lifecycle", "reports", "scenarios", "sim/capacity", "sim/nation", "sim/population", "sim/rng", "sim/rollout", "sim/statistics"},
+		why: "what happened is held against what an engine counts for everybody, by the figures that a report shows"},
 	{folder: "sim/world", may: []string{"hwemu", "reference", "scenarios", "sim/oracle", "sim/population", "sim/rng"},
 		why: "the real service with its surroundings, for whoever lets something happen there"},
 	{folder: "sim/chaos", may: []string{"hwemu", "reference", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout", "sim/world"},

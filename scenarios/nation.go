@@ -261,6 +261,10 @@ func openTable(fsys fs.FS, file string, columns ...string) (*tableReader, error)
 	if err != nil {
 		return nil, err
 	}
+	return parseTable(file, b, columns...)
+}
+
+func parseTable(file string, b []byte, columns ...string) (*tableReader, error) {
 	r := csv.NewReader(bytes.NewReader(b))
 	r.ReuseRecord = true
 	header, err := r.Read()

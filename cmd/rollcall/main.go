@@ -86,7 +86,7 @@ Start with:  rollcall run announced`,
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRunE = notEmpty
-	root.AddCommand(runCommand(), scenarioCommand(), journeyCommand(), chaosCommand(), selftestCommand(), compareCommand())
+	root.AddCommand(runCommand(), scenarioCommand(), journeyCommand(), chaosCommand(), selftestCommand(), compareCommand(), backtestCommand())
 
 	err := root.ExecuteContext(ctx)
 	if err == nil {

@@ -1,0 +1,305 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// BacktestSchema is the version of Backtest's form.
+const BacktestSchema = 1
+
+// Names of the files that a backtest leaves.
+const (
+	BacktestFile       = "backtest.json"
+	BacktestReportFile = "backtest.html"
+)
+
+// Backtest is the model beside what really happened.
+type Backtest struct {
+	Schema     int                 `json:"schema"`
+	Version    string              `json:"version"`
+	Command    string              `json:"command"`
+	Seeds      int                 `json:"seeds"` // of runs that are about single municipalities
+	Settings   []string            `json:"settings,omitempty"`
+	Targets    []BacktestTarget    `json:"targets"`
+	Curves     []BacktestCurve     `json:"curves"`
+	Parameters []BacktestParameter `json:"parameters"` // that were set with targets in view
+	Unknown    []string            `json:"unknown"`    // what nobody has published
+	Verdict    BacktestVerdict     `json:"verdict"`
+}
+
+// BacktestTarget is a published figure and the model's answer.
+type BacktestTarget struct {
+	ID        string `json:"id"`
+	Item      string `json:"item"`
+	Published Num    `json:"published"`
+	Unit      string `json:"unit"`
+	Date      string `json:"date"`
+	Source    string `json:"source"`
+	Mark      string `json:"mark"`
+	Tolerance string `json:"tolerance"`
+	Use       string `json:"use"` // fitted, predicted, input, shown
+	Run       string `json:"run"`
+	Measure   string `json:"measure"`
+	Model     Num    `json:"model"` // the median where several seeds answered
+	Low       Num    `json:"low"`   // least and largest of the seeds
+	High      Num    `json:"high"`
+	Error     Num    `json:"error"`
+	ErrorKind string `json:"error_kind,omitempty"` // factor, share, amount
+	Verdict   string `json:"verdict"`
+	Why       string `json:"why,omitempty"` // it is not answered
+}
+
+// The verdicts.
+const (
+	Within      = "within"
+	Off         = "off"
+	ShownOnly   = "shown"
+	NotAnswered = "not answered"
+)
+
+// BacktestCurve is another wallet's users and the laws that were fitted to them.
+type BacktestCurve struct {
+	Wallet string          `json:"wallet"`
+	Opened string          `json:"opened"`
+	Source string          `json:"source"`
+	Unit   string          `json:"unit"`
+	Points []BacktestPoint `json:"points"`
+	Fits   []BacktestFit   `json:"fits"` // from the fewest parameters to the most
+}
+
+// BacktestPoint is a published figure.
+type BacktestPoint struct {
+	Days      Num    `json:"days"` // since the wallet opened
+	Date      string `json:"date"`
+	Published Num    `json:"published"`
+}
+
+// BacktestFit is a law with its parameters and what it leaves.
+type BacktestFit struct {
+	Law        string           `json:"law"`
+	RMSE       Num              `json:"rmse"`
+	Figures    int              `json:"figures"`
+	Parameters []BacktestFitted `json:"parameters"`
+	Residuals  []Num            `json:"residuals"` // fitted less published
+	Line       [][2]Num         `json:"line"`      // days, users
+}
+
+// BacktestFitted is a fitted parameter.
+type BacktestFitted struct {
+	Name    string  `json:"name"`
+	Value   float64 `json:"value"` // four digits
+	Unit    string  `json:"unit"`
+	AtLimit bool    `json:"at_limit"` // the figures do not hold it
+}
+
+// BacktestParameter is a parameter of the scenario that was set with targets in view.
+type BacktestParameter struct {
+	Key     string `json:"key"`
+	Value   string `json:"value"`
+	Mark    string `json:"mark"`
+	Targets string `json:"targets"`
+	Source  string `json:"source"`
+}
+
+// BacktestVerdict counts the targets.
+type BacktestVerdict struct {
+	Claimed     int  `json:"claimed"` // that the model says it meets
+	Within      int  `json:"within"`
+	Off         int  `json:"off"`
+	Shown       int  `json:"shown"`
+	NotAnswered int  `json:"not_answered"`
+	Holds       bool `json:"holds"` // none is off
+}
+
+// Significant rounds to four digits that count.
+func Significant(x float64) float64 {
+	r, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'e', 3, 64), 64)
+	return r
+}
+
+// Count fills the verdict.
+func (b *Backtest) Count() {
+	v := BacktestVerdict{}
+	for _, t := range b.Targets {
+		switch t.Verdict {
+		case Within:
+			v.Within++
+		case Off:
+			v.Off++
+		case ShownOnly:
+			v.Shown++
+		default:
+			v.NotAnswered++
+		}
+	}
+	v.Claimed = v.Within + v.Off
+	v.Holds = v.Off == 0
+	b.Verdict = v
+}
+
+// EncodeBacktest writes it as JSON.
+func EncodeBacktest(b *Backtest) ([]byte, error) {
+	var w bytes.Buffer
+	e := json.NewEncoder(&w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(b)
+	return w.Bytes(), err
+}
+
+// WriteBacktest writes the page and the figures into a folder.
+func WriteBacktest(dir string, b *Backtest) error {
+	data, err := EncodeBacktest(b)
+	if err != nil {
+		return err
+	}
+	page, err := renderBacktest(b)
+	if err != nil {
+		return fmt.Errorf("the report cannot be made: %w", err)
+	}
+	return folder{dir, createTemp}.write([]file{{BacktestReportFile, page}, {BacktestFile, data}})
+}
+
+// PrintBacktest writes the table, what was fitted, and the verdict last.
+func PrintBacktest(out io.Writer, b *Backtest, report string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "target\twhat\tpublished\tmodel\tseeds\terror\ttolerance\tuse\tverdict")
+	before := ""
+	for _, t := range b.Targets {
+		id := t.ID
+		if id == before {
+			id = ""
+		}
+		before = t.ID
+		fmt.Fprintf(w, "%s\t%s, %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", id, t.Item, t.Date, t.published(), t.model(), t.seeds(), t.off(), t.Tolerance, t.Use, t.verdict())
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	var s strings.Builder
+	for _, c := range b.Curves {
+		fmt.Fprintf(&s, "\n%s (%s)\n", c.Wallet, c.Source)
+		for _, f := range c.Fits {
+			fmt.Fprintf(&s, "  %s: rmse %s of %d figures; %s\n  residuals %s %s\n", f.Law, spell(f.RMSE), f.Figures, f.parameters(), f.residuals(), c.Unit)
+		}
+	}
+	if len(b.Parameters) > 0 {
+		s.WriteString("\nset with these targets in view, the same for every place:\n")
+		for _, p := range b.Parameters {
+			fmt.Fprintf(&s, "  %s = %s (%s)\n", p.Key, p.Value, p.Targets)
+		}
+	}
+	unanswered := false
+	for _, t := range b.Targets {
+		if t.Verdict == NotAnswered {
+			if !unanswered {
+				s.WriteString("\nnot answered:\n")
+				unanswered = true
+			}
+			fmt.Fprintf(&s, "  %s %s: %s\n", t.ID, t.Item, t.Why)
+		}
+	}
+	s.WriteString("\nnot known, because nobody has published it:\n")
+	for _, u := range b.Unknown {
+		fmt.Fprintf(&s, "  %s\n", u)
+	}
+	v := b.Verdict
+	fmt.Fprintf(&s, "\n%d of %d claimed targets within their tolerance, %d off; %d shown without a claim, %d not answered", v.Within, v.Claimed, v.Off, v.Shown, v.NotAnswered)
+	if report != "" {
+		fmt.Fprintf(&s, "   report: %s", report)
+	}
+	s.WriteString("\n")
+	_, err := io.WriteString(out, s.String())
+	return err
+}
+
+func (t *BacktestTarget) published() string { return spell(t.Published) + " " + t.Unit }
+
+func (t *BacktestTarget) model() string {
+	if !t.Model.Known() {
+		return "-"
+	}
+	return spell(t.Model) + " " + t.Unit
+}
+
+func (t *BacktestTarget) seeds() string {
+	if !t.Low.Known() {
+		return ""
+	}
+	return spell(t.Low) + " to " + spell(t.High)
+}
+
+// off says the error in the tolerance's terms.
+func (t *BacktestTarget) off() string {
+	if !t.Error.Known() {
+		return "-"
+	}
+	e := float64(t.Error)
+	switch t.ErrorKind {
+	case "factor":
+		return fmt.Sprintf("factor %.2f", e)
+	case "share":
+		return fmt.Sprintf("%+.1f %%", 100*e)
+	}
+	unit := t.Unit
+	if unit == "%" {
+		unit = "points"
+	}
+	return fmt.Sprintf("%+.3g %s", e, unit)
+}
+
+func (t *BacktestTarget) verdict() string {
+	if t.Verdict == Off {
+		return "OFF"
+	}
+	return t.Verdict
+}
+
+func (f *BacktestFit) parameters() string {
+	var s []string
+	for _, p := range f.Parameters {
+		limit := ""
+		if p.AtLimit {
+			limit = " (at its limit: the figures do not hold it)"
+		}
+		s = append(s, fmt.Sprintf("%s %v %s%s", p.Name, p.Value, p.Unit, limit))
+	}
+	return strings.Join(s, ", ")
+}
+
+func (f *BacktestFit) residuals() string {
+	var s []string
+	for _, r := range f.Residuals {
+		s = append(s, fmt.Sprintf("%+.2f", float64(r)))
+	}
+	return strings.Join(s, " ")
+}
+
+// spell writes a figure with three digits that count, whole numbers from a hundred
+// on in groups.
+func spell(n Num) string {
+	x := float64(n)
+	switch a := math.Abs(x); {
+	case !n.Known():
+		return "-"
+	case a >= 100 || x == math.Trunc(x):
+		s := strconv.FormatFloat(math.Round(x), 'f', 0, 64)
+		from := 0
+		if x < 0 {
+			from = 1
+		}
+		for i := len(s) - 3; i > from; i -= 3 {
+			s = s[:i] + "," + s[i:]
+		}
+		return s
+	default:
+		return strconv.FormatFloat(x, 'f', max(0, 2-int(math.Floor(math.Log10(a)))), 64)
+	}
+}

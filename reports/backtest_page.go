@@ -1,0 +1,141 @@
+package reports
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"strings"
+)
+
+//go:embed backtest.html
+var backtestHTML string
+
+var backtestPage = template.Must(template.New("backtest").Parse(backtestHTML))
+
+// renderBacktest makes the page: one file, in the colours of the report, without a
+// script.
+func renderBacktest(b *Backtest) ([]byte, error) {
+	type row struct{ ID, Item, Date, Published, Model, Seeds, Off, Tolerance, Use, Verdict, Class, Source, Run string }
+	type fit struct{ Law, RMSE, Parameters, Residuals string }
+	type curve struct {
+		Name, Source, Caption string
+		Picture               template.HTML
+		Fits                  []fit
+	}
+	page := struct {
+		*Backtest
+		Theme template.CSS
+		Rows  []row
+		Draw  []curve
+		Left  []BacktestTarget
+	}{Backtest: b, Theme: template.CSS(themeCSS())}
+	for _, t := range b.Targets {
+		page.Rows = append(page.Rows, row{t.ID, t.Item, t.Date, t.published(), t.model(), t.seeds(), t.off(), t.Tolerance, t.Use, t.Verdict,
+			strings.ReplaceAll(t.Verdict, " ", "-"), t.Source + " [" + t.Mark + "]", t.Run + ": " + t.Measure})
+		if t.Verdict == NotAnswered {
+			page.Left = append(page.Left, t)
+		}
+	}
+	for i := range b.Curves {
+		c := &b.Curves[i]
+		d := curve{Name: c.Wallet, Source: c.Source, Picture: template.HTML(drawCurve(c)), Caption: caption(c)}
+		for _, f := range c.Fits {
+			d.Fits = append(d.Fits, fit{f.Law, spell(f.RMSE), f.parameters(), f.residuals()})
+		}
+		page.Draw = append(page.Draw, d)
+	}
+	var w bytes.Buffer
+	err := backtestPage.Execute(&w, page)
+	return w.Bytes(), err
+}
+
+// caption states what the picture shows.
+func caption(c *BacktestCurve) string {
+	plain, best := c.Fits[0], c.Fits[len(c.Fits)-1]
+	s := fmt.Sprintf("%s: plain %s misses its %d figures by %s million on the root mean square", c.Wallet, plain.Law, plain.Figures, spell(plain.RMSE))
+	if len(c.Fits) > 1 {
+		s += fmt.Sprintf(", %s by %s", best.Law, spell(best.RMSE))
+	}
+	return s + "."
+}
+
+// drawCurve draws figures and laws above, what the laws leave below.
+func drawCurve(c *BacktestCurve) string {
+	const (
+		left, right, top, width = 46, 150, 14, 720
+		high, gap, low          = 230, 34, 80
+	)
+	days, users, rest := 1.0, 0.0, 0.0
+	for _, p := range c.Points {
+		days, users = max(days, float64(p.Days)), max(users, float64(p.Published))
+	}
+	for _, f := range c.Fits {
+		for _, q := range f.Line {
+			users = max(users, float64(q[1]))
+		}
+		for _, r := range f.Residuals {
+			rest = max(rest, float64(r), -float64(r))
+		}
+	}
+	users, rest = users*1.05, max(rest*1.1, 0.01)
+	x := func(d Num) float64 { return left + float64(d)/days*(width-left-right) }
+	y := func(n float64) float64 { return top + high*(1-n/users) }
+	middle := float64(top + high + gap + low/2)
+	z := func(r float64) float64 { return middle - r/rest*low/2 }
+
+	var s strings.Builder
+	title := escape(caption(c))
+	fmt.Fprintf(&s, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s"><title>%s</title>`, width, top+high+gap+low+30, title, title)
+	for i := range 3 {
+		v := users / 1.05 * float64(i) / 2
+		fmt.Fprintf(&s, `<line class="rule" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`,
+			left, width-right, y(v), y(v), left-6, y(v)+4, spell(Num(v)))
+	}
+	fmt.Fprintf(&s, `<text x="%d" y="10">million</text>`, left)
+	fmt.Fprintf(&s, `<line class="rule" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/>`, left, width-right, middle, middle)
+	fmt.Fprintf(&s, `<text x="%d" y="%.1f" text-anchor="end">+%s</text><text x="%d" y="%.1f" text-anchor="end">−%s</text>`,
+		left-6, z(rest)+10, spell(Num(rest)), left-6, z(-rest), spell(Num(rest)))
+	fmt.Fprintf(&s, `<text x="%d" y="%.1f">fitted less published</text>`, left, middle-low/2-6)
+	last := -100.0
+	for i, p := range c.Points {
+		if at := x(p.Days); i == 0 || at-last > 80 {
+			last = at
+			fmt.Fprintf(&s, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`, at, top+high+gap+low+22, p.Date)
+		}
+	}
+	// Names stand right of the curves' ends, at least a line apart.
+	type name struct {
+		at   float64
+		text string
+		k    int
+	}
+	var names []name
+	for k, f := range c.Fits {
+		var path strings.Builder
+		for i, q := range f.Line {
+			fmt.Fprintf(&path, "%c%.1f %.1f", "ML"[min(i, 1)], x(q[0]), y(float64(q[1])))
+		}
+		fmt.Fprintf(&s, `<path class="s%d" d="%s"/>`, k, path.String())
+		for i, r := range f.Residuals {
+			at := x(c.Points[i].Days) + float64(k-1)*5
+			fmt.Fprintf(&s, `<line class="s%d" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"><title>%s, %s: %+.2f million</title></line>`,
+				k, at, at, middle, z(float64(r)), escape(f.Law), c.Points[i].Date, float64(r))
+		}
+		end := y(float64(f.Line[len(f.Line)-1][1]))
+		for _, n := range names {
+			if d := end - n.at; d > -14 && d < 14 {
+				end = n.at + 14
+			}
+		}
+		names = append(names, name{end, f.Law, k})
+	}
+	for _, n := range names {
+		fmt.Fprintf(&s, `<text class="n%d" x="%d" y="%.1f">%s</text>`, n.k, width-right+8, n.at+4, escape(n.text))
+	}
+	for _, p := range c.Points {
+		fmt.Fprintf(&s, `<circle cx="%.1f" cy="%.1f" r="4"><title>%s: %s million published</title></circle>`, x(p.Days), y(float64(p.Published)), p.Date, spell(p.Published))
+	}
+	s.WriteString(`</svg>`)
+	return s.String()
+}

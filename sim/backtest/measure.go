@@ -1,0 +1,329 @@
+package backtest
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reports"
+	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/rollout"
+	"rollcall.example/rollcall/sim/statistics"
+)
+
+// A run is a scenario and what the engine made of it; twin is the same without its
+// faults, where there are some.
+type run struct {
+	s       *scenarios.Scenario
+	n       *scenarios.Nation
+	o, twin *rollout.Outcome
+}
+
+// A measure asks a run for a target's figure. day is that of the target's date.
+type measure func(r *run, day int, arg []string) (float64, error)
+
+// measures are the questions that a target may ask. A place is a municipality's
+// code, alone or with a date of its own: 31710@2025-01-24.
+//
+// What a centre takes in during the first days of a place is counted as the
+// published figures count it: QR are mobile cards issued at a counter, IC are
+// applications for plastic cards with a chip, of everybody who gets one: of first
+// cards at 17 and re-issues too, whether or not a mobile card follows.
+var measures = map[string]measure{
+	"holders":           func(r *run, day int, arg []string) (float64, error) { return r.sum(arg[0], day, first) },
+	"holders_share":     func(r *run, day int, arg []string) (float64, error) { return r.share(arg[0], day) },
+	"mean_share":        meanShare,
+	"share_from_others": shareFromOthers,
+	"spread":            spread,
+	"first_day_ratio":   firstDayRatio,
+	"by_qr":             func(r *run, day int, arg []string) (float64, error) { return r.sum(arg[0], day, byQR) },
+	"by_ic":             func(r *run, day int, arg []string) (float64, error) { return r.sum(arg[0], day, byIC) },
+	"ic_share":          icShare,
+	"qr_ages":           qrAges,
+	"ic_ages":           icAges,
+	"ic_of_ages":        icOfAges,
+	"cards":             cards,
+	"reissued_for_loss": reissuedForLoss,
+	"restored":          restored,
+}
+
+// notModelled says why a question of a target has no measure.
+var notModelled = map[string]string{
+	"standby":      "needs an outage whose functions come back one after the other, at a stand-by site",
+	"loss_window":  "needs a stand-by site that lags behind the register",
+	"public":       "needs an outage whose functions come back one after the other",
+	"ic_issuing":   "needs an outage of the issuing of plastic cards alone",
+	"recovered_at": "needs an opening day whose load outgrows the face comparison, and a repair that fails again",
+	"turned_away":  "needs the fire of 26 September 2025 with half a year of holders before it",
+}
+
+// The counters that measures add up.
+func first(d *rollout.DayTally) int32 { return d.First }
+func byQR(d *rollout.DayTally) int32  { return d.Issued[lifecycle.Counter] }
+func byIC(d *rollout.DayTally) int32  { return d.ChipOrders }
+func chips(d *rollout.DayTally) int32 { return d.ChipsIssued }
+func plain(d *rollout.DayTally) int32 { return d.CardsIssued - d.ChipsIssued }
+
+func lossReports(d *rollout.DayTally) int32 { return d.ReportsPhysical }
+
+func (r *run) measure(t *scenarios.Target) (float64, error) {
+	words := strings.Fields(t.Measure)
+	day := int(t.Date.Sub(r.s.Start.Time).Hours() / 24)
+	return measures[words[0]](r, day, words[1:])
+}
+
+// place finds a municipality and the last day that counts.
+func (r *run) place(code string, day int) (t *rollout.Tally, municipality, until int, err error) {
+	code, date, dated := strings.Cut(code, "@")
+	if dated {
+		d, err := time.ParseInLocation(time.DateOnly, date, r.s.Start.Location())
+		if err != nil {
+			return nil, 0, 0, fmt.Errorf("%q is no date", date)
+		}
+		day = int(d.Sub(r.s.Start.Time).Hours() / 24)
+	}
+	i, ok := r.n.MunicipalityIndex(code)
+	if !ok || r.o.Tallies[i] == nil {
+		return nil, 0, 0, fmt.Errorf("%s is not in the run", code)
+	}
+	if day < 0 || day >= r.o.Model.Cal.Days {
+		return nil, 0, 0, fmt.Errorf("%s lies outside of the run", r.o.Model.Cal.Date(day).Format(time.DateOnly))
+	}
+	return r.o.Tallies[i], i, day, nil
+}
+
+// sum adds a place's days up, from its opening to the day.
+func (r *run) sum(code string, day int, counter func(*rollout.DayTally) int32) (float64, error) {
+	t, i, until, err := r.place(code, day)
+	if err != nil {
+		return 0, err
+	}
+	from := 0
+	if opens := r.o.Model.Opens(i); opens != rollout.Never {
+		from = max(0, int(opens/rollout.Day))
+	}
+	var n int64
+	for d := from; d <= until; d++ {
+		n += int64(counter(&t.Day[d]))
+	}
+	return float64(n), nil
+}
+
+// share is a place's holders in per cent of its residents.
+func (r *run) share(code string, day int) (float64, error) {
+	n, err := r.sum(code, day, first)
+	if err != nil {
+		return 0, err
+	}
+	_, i, _, _ := r.place(code, day)
+	return 100 * n / float64(adults(r.n, i)), nil
+}
+
+func adults(n *scenarios.Nation, municipality int) (sum int) {
+	m := &n.Municipalities[municipality]
+	for c := m.First; c < m.End; c++ {
+		sum += n.Centres[c].Adults()
+	}
+	return sum
+}
+
+func meanShare(r *run, day int, arg []string) (float64, error) {
+	var logs float64
+	for _, code := range arg {
+		x, err := r.share(code, day)
+		if err != nil {
+			return 0, err
+		}
+		logs += math.Log(x)
+	}
+	return math.Exp(logs / float64(len(arg))), nil
+}
+
+// shareFromOthers is the share of the first place if the common level of the others
+// (the geometric mean of published over model) held there too: places other than
+// the one that is predicted carry all that is fitted.
+func shareFromOthers(r *run, day int, arg []string) (float64, error) {
+	x, err := r.share(arg[0], day)
+	if err != nil {
+		return 0, err
+	}
+	var logs float64
+	for _, a := range arg[1:] {
+		code, published, ok := strings.Cut(a, "=")
+		p, err := strconv.ParseFloat(published, 64)
+		if !ok || err != nil {
+			return 0, fmt.Errorf("%q is not place@date=published", a)
+		}
+		y, err := r.share(code, day)
+		if err != nil {
+			return 0, err
+		}
+		logs += math.Log(p / y)
+	}
+	return x * math.Exp(logs/float64(len(arg)-1)), nil
+}
+
+func spread(r *run, day int, arg []string) (float64, error) {
+	low, high := math.Inf(1), 0.0
+	for _, code := range arg {
+		x, err := r.share(code, day)
+		if err != nil {
+			return 0, err
+		}
+		low, high = min(low, x), max(high, x)
+	}
+	return high / low, nil
+}
+
+// firstDayRatio is what came in on the first day over the mean of the open days up
+// to a date.
+func firstDayRatio(r *run, day int, arg []string) (float64, error) {
+	code := arg[0]
+	both := func(d *rollout.DayTally) int32 { return byQR(d) + byIC(d) }
+	one, err := r.sum(code, day, both)
+	if err != nil {
+		return 0, err
+	}
+	code += "@" + arg[1]
+	all, err := r.sum(code, day, both)
+	if err != nil {
+		return 0, err
+	}
+	_, i, until, _ := r.place(code, day)
+	open := 0
+	for d := int(r.o.Model.Opens(i) / rollout.Day); d <= until; d++ {
+		if r.o.Model.Cal.Open[d] {
+			open++
+		}
+	}
+	return one / (all / float64(open)), nil
+}
+
+func icShare(r *run, day int, arg []string) (float64, error) {
+	qr, err := r.sum(arg[0], day, byQR)
+	if err != nil {
+		return 0, err
+	}
+	ic, err := r.sum(arg[0], day, byIC)
+	return 100 * ic / (qr + ic), err
+}
+
+// ages adds up the bands of a table by age: from and to are ages whose bands are whole.
+func ages(table [rollout.AgeBands]int64, arg []string) (part, all float64, err error) {
+	from, err1 := strconv.Atoi(arg[1])
+	to, err2 := strconv.Atoi(arg[2])
+	if err := errors.Join(err1, err2); err != nil {
+		return 0, 0, err
+	}
+	for i, n := range table {
+		all += float64(n)
+		if rollout.AgeBand(from) <= i && i <= rollout.AgeBand(to) {
+			part += float64(n)
+		}
+	}
+	return part, all, nil
+}
+
+func qrAges(r *run, day int, arg []string) (float64, error) {
+	t, _, _, err := r.place(arg[0], day)
+	if err != nil {
+		return 0, err
+	}
+	part, all, err := ages(t.ByAge[lifecycle.Counter], arg)
+	return 100 * part / all, err
+}
+
+func icOfAges(r *run, day int, arg []string) (float64, error) {
+	t, _, _, err := r.place(arg[0], day)
+	if err != nil {
+		return 0, err
+	}
+	part, _, err := ages(t.ChipByAge, arg)
+	return part, err
+}
+
+func icAges(r *run, day int, arg []string) (float64, error) {
+	t, _, _, err := r.place(arg[0], day)
+	if err != nil {
+		return 0, err
+	}
+	part, all, err := ages(t.ChipByAge, arg)
+	return 100 * part / all, err
+}
+
+// national is a sum over all that was simulated, up to a day, in proportion to the
+// nation's residents.
+func (r *run) national(day int, counter func(*rollout.DayTally) int32) float64 {
+	var n, people, nation float64
+	for i, t := range r.o.Tallies {
+		here := float64(adults(r.n, i))
+		nation += here
+		if t == nil {
+			continue
+		}
+		people += here
+		for d := range t.Day[:min(day+1, len(t.Day))] {
+			n += float64(counter(&t.Day[d]))
+		}
+	}
+	return n * nation / people
+}
+
+// aYear is what the whole run counts, in a year of the nation.
+func (r *run) aYear(counter func(*rollout.DayTally) int32) float64 {
+	days := r.o.Model.Cal.Days
+	return r.national(days-1, counter) * 365 / float64(days)
+}
+
+// cards are the plastic cards issued. Those with a chip may have a last day of their
+// own: what the scenario does not stop, the count must.
+func cards(r *run, day int, arg []string) (float64, error) {
+	if day < 0 || day >= r.o.Model.Cal.Days {
+		return 0, errors.New("its date lies outside of the run")
+	}
+	stop := day
+	if len(arg) > 1 {
+		d, err := time.ParseInLocation(time.DateOnly, arg[1], r.s.Start.Location())
+		if err != nil {
+			return 0, err
+		}
+		stop = int(d.Sub(r.s.Start.Time).Hours() / 24)
+	}
+	ic, ordinary := r.national(stop, chips), r.national(day, plain)
+	switch arg[0] {
+	case "ic":
+		return ic, nil
+	case "ordinary":
+		return ordinary, nil
+	case "all_a_year":
+		return (ic + ordinary) * 365 / float64(day+1), nil
+	default:
+		return 100 * ic / (ic + ordinary), nil
+	}
+}
+
+// reissuedForLoss is a year's plastic cards that are re-issued because they were
+// lost: the reports of the run, less those whose card is found or who want none.
+func reissuedForLoss(r *run, _ int, _ []string) (float64, error) {
+	l := &r.s.Losses.Plastic
+	return r.aYear(lossReports) * float64(1-l.Found) * float64(l.Reissue), nil
+}
+
+// restored is the time (hours) from a fault's beginning until what failed is served.
+func restored(r *run, _ int, arg []string) (float64, error) {
+	if r.twin == nil {
+		return 0, errors.New("the scenario has no fault")
+	}
+	var result reports.Result
+	statistics.Fill(&result, r.o, r.twin)
+	for _, f := range result.Recovery {
+		if f.Fault == arg[0] {
+			return float64(f.Restored) / 3600, nil
+		}
+	}
+	return 0, fmt.Errorf("the scenario has no fault %s", arg[0])
+}
