@@ -13,10 +13,10 @@
 // Finding: both histories, what was seen and what the properties demand, and a
 // campaign that shows it again.
 //
-// Two things never happen at once here: an operation that is to be in flight
-// while another one comes is stopped at a call of its store, the other one is
-// run there, and it goes on. Transactions are serializable, so no interleaving
-// is missed, and each can be written down.
+// Nothing happens at once here: an operation that is to be in flight while others
+// come is stopped at a call of its store, the others are run there, and it goes
+// on. A use case commits once, in a serializable transaction, so no order in
+// which two of them can meet is missed, and each can be written down.
 //
 // The package may know everything that sim/world knows, and nothing of a nation.
 package chaos
