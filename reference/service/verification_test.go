@@ -234,6 +234,28 @@ func TestEveryCopyIsJudgedByItsOwnIndex(t *testing.T) {
 	}
 }
 
+// A card stands in one list: another list says nothing about it, even at the same index.
+func TestAVerifierWithoutTheListOfACardCannotTell(t *testing.T) {
+	w := onFile(t, filepath.Join(t.TempDir(), "register.db"), 64)
+	v := w.offline(verification.Refuse)
+	for range 16 { // fill the first list, to three quarters
+		w.holder()
+	}
+	c := w.holder() // stands in the second
+	lists := w.publish()
+	if len(lists) != 2 {
+		t.Fatalf("%d lists are open", len(lists))
+	}
+	must(t, v.Fetched(lists[0].JWT))
+	if a := c.at(v); a.Verdict != lifecycle.CannotTell || a.Elements != nil {
+		t.Errorf("with the first list: %+v", a)
+	}
+	must(t, v.Fetched(lists[1].JWT))
+	if a := c.at(v); a.Verdict != accepted {
+		t.Errorf("with both: %+v", a)
+	}
+}
+
 func TestAnOfflinePresentationIsAnsweredOnce(t *testing.T) {
 	w := newWorld(t)
 	c := w.holder()

@@ -1,0 +1,98 @@
+package service_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/sqlite"
+)
+
+// meanwhile is a store in which something else is committed between what a
+// request has read and what it commits.
+type meanwhile struct {
+	store.Store
+	happens func()
+}
+
+func (s *meanwhile) Update(ctx context.Context, f func(store.Tx) error) error {
+	if do := s.happens; do != nil {
+		s.happens = nil
+		do()
+	}
+	return s.Store.Update(ctx, f)
+}
+
+// S8: a card is signed outside the transaction that issues it. What changes in
+// between is on the card, or the card is not issued.
+func TestS8WhatChangesWhileACardIsSignedIsOnItOrItIsNotIssued(t *testing.T) {
+	moves := func(c *citizen) {
+		must(c.w.t, c.w.db.Update(ctx, func(tx store.Tx) error {
+			p, err := tx.Person(c.id)
+			if err != nil {
+				return err
+			}
+			p.Address = "새집"
+			return tx.PutPerson(p)
+		}))
+	}
+	for _, test := range []struct {
+		name    string
+		happens func(*citizen)
+		want    lifecycle.Reason
+		number  string // of the plastic card, as it stands on the mobile card
+		address string
+	}{
+		{"nothing", func(*citizen) {}, lifecycle.Granted, "A00000001", "한누리대로 2130"},
+		{"the plastic card is re-issued", func(c *citizen) { c.newCard("A00000002") }, lifecycle.Granted, "A00000002", "한누리대로 2130"},
+		{"the holder moves", moves, lifecycle.Granted, "A00000001", "새집"},
+		{"the plastic card is reported lost", func(c *citizen) { c.report(callCentre, lifecycle.PhysicalLost) }, lifecycle.CardSuspended, "", ""},
+		{"the holder is suspended by order", func(c *citizen) { c.report(registrar, lifecycle.Administrative) }, lifecycle.PersonSuspended, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "register.db")
+			db, err := sqlite.Open(path, sqlite.Options{})
+			must(t, err)
+			t.Cleanup(func() { db.Close() })
+			between := &meanwhile{Store: db}
+			w := onStore(t, db, between, path, 1<<12)
+			c := w.resident()
+			code := c.offer(sejong).Code
+			before := w.sequence()
+			a := c.redeem(code, func(*issuance.RedeemRequest) { between.happens = func() { test.happens(c) } })
+			w.decided(a.Reason, test.want)
+			if test.want != lifecycle.Granted {
+				if len(a.Copies) > 0 || w.sequence() != before+1 {
+					t.Errorf("%d copies are out, change %d", len(a.Copies), w.sequence()-before)
+				}
+				return
+			}
+			shown := map[string]any{}
+			for _, e := range w.disclosed(c, "plastic_card_number", "resident_address") {
+				shown[e.Name] = e.Value
+			}
+			if shown["plastic_card_number"] != test.number || shown["resident_address"] != test.address {
+				t.Errorf("the card says %v", shown)
+			}
+		})
+	}
+}
+
+// disclosed is what a verifier is shown of a mobile card in force.
+func (w *world) disclosed(c *citizen, names ...string) []mdoc.Element {
+	w.t.Helper()
+	tr, err := w.Verification.Begin(bank)
+	must(w.t, err)
+	response, err := mdoc.Present(c.phone.held[0].card, names, tr.Transcript(), c.phone.held[0].key)
+	must(w.t, err)
+	a, err := w.Verification.Verify(ctx, tr, response)
+	must(w.t, err)
+	if a.Verdict != accepted {
+		w.t.Fatalf("the card is %v", a.Verdict)
+	}
+	return a.Elements
+}
