@@ -467,6 +467,7 @@ type Function struct {
 	Attempts  int64 `json:"attempts" unit:"attempts" def:"attempts while the fault lasted"`
 	Succeeded int64 `json:"succeeded" unit:"attempts" def:"of those, successful"`
 	Share     Num   `json:"share" unit:"share" def:"succeeded by attempts; derived"`
+	Restored  Num   `json:"restored_s" unit:"s" def:"beginning of the fault to the function's first success after it had failed; null: it did not fail, or never came back"`
 }
 
 // RecoveryPoint is one hour, with and without the fault.

@@ -231,6 +231,8 @@ var rules = []rule{
 	r("faults[].nodes[]", "a node of the service", oneOf(Nodes...)),
 	r("faults[].at", "when it begins"),
 	r("faults[].for", "how long it lasts", positive),
+	r("faults[].restore", "nodes that come back at another time than the others, sooner or later: staged restoration", optional, named(Nodes...)),
+	r("faults[].restore{}", "how long this node is struck", positive),
 	r("faults[].severity", "of the requests (down) or of the capacity (slow); left out: 100%", optional),
 
 	r("expect", "what must hold of the result, such as suspension.violations == 0", optional),

@@ -7,7 +7,10 @@
 // none of them.
 package scenarios
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // KST is the civil time of the whole model (UTC+9, no daylight saving).
 var KST = time.FixedZone("KST", 9*60*60)
@@ -375,5 +378,29 @@ type Fault struct {
 	Nodes    []string
 	At       Moment
 	For      time.Duration
-	Severity Share // down: share of the requests that fail; slow: share of the capacity lost
+	Restore  map[string]time.Duration // nodes that are back at another time after At
+	Severity Share                    // down: share of the requests that fail; slow: share of the capacity lost
+}
+
+// Lasts is how long a node is struck; 0 if it is not.
+func (f *Fault) Lasts(node string) time.Duration {
+	if d, ok := f.Restore[node]; ok {
+		return d
+	}
+	if slices.Contains(f.Nodes, node) {
+		return f.For
+	}
+	return 0
+}
+
+// End is when the last of its nodes is back.
+func (f *Fault) End() time.Time {
+	if len(f.Nodes) == 0 {
+		return f.At.Add(f.For)
+	}
+	var last time.Duration
+	for _, n := range f.Nodes {
+		last = max(last, f.Lasts(n))
+	}
+	return f.At.Add(last)
 }

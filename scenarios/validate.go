@@ -172,7 +172,9 @@ var wholeUnits = map[string]time.Duration{
 	"service.detect":                        time.Second,
 	"status_lists.publish_interval":         time.Millisecond,
 	"cards.handling":                        24 * time.Hour,
-	"faults[].for":                          time.Second,
+	"faults[].restore.gateway":              time.Second, "faults[].restore.register": time.Second, "faults[].restore.face": time.Second,
+	"faults[].restore.signing": time.Second, "faults[].restore.status": time.Second,
+	"faults[].for": time.Second,
 }
 
 // whole checks a duration that the model counts in larger units.
@@ -328,7 +330,7 @@ func (v *validator) faults(s *Scenario) {
 		names = append(names, f.Name)
 		if f.At.Before(s.Start.Time) || !f.At.Before(s.End.Time) {
 			v.fail(path+".at", formatMoment(f.At)+" lies outside the run", "it runs from "+formatMoment(s.Start)+" to "+formatMoment(s.End))
-		} else if f.At.Add(f.For).After(s.End.Time) {
+		} else if f.End().After(s.End.Time) {
 			v.fail(path+".for", "the fault outlasts the run, which ends on "+formatMoment(s.End), "shorten the fault or write a later end")
 		}
 		if _, written := v.find(path + ".severity"); !written {
@@ -341,6 +343,14 @@ func (v *validator) faults(s *Scenario) {
 		}
 		v.unique(path+".nodes", f.Nodes)
 		v.whole(path+".for", f.For)
+		for _, n := range Nodes {
+			if d, ok := f.Restore[n]; ok {
+				v.whole(path+".restore."+n, d)
+				if !slices.Contains(f.Nodes, n) {
+					v.fail(path+".restore."+n, n+" is none of the fault's nodes", "add it to nodes, or leave it out")
+				}
+			}
+		}
 		if slices.Equal(f.Nodes, []string{"status"}) && (f.Kind == "slow" || s.Faults[i].Severity < 0.5) {
 			v.fail(path+".nodes", "status publishes its lists or does not: slow, or failing for less than half, it breaks nothing", "write kind: down, with a severity of 50% or more")
 		}

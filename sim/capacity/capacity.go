@@ -150,11 +150,11 @@ type Stats struct {
 	// FirstFailed is the first second in which an attempt failed, by fault; -1.
 	FirstFailed []int64
 	Touched     []int64 // failed attempts while the fault was on
-	// While a fault was on, by function; and the first second from which a
-	// function that had failed was served again, -1.
-	Tried    [][NumFunctions]int64
-	Answered [][NumFunctions]int64
-	Restored [][NumFunctions]int64
+	// While a fault was on, by operation; and the first second from which one that
+	// had failed was served again, -1.
+	Tried    [][NumOps]int64
+	Answered [][NumOps]int64
+	Restored [][NumOps]int64
 	// Unpublished are the status lists that were due while the fault was on and
 	// could not be published; the first was due at FirstUnpublished, -1.
 	Unpublished      []int64

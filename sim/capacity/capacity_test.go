@@ -143,8 +143,8 @@ func TestWhileANodeIsDownAllFailAfterAllRetries(t *testing.T) {
 	if got := sum(sv.Stats.Served, VerifyOnline); got != sum(sv.Stats.Attempts, VerifyOnline)-sv.Stats.Touched[0] {
 		t.Errorf("%d served and %d failed of %d attempts", got, sv.Stats.Touched[0], sum(sv.Stats.Attempts, VerifyOnline))
 	}
-	if sv.Stats.FirstFailed[0] != from || sv.Stats.Restored[0][OnlineVerification] != to {
-		t.Errorf("first failure at %d, restored at %d, want %d and %d", sv.Stats.FirstFailed[0], sv.Stats.Restored[0][OnlineVerification], from, to)
+	if sv.Stats.FirstFailed[0] != from || sv.Stats.Restored[0][VerifyOnline] != to {
+		t.Errorf("first failure at %d, restored at %d, want %d and %d", sv.Stats.FirstFailed[0], sv.Stats.Restored[0][VerifyOnline], from, to)
 	}
 	if len(sv.due) != 0 {
 		t.Errorf("retries are still due in %d seconds", len(sv.due))
@@ -203,7 +203,7 @@ func TestAPartialFaultFailsItsShare(t *testing.T) {
 		if want := requests * 1.417 * 0.3; math.Abs(float64(sv.Stats.Touched[0])-want) > 0.01*want+20 {
 			t.Errorf("%d a second: %d attempts failed, want %g", perSecond, sv.Stats.Touched[0], want)
 		}
-		if got := sv.Stats.Restored[0][OnlineVerification]; got != to {
+		if got := sv.Stats.Restored[0][VerifyOnline]; got != to {
 			t.Errorf("%d a second: restored at %d, but the fault ends at %d", perSecond, got, to)
 		}
 	}
@@ -355,5 +355,27 @@ func TestAServiceNeedsItsNodes(t *testing.T) {
 	s.Service.Nodes = nodes
 	if _, err := New(s); err == nil {
 		t.Error("a service without a signing node compiles")
+	}
+}
+
+// Parts come back one after the other: each function with the last that it needs.
+func TestFunctionsReturnAsTheirNodesDo(t *testing.T) {
+	sv, _ := service(t, "faults=[{name: f, kind: down, nodes: [gateway, register, signing, status], at: 2024-12-27 01:00, for: 10m, "+
+		"restore: {register: 20m, signing: 50m, status: 5m}}]")
+	load := steady(to+600, VerifyOnline, 2)
+	for i := range load {
+		load[i][IssueTap], load[i][FaceAgain], load[i][Report] = 1, 1, 1
+	}
+	solve(sv, load, 300)
+	for fn, minutes := range map[Function]int64{OnlineVerification: 20, Suspension: 20, Issuance: 50} {
+		if _, _, back := sv.Stats.During(0, fn); back != from+minutes*60 {
+			t.Errorf("%v returns after %d s, want %d minutes", fn, back-from, minutes)
+		}
+	}
+	if sv.StatusUp(from+299) || !sv.StatusUp(from+300) || sv.StatusSince(from+400) != from+300 || sv.ListsBack(0) != from+300 {
+		t.Error("lists are not back after five minutes")
+	}
+	if tried, answered, _ := sv.Stats.During(0, Issuance); answered != 0 || tried == 0 {
+		t.Errorf("%d of %d issues were answered without a signature", answered, tried)
 	}
 }

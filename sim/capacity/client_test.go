@@ -115,7 +115,7 @@ func TestAnOpenBreakerSendsNothingAndLooksAgain(t *testing.T) {
 	if c := sv.clients[verifier]; opened < 0 || c.openUntil >= 0 {
 		t.Errorf("opened at %d, still open until %d fifty minutes after the fault", opened, c.openUntil)
 	}
-	held, tried := sum(sv.Stats.Held, VerifyOnline), sv.Stats.Tried[0][OnlineVerification]
+	held, tried := sum(sv.Stats.Held, VerifyOnline), sv.Stats.Tried[0][VerifyOnline]
 	if held < tried*8/10 {
 		t.Errorf("%d of %d attempts were held back", held, tried)
 	}

@@ -2,7 +2,6 @@ package capacity
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"rollcall.example/rollcall/scenarios"
@@ -10,12 +9,15 @@ import (
 
 // fault is one of the scenario's, in seconds since its start.
 type fault struct {
-	nodes    []int
-	from, to int64
+	from, to int64           // until the last node is back
+	back     [maxNodes]int64 // when each is; 0: it is not struck
 	slow     bool
 	permille int64
-	lists    bool // status lists can be neither published nor fetched
+	lists    int64 // until then status lists can be neither published nor fetched; 0: they can
 }
+
+// strikes says whether a node is struck at a second.
+func (f *fault) strikes(n int, sec int64) bool { return sec >= f.from && sec < f.back[n] }
 
 func (sv *Service) compileFaults(s *scenarios.Scenario, index map[string]int) {
 	for _, f := range s.Faults {
@@ -23,16 +25,18 @@ func (sv *Service) compileFaults(s *scenarios.Scenario, index map[string]int) {
 			from: int64(f.At.Sub(s.Start.Time) / time.Second), slow: f.Kind == "slow",
 			permille: permille(f.Severity),
 		}
-		x.to = x.from + int64(f.For/time.Second)
 		for _, n := range f.Nodes {
-			x.nodes = append(x.nodes, index[n])
-			x.lists = x.lists || n == StatusNode && !x.slow && x.permille >= 500
+			back := x.from + int64(f.Lasts(n)/time.Second)
+			x.back[index[n]], x.to = back, max(x.to, back)
+			if n == StatusNode && !x.slow && x.permille >= 500 {
+				x.lists = back
+			}
 		}
 		sv.faults = append(sv.faults, x)
 		st := &sv.Stats
 		st.FirstFailed, st.Touched = append(st.FirstFailed, -1), append(st.Touched, 0)
-		st.Tried, st.Answered = append(st.Tried, [NumFunctions]int64{}), append(st.Answered, [NumFunctions]int64{})
-		st.Restored = append(st.Restored, [NumFunctions]int64{-1, -1, -1, -1})
+		st.Tried, st.Answered = append(st.Tried, [NumOps]int64{}), append(st.Answered, [NumOps]int64{})
+		st.Restored = append(st.Restored, [NumOps]int64{-1, -1, -1, -1, -1, -1, -1})
 		n, first := x.unpublished(s.StatusLists.PublishInterval.Milliseconds())
 		st.Unpublished, st.FirstUnpublished = append(st.Unpublished, n), append(st.FirstUnpublished, first)
 	}
@@ -42,8 +46,8 @@ func (sv *Service) compileFaults(s *scenarios.Scenario, index map[string]int) {
 // interval (ms), while the fault keeps them from being published, and the second
 // of the first.
 func (f *fault) unpublished(interval int64) (n, first int64) {
-	from, to := f.from*1000, f.to*1000
-	if due := (from + interval - 1) / interval * interval; f.lists && due < to {
+	from, to := f.from*1000, f.lists*1000
+	if due := (from + interval - 1) / interval * interval; due < to {
 		return (to-1-due)/interval + 1, due / 1000
 	}
 	return 0, -1
@@ -55,7 +59,7 @@ func (sv *Service) down(n int, sec int64) (fail, capacity int64) {
 	capacity = 1000
 	for i := range sv.faults {
 		f := &sv.faults[i]
-		if sec < f.from || sec >= f.to || !slices.Contains(f.nodes, n) {
+		if !f.strikes(n, sec) {
 			continue
 		}
 		if f.slow {
@@ -90,7 +94,6 @@ func (sv *Service) disturbed(sec int64) bool {
 // watch keeps what a fault did: of n attempts at a second some failed, permille
 // of them on average.
 func (sv *Service) watch(op Op, sec, n, failed, permille int64) {
-	fn := Of(op)
 	for i := range sv.faults {
 		f := &sv.faults[i]
 		if sec < f.from {
@@ -99,18 +102,42 @@ func (sv *Service) watch(op Op, sec, n, failed, permille int64) {
 		st := &sv.Stats
 		on := sec < f.to
 		if on {
-			st.Tried[i][fn] += n
-			st.Answered[i][fn] += n - failed
+			st.Tried[i][op] += n
+			st.Answered[i][op] += n - failed
 		}
-		if failed > 0 && (on || st.Touched[i] > 0 && st.Restored[i][fn] < 0) {
+		if failed > 0 && (on || st.Touched[i] > 0 && st.Restored[i][op] < 0) {
 			st.Touched[i] += failed
 			if st.FirstFailed[i] < 0 {
 				st.FirstFailed[i] = sec
 			}
-		} else if (permille == 0 || !on && permille < 500) && st.Restored[i][fn] < 0 && st.Answered[i][fn] < st.Tried[i][fn] {
-			st.Restored[i][fn] = sec
+		} else if (permille == 0 || !on && permille < 500) && st.Restored[i][op] < 0 && st.Answered[i][op] < st.Tried[i][op] {
+			st.Restored[i][op] = sec
 		}
 	}
+}
+
+// During is what fault i did to a function while it was on: attempts, those that
+// were answered, and the second from which the last operation that had failed was
+// served again; −1 if one never was, or none had failed. Further captures of a face
+// are part of an issue, not one themselves.
+func (st *Stats) During(i int, fn Function) (tried, answered, restored int64) {
+	restored = -1
+	for op := range Op(NumOps) {
+		if Of(op) != fn || op == FaceAgain {
+			continue
+		}
+		tried += st.Tried[i][op]
+		answered += st.Answered[i][op]
+	}
+	for op := range Op(NumOps) {
+		if Of(op) == fn && op != FaceAgain && st.Answered[i][op] < st.Tried[i][op] {
+			if st.Restored[i][op] < 0 {
+				return tried, answered, -1
+			}
+			restored = max(restored, st.Restored[i][op])
+		}
+	}
+	return tried, answered, restored
 }
 
 // StatusUp says whether verifiers can fetch lists, and lists are published, at
@@ -118,7 +145,7 @@ func (sv *Service) watch(op Op, sec, n, failed, permille int64) {
 func (sv *Service) StatusUp(sec int64) bool {
 	for i := range sv.faults {
 		f := &sv.faults[i]
-		if f.lists && sec >= f.from && sec < f.to {
+		if sec >= f.from && sec < f.lists {
 			return false
 		}
 	}
@@ -131,12 +158,16 @@ func (sv *Service) StatusSince(sec int64) int64 {
 	since := int64(math.MinInt64 / 1000)
 	for i := range sv.faults {
 		f := &sv.faults[i]
-		if f.lists && f.to <= sec {
-			since = max(since, f.to)
+		if f.lists > 0 && f.lists <= sec {
+			since = max(since, f.lists)
 		}
 	}
 	return since
 }
+
+// ListsBack is the second from which the lists that fault i stopped are published
+// again.
+func (sv *Service) ListsBack(i int) int64 { return sv.faults[i].lists }
 
 // Health is what the service's own health signal saw of a fault: the second of
 // the first alarm, or -1. The signal looks at every multiple of "detect"; a look
@@ -144,8 +175,8 @@ func (sv *Service) StatusSince(sec int64) int64 {
 func (sv *Service) Health(i int) int64 {
 	f := &sv.faults[i]
 	for at := (f.from/sv.detect + 1) * sv.detect; at < f.to; at += sv.detect {
-		for _, n := range f.nodes {
-			if fail, left := sv.down(n, at); fail >= 500 || left <= 500 {
+		for n := range sv.nodes {
+			if fail, left := sv.down(n, at); f.strikes(n, at) && (fail >= 500 || left <= 500) {
 				return at
 			}
 		}
@@ -167,7 +198,7 @@ func (sv *Service) Survives(i int, fn Function) bool {
 			continue
 		}
 		for _, h := range sv.path[op] {
-			if slices.Contains(f.nodes, h.node) && f.permille >= 500 {
+			if f.back[h.node] > 0 && f.permille >= 500 {
 				return false
 			}
 		}

@@ -129,7 +129,7 @@ func (r *run) prepare() {
 	s := r.Scenario
 	r.History.Policy = world.OraclePolicy(s, &r.outcome.Model.Policy)
 	for _, f := range s.Faults {
-		r.History.Faults = append(r.History.Faults, oracle.Fault{Name: f.Name, From: f.At.Time, To: f.At.Add(f.For)})
+		r.History.Faults = append(r.History.Faults, oracle.Fault{Name: f.Name, From: f.At.Time, To: f.End()})
 	}
 }
 

@@ -18,7 +18,7 @@ func (m *Model) Windows(narrow int) [][]Window {
 	var disturbed []span
 	for _, f := range m.Scenario.Faults {
 		from := m.Since(f.At.Time)
-		disturbed = append(disturbed, span{floorTo(from, disturbedWidth), from + f.For.Milliseconds() + hour})
+		disturbed = append(disturbed, span{floorTo(from, disturbedWidth), m.Since(f.End()) + hour})
 	}
 	out := make([][]Window, m.Cal.Days)
 	for d := range out {

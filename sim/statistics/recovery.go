@@ -54,9 +54,9 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 	f := &m.Scenario.Faults[i]
 	st := &o.Model.Service.Stats
 	a, b := series(o), series(twin)
-	from, to := m.Since(f.At.Time), m.Since(f.At.Time)+f.For.Milliseconds()
+	from, to := m.Since(f.At.Time), m.Since(f.End())
 	r := reports.Recovery{Fault: f.Name, Kind: f.Kind, Nodes: f.Nodes,
-		From: f.At.Format(time.RFC3339), Until: f.At.Add(f.For).Format(time.RFC3339), Touched: st.Touched[i],
+		From: f.At.Format(time.RFC3339), Until: f.End().Format(time.RFC3339), Touched: st.Touched[i],
 		Detected: reports.None(), Restored: reports.None(), Drain: reports.None(),
 		RetryAmplification: reports.None(), RetriesMachine: reports.None(), RetriesPeople: reports.None()}
 	failed, restored, all := st.FirstFailed[i], int64(-1), true
@@ -65,17 +65,15 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		if failed < 0 || due < failed {
 			failed = due
 		}
-		restored = to / 1000 // they are published at once
+		restored = o.Model.Service.ListsBack(i) // they are published at once
 	}
 	if alarm := o.Model.Service.Health(i); alarm >= 0 && failed >= 0 {
 		r.Detected = reports.Num(float64(max(0, alarm-failed)))
 	}
 	for fn := range capacity.Function(capacity.NumFunctions) {
-		if st.Answered[i][fn] < st.Tried[i][fn] {
-			if st.Restored[i][fn] < 0 {
-				all = false
-			}
-			restored = max(restored, st.Restored[i][fn])
+		if tried, answered, back := st.During(i, fn); answered < tried {
+			all = all && back >= 0
+			restored = max(restored, back)
 		}
 	}
 	if all && restored >= 0 {
@@ -124,7 +122,11 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		r.TurnedAwayByPlace = append(r.TurnedAwayByPlace, reports.TurnedAway{Place: p.Name, Count: max(0, n)})
 	}
 	function := func(fn capacity.Function) reports.Function {
-		x := reports.Function{Attempts: st.Tried[i][fn], Succeeded: st.Answered[i][fn]}
+		tried, answered, back := st.During(i, fn)
+		x := reports.Function{Attempts: tried, Succeeded: answered, Restored: reports.None()}
+		if back >= 0 {
+			x.Restored = reports.Num(float64(back - from/1000))
+		}
 		if fn == capacity.OfflineVerification {
 			for h := first; h < last; h++ {
 				x.Succeeded += a.offline[h]
