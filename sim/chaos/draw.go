@@ -120,6 +120,8 @@ func (d *drawer) finale() []Op {
 		{Do: "pass", To: expiry, Who: everyman, For: Duration(-time.Second)},
 		{Do: "show", Who: everyman},
 		{Do: "show-cached", Who: everyman, Fetch: true},
+		{Do: "pass", For: Duration(time.Second)},
+		{Do: "show", Who: everyman},
 		{Do: "pass", For: Duration(20 * time.Minute)},
 		{Do: "show", Who: everyman},
 		{Do: "show-cached", Who: everyman, Fetch: true},

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"encoding/json"
+	"strings"
 
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/lifecycle"
@@ -19,6 +20,10 @@ var bugsOfRecords = []bug{
 		plant: reads(func(tx store.Tx) store.Tx { return nextCard{tx} }, nil)},
 	{name: "a release is held against the first report, not the newest", breaks: "S9", seeds: 10, left: 3,
 		plant: reads(func(tx store.Tx) store.Tx { return firstReport{tx} }, nil)},
+	{name: "keys are kept apart by role, not by who asks", breaks: "S9", seeds: 50, left: 2,
+		plant: reads(func(tx store.Tx) store.Tx { return keyOfRole{tx} }, func(r store.Reader) store.Reader { return keyOfRoleSeen{r} })},
+	{name: "a card is good at the very moment at which it ends", breaks: "E5", seeds: 10, left: 4,
+		plant: reads(func(tx store.Tx) store.Tx { return lastMoment{tx} }, nil)},
 	{name: "lists made anew after a restart leave out who is suspended by order", breaks: "S11", seeds: 50, left: 3,
 		plant: reads(nil, func(r store.Reader) store.Reader { return noOrders{r} })},
 }
@@ -108,6 +113,37 @@ func (t firstReport) NewestReport(person store.PersonID, cause lifecycle.Causes,
 		err = store.ErrNotFound
 	}
 	return store.Report{}, err
+}
+
+// keyOfRole keeps answers without saying whose they are.
+type keyOfRole struct{ store.Tx }
+
+func (t keyOfRole) Answer(scope, key string) (store.Answer, error) {
+	return t.Tx.Answer(withoutActor(scope), key)
+}
+
+func (t keyOfRole) PutAnswer(scope, key string, a store.Answer) error {
+	return t.Tx.PutAnswer(withoutActor(scope), key, a)
+}
+
+type keyOfRoleSeen struct{ store.Reader }
+
+func (s keyOfRoleSeen) Answer(scope, key string) (store.Answer, error) {
+	return s.Reader.Answer(withoutActor(scope), key)
+}
+
+// withoutActor is the operation and the role alone.
+func withoutActor(scope string) string {
+	return strings.Join(strings.Fields(scope)[:2], " ")
+}
+
+// lastMoment takes the end of a card's validity for a part of it.
+type lastMoment struct{ store.Tx }
+
+func (t lastMoment) Entry(list uint32, index uint64) (store.Entry, error) {
+	e, err := t.Tx.Entry(list, index)
+	e.Until = e.Until.Add(1)
+	return e, err
 }
 
 // noOrders lists who is not plainly valid, but for those whom the registrar alone

@@ -116,7 +116,7 @@ func (c *court) chargeCached(k *look) {
 	}
 	switch {
 	case k.expired:
-		k.charge("E5", k.cred.op, "the mobile card was accepted on %s, after the end of its validity on %s", k.begin.At.Format(moment), k.cred.until.Format(moment))
+		k.charge("E5", k.cred.op, "the mobile card was accepted at %s, its validity ended at %s", k.begin.At.Format(moment), k.cred.until.In(k.begin.At.Location()).Format(moment))
 	case stale && !cc.AcceptsExpired:
 		k.charge("S4", nil, "a verifier whose policy is to refuse accepted on a list past its ttl")
 	case stale:
@@ -133,7 +133,7 @@ func (c *court) chargeAccepted(k *look, s *state) {
 	l := k.life
 	switch {
 	case k.expired:
-		k.charge("E5", k.cred.op, "the mobile card was accepted on %s, after the end of its validity on %s", k.begin.At.Format(moment), k.cred.until.Format(moment))
+		k.charge("E5", k.cred.op, "the mobile card was accepted at %s, its validity ended at %s", k.begin.At.Format(moment), k.cred.until.In(k.begin.At.Location()).Format(moment))
 		return
 	case k.may&isSuspended == 0 && k.may&isEnded != 0:
 		var by *op

@@ -137,7 +137,7 @@ type Call struct {
 	End   Stamp  `json:"end,omitzero"`    // the answer was there; zero: none came
 	// Granted, Reason and Sequence are the answer.
 	Granted  bool   `json:"granted,omitempty"`
-	Reason   string `json:"reason,omitempty"`   // of a refusal, as the service named it
+	Reason   string `json:"reason,omitempty"`   // of a refusal, as the service named it; of one turned away perhaps too
 	Sequence uint64 `json:"sequence,omitempty"` // of the register, of the change that was granted
 	// TurnedAway: the answer was no decision but a shed request or a failure
 	// of the service; it changed nothing as far as the caller can tell.

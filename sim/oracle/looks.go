@@ -28,7 +28,7 @@ type look struct {
 	may       condition
 	// settledState is the state from which, at the latest, the answer follows.
 	settledState int
-	expired      bool // certainly past the end of validity
+	expired      bool // certainly at or past the end of validity
 	fresh        bool // certainly before it
 
 	// broken is the property that a wrong outcome breaks; by is the change
@@ -146,7 +146,7 @@ func (c *court) observeLife(l *life) {
 	floor := seen{}
 	for _, k := range l.looks {
 		if k.cred != nil && !k.cred.until.IsZero() {
-			k.expired, k.fresh = k.begin.At.After(k.cred.until), k.end.At.Before(k.cred.until)
+			k.expired, k.fresh = !k.begin.At.Before(k.cred.until), k.end.At.Before(k.cred.until)
 			if k.cached != nil {
 				k.expired = k.begin.At.After(k.cred.until.Add(c.h.Policy.Allowance))
 			}

@@ -14,6 +14,10 @@ import (
 // older sequence than the newest report.
 const ReasonOlder = "older-than-report"
 
+// ReasonKeyReused is the reason of a request that was turned away because its
+// idempotency key belongs to another one.
+const ReasonKeyReused = "key-reused"
+
 // broken reports the looks that were charged with breaking p.
 func (c *court) broken(p Property) {
 	for _, k := range c.looks {
@@ -287,10 +291,18 @@ func (l *life) spanOf(o *op) (lo, hi int) {
 // release that names an older report than the newest. Sequence numbers must
 // also follow the order in which changes were acknowledged.
 func (c *court) s9() {
+	keys := map[ownKey][]*op{}
 	for _, l := range c.ordered {
 		for _, o := range l.ops {
 			c.sameAnswers(o)
 			c.olderRelease(o)
+			k := ownKey{o.call().Role, o.call().Key}
+			keys[k] = append(keys[k], o)
+		}
+	}
+	for _, l := range c.ordered {
+		for _, o := range l.ops {
+			c.strangersKey(o, keys)
 		}
 	}
 	var last *op // with the latest begin so far
@@ -347,6 +359,34 @@ func (c *court) sameAnswers(o *op) {
 	for _, a := range o.attempts {
 		if refs := refsOf(a); a.Answered() && len(refs) > 0 && !slices.Equal(refs, o.copies) {
 			c.find("S9", o.life.citizen, o, a.Begin, "the same application with the same key was answered with another credential")
+			return
+		}
+	}
+}
+
+// ownKey is what requests of different people may have in common.
+type ownKey struct{ role, key string }
+
+// strangersKey: who was told that their key belongs to another request must have
+// made that one. Else a request was taken for the repetition of a stranger's.
+func (c *court) strangersKey(o *op, keys map[ownKey][]*op) {
+	for _, call := range o.calls {
+		if !call.TurnedAway || call.Reason != ReasonKeyReused {
+			continue
+		}
+		var stranger *op
+		for _, x := range keys[ownKey{call.Role, call.Key}] {
+			switch {
+			case x == o:
+			case x.call().Actor == call.Actor:
+				return
+			case x.seq != 0 && x.begin.Before(call.End):
+				stranger = x
+			}
+		}
+		if stranger != nil {
+			c.chance("S9")
+			c.found("S9", o.life.citizen, stranger, call.Begin, o, nil, "%s was refused because its key belongs to another request; only somebody else had used that key, for %s of citizen %s", o.event, stranger.what(), stranger.life.citizen)
 			return
 		}
 	}

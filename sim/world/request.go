@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"time"
 
 	"rollcall.example/rollcall/reference/card"
@@ -67,7 +68,10 @@ func (w *World) Send(ctx context.Context, q Request) Answer {
 	a := q.send(ctx, w.Front)
 	call.End = w.Stamp()
 	call.Granted, call.Sequence, call.TurnedAway = a.Granted(), a.Sequence, a.Err != nil
-	if !call.Granted && a.Err == nil {
+	switch {
+	case errors.Is(a.Err, register.ErrKeyReused):
+		call.Reason = oracle.ReasonKeyReused
+	case !call.Granted && a.Err == nil:
 		call.Reason = a.Reason.String()
 	}
 	q.note(&w.History, call, a)
