@@ -389,6 +389,27 @@ func TestThePageAsksInThePlannersOrder(t *testing.T) {
 	}
 }
 
+func TestHeadlineFiguresShowTheirBands(t *testing.T) {
+	r := small()
+	one := []Num{7840}
+	r.Uncertainty = &Uncertainty{Asked: 1, Chance: ChanceRuns{Runs: 1, Inside: 0.9, Seeds: []uint64{7}}, Assumptions: AssumptionRuns{Runs: 1, Inside: 0.9, ChanceOne: 0.4, ChanceAny: 0.6}, Figures: []UncertainFigure{
+		{Metric: "nation.issued.total", Value: 7846, Chance: Band{P05: 7700, P50: 7840, P95: 7990, Values: one}, Assumptions: Band{P05: 2100, P50: 7500, P95: 31000, Values: one}},
+		{Metric: "recovery[six hours down].drain_s", Value: 15120, Chance: Band{P05: 14000, P50: 15000, P95: None(), Never: 3, Values: one}, Assumptions: Band{P05: 9000, P50: 15000, P95: 90000, Values: one}},
+	}}
+	page := string(renderAll(t, r).files[ReportFile])
+	for _, want := range []string{"/uncertainty/figures/0/chance/p05", "/uncertainty/figures/0/assumptions/p95", "/uncertainty/figures/1/assumptions/p05", ">7,990<", ">31,000<"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not show %s", want)
+		}
+	}
+	if strings.Contains(page, "/uncertainty/figures/1/chance/") {
+		t.Error("a band without an end is shown")
+	}
+	if strings.Contains(page, "One run with one seed") {
+		t.Error("the page denies that there are bands")
+	}
+}
+
 func TestAFailingRunOpensWithAllThatWentWrong(t *testing.T) {
 	page := string(all(t)["failing"].files[ReportFile])
 	at := strings.Index(page, "<h1>")

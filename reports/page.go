@@ -318,6 +318,40 @@ func (p *page) ExposureSub() template.HTML {
 	return used
 }
 
+// Bands say between which values a headline figure lies in other runs, by chance
+// and over the assumptions; nothing without replications.
+func (p *page) Bands(pointer, form string) template.HTML {
+	if p.Uncertainty == nil {
+		return ""
+	}
+	metric := ""
+	for _, h := range Headlines(p.Result) {
+		if h.Pointer == pointer {
+			metric = h.Metric
+		}
+	}
+	var out template.HTML
+	for i, f := range p.Uncertainty.Figures {
+		if f.Metric != metric {
+			continue
+		}
+		for _, b := range []struct {
+			kind string
+			Band
+		}{{"chance", f.Chance}, {"assumptions", f.Assumptions}} {
+			if !b.P05.Known() || !b.P95.Known() {
+				continue
+			}
+			if out != "" {
+				out += " "
+			}
+			at := fmt.Sprintf("/uncertainty/figures/%d/%s/", i, b.kind)
+			out += p.say("head.band."+b.kind, "low", p.arg(at+"p05", form), "high", p.arg(at+"p95", form), "inside", p.arg("/uncertainty/"+b.kind+"/inside", "share"))
+		}
+	}
+	return out
+}
+
 // Failing are the indices of the expectations that do not hold.
 func (p *page) Failing() []int {
 	var out []int
