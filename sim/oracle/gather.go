@@ -203,7 +203,7 @@ func (c *court) readAudit() {
 func (c *court) newestReport(e *auditLine) (seq uint64) {
 	for i := range c.audit {
 		r := &c.audit[i]
-		if r.Sequence < e.Sequence && r.person == e.person && r.Cause == e.Cause && r.Subject == e.Subject && r.Event == reportEvent[Cause(e.Cause)] {
+		if r.Sequence < e.Sequence && r.person == e.person && r.Cause == e.Cause && (e.Subject == "" || r.Subject == e.Subject) && r.Event == reportEvent[Cause(e.Cause)] {
 			seq = max(seq, r.Sequence)
 		}
 	}
