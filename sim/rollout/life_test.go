@@ -82,8 +82,8 @@ func TestAReportThatDoesNotGetThroughChangesNothingAndIsRepeated(t *testing.T) {
 	if c.PhoneStep != ReportPhoneReady || c.Phone == Never {
 		t.Error("nobody tries again")
 	}
-	if x := &p.T.Day[20]; x.Unavailable != 1 || x.PeopleRetry != 1 || p.T.Intents[ReportLoss].Done != 0 {
-		t.Errorf("unavailable %d, retries %d, done %d", x.Unavailable, x.PeopleRetry, p.T.Intents[ReportLoss].Done)
+	if x := &p.T.Day[20]; x.Unavailable != 1 || x.PeopleRetry != 1 || p.T.Retries[20*24] != 1 || p.T.Intents[ReportLoss].Done != 0 {
+		t.Errorf("unavailable %d, retries %d, %d in their hour, done %d", x.Unavailable, x.PeopleRetry, p.T.Retries[20*24], p.T.Intents[ReportLoss].Done)
 	}
 
 	p.at(c.Phone)
@@ -161,6 +161,23 @@ func TestASecondIssuanceEndsTheWalletBefore(t *testing.T) {
 	}
 	if d := &p.T.Day[30]; d.Ended != 1 || d.Holders != 0 || d.First != 0 {
 		t.Errorf("ended %d, holders change by %d, first cards %d", d.Ended, d.Holders, d.First)
+	}
+}
+
+func TestANewPlasticCardComesFromACentreOrByPost(t *testing.T) {
+	m := model(t, "announced")
+	for _, x := range []struct {
+		at      uint16
+		centre  int32
+		channel ReportBy
+	}{{77, 77, ByCentre}, {noCentre, -1, ByPost}} {
+		p := place(m, sejong, 30*day)
+		c := aHolder(m, p, 5)
+		c.Order, c.CardStep, c.cardAt = OrderLost, ActivateCard, x.at
+		m.Answer(p, c, Request{Citizen: 5, Op: capacity.RegisterCard, From: OfCard, At: p.Start}, works)
+		if r := p.Records[0]; r.Act != ActRegisterCard || r.Centre != x.centre || r.Channel != x.channel {
+			t.Errorf("handed out at %d: record %+v", x.at, r)
+		}
 	}
 }
 
