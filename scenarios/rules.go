@@ -1,5 +1,7 @@
 package scenarios
 
+import "slices"
+
 // rules says of every parameter what it means and what it may be. Keys and
 // kinds come from the struct Scenario; together they are the one source of the
 // loader's checks, of the JSON Schema and of `scenario show`. A list's element
@@ -228,10 +230,14 @@ var rules = []rule{
 	r("faults[].name", "how reports call it"),
 	r("faults[].kind", "down: requests fail; slow: capacity is lost", oneOf("down", "slow")),
 	r("faults[].nodes", "where it strikes"),
-	r("faults[].nodes[]", "a node of the service", oneOf(Nodes...)),
+	r("faults[].nodes[]", "a node of the service, or a way to it: network (all of a region), terminals (of centres), verifiers (their own network)", oneOf(faultNodes...)),
+	r("faults[].regions", "network, terminals, verifiers: of the residents of these regions; left out: everywhere", optional),
+	r("faults[].regions[]", "a region", form("region")),
+	r("faults[].places", "verifiers: of these kinds of places; left out: all", optional),
+	r("faults[].places[]", "the name of one of demand.places"),
 	r("faults[].at", "when it begins"),
 	r("faults[].for", "how long it lasts", positive),
-	r("faults[].restore", "nodes that come back at another time than the others, sooner or later: staged restoration", optional, named(Nodes...)),
+	r("faults[].restore", "nodes that come back at another time than the others, sooner or later: staged restoration", optional, named(faultNodes...)),
 	r("faults[].restore{}", "how long this node is struck", positive),
 	r("faults[].severity", "of the requests (down) or of the capacity (slow); left out: 100%", optional),
 
@@ -248,6 +254,11 @@ const (
 
 // Nodes are the parts of the service, in the order of a request.
 var Nodes = []string{"gateway", "register", "face", "signing", "status"}
+
+// Edges are the ways to the service that can be cut.
+var Edges = []string{"network", "terminals", "verifiers"}
+
+var faultNodes = slices.Concat(Nodes, Edges)
 
 // Operations are what the service is asked to do.
 var Operations = []string{"issue", "face", "verify", "report", "release", "register-card"}

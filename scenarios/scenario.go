@@ -376,6 +376,8 @@ type Fault struct {
 	Name     string
 	Kind     string // "down" or "slow"
 	Nodes    []string
+	Regions  []string // of an edge: whose; none: everybody's
+	Places   []string // of verifiers: which kinds; none: all
 	At       Moment
 	For      time.Duration
 	Restore  map[string]time.Duration // nodes that are back at another time after At

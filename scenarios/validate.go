@@ -174,6 +174,7 @@ var wholeUnits = map[string]time.Duration{
 	"cards.handling":                        24 * time.Hour,
 	"faults[].restore.gateway":              time.Second, "faults[].restore.register": time.Second, "faults[].restore.face": time.Second,
 	"faults[].restore.signing": time.Second, "faults[].restore.status": time.Second,
+	"faults[].restore.network": time.Second, "faults[].restore.terminals": time.Second, "faults[].restore.verifiers": time.Second,
 	"faults[].for": time.Second,
 }
 
@@ -343,7 +344,8 @@ func (v *validator) faults(s *Scenario) {
 		}
 		v.unique(path+".nodes", f.Nodes)
 		v.whole(path+".for", f.For)
-		for _, n := range Nodes {
+		v.edges(path, &s.Faults[i], s)
+		for _, n := range faultNodes {
 			if d, ok := f.Restore[n]; ok {
 				v.whole(path+".restore."+n, d)
 				if !slices.Contains(f.Nodes, n) {
@@ -356,6 +358,26 @@ func (v *validator) faults(s *Scenario) {
 		}
 	}
 	v.uniqueNames("faults", names)
+}
+
+// edges checks what may be said of the ways to the service.
+func (v *validator) edges(path string, f *Fault, s *Scenario) {
+	edge := slices.ContainsFunc(f.Nodes, func(n string) bool { return slices.Contains(Edges, n) })
+	v.unique(path+".regions", f.Regions)
+	v.unique(path+".places", f.Places)
+	switch {
+	case !edge && len(f.Regions) > 0:
+		v.fail(path+".regions", "the service's own nodes serve the whole nation", "leave regions out, or write nodes: [network]")
+	case edge && (f.Kind == "slow" || f.Severity < 1):
+		v.fail(path+".kind", "a way to the service is cut or it is not", "write kind: down, without severity")
+	case len(f.Places) > 0 && !slices.Contains(f.Nodes, "verifiers"):
+		v.fail(path+".places", "only verifiers are told apart by place", "add verifiers to nodes, or leave places out")
+	}
+	for k, name := range f.Places {
+		if !slices.ContainsFunc(s.Demand.Places, func(p Place) bool { return p.Name == name }) {
+			v.fail(fmt.Sprintf("%s.places[%d]", path, k), quote(name)+" is the name of no kind of place", "write one of demand.places")
+		}
+	}
 }
 
 func (v *validator) unique(path string, values []string) {

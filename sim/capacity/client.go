@@ -69,6 +69,12 @@ func (sv *Service) Timeout(op Op) time.Duration {
 	return time.Duration(sv.clients[clientOf[op]].timeout) * time.Microsecond
 }
 
+// Span is how long after its first attempt a client makes its last.
+func (sv *Service) Span(op Op) time.Duration {
+	c := &sv.clients[clientOf[op]]
+	return time.Duration(c.delay[c.attempts-1]) * time.Second
+}
+
 func permille(s scenarios.Share) int64 { return int64(float64(s)*1000 + 0.5) }
 
 // window is a ring of pairs of counts by second.

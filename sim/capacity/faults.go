@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"rollcall.example/rollcall/scenarios"
@@ -27,7 +28,11 @@ func (sv *Service) compileFaults(s *scenarios.Scenario, index map[string]int) {
 		}
 		for _, n := range f.Nodes {
 			back := x.from + int64(f.Lasts(n)/time.Second)
-			x.back[index[n]], x.to = back, max(x.to, back)
+			x.to = max(x.to, back)
+			if slices.Contains(scenarios.Edges, n) {
+				continue // requests that are cut off never come here
+			}
+			x.back[index[n]] = back
 			if n == StatusNode && !x.slow && x.permille >= 500 {
 				x.lists = back
 			}

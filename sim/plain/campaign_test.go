@@ -40,12 +40,13 @@ func random(seed uint64) scene {
 			pick("service.admission", "{rate: 1000000}", "{rate: 40, first: [suspension]}"),
 			pick("faults[0].kind", "down", "slow"),
 			pick("faults[0].severity", "30%", "80%", "100%"),
-			pick("faults[0].nodes", "[gateway]", "[face]", "[register, signing]", "[status]", "[gateway, register, status]"),
+			pick("faults[0].nodes", "[gateway]", "[face]", "[register, signing]", "[status]", "[gateway, register, status]", "[network]", "[terminals, verifiers]"),
 			pick("faults[0].at", "2025-02-13 08:59", "2025-02-14 23:30", "2025-02-12 12:03"),
 			pick("faults[0].for", "7m", "1h", "9h10m"),
 		},
 	}
-	if slices.Contains(c.settings, "faults[0].nodes=[status]") { // which publishes or does not
+	edge := slices.Contains(c.settings, "faults[0].nodes=[network]") || slices.Contains(c.settings, "faults[0].nodes=[terminals, verifiers]")
+	if edge || slices.Contains(c.settings, "faults[0].nodes=[status]") { // which work or do not
 		c.settings = append(c.settings, "faults[0].kind=down", "faults[0].severity=100%")
 	}
 	return c

@@ -70,11 +70,14 @@ func (m *Model) Answer(p *Place, c *Citizen, r Request, f capacity.Fate) {
 	p.T.Events++
 	c.Flags &^= Busy
 	w := m.Source.Draw(c.ID, population.ForNetwork, uint32(r.At/second))
-	reached := int32(rng.Uniform(w[0])*1000) >= f.FailPermille
+	reached := int32(rng.Uniform(w[0])*1000) >= f.FailPermille && !r.cut
 	network := m.Scenario.Service.Network.Milliseconds()
 	took := int64(f.LatencyMs) + network/2 + int64(float64(network)/2*rng.Exp(w[1]))
 	if took < 1 {
 		took = 1
+	}
+	if r.until > 0 {
+		took += r.until - r.At
 	}
 	at := r.At + took
 	m.lapse(p, c, at)

@@ -34,7 +34,7 @@ func (l *lists) seen(m *Model, place int, verifier int32, at int64) seen {
 	refresh := pl.Refresh.Milliseconds()
 	ph := m.phase(place, verifier)
 	f := floorTo(at-ph, refresh) + ph
-	for !l.service.StatusUp(floorDiv(f, second)) {
+	for !l.service.StatusUp(floorDiv(f, second)) || m.unreachable(place, f) {
 		f -= refresh
 	}
 	p := max(floorTo(f, l.interval), l.service.StatusSince(floorDiv(f, second))*second)

@@ -66,6 +66,7 @@ type Model struct {
 	face    *faceModel
 	demand  demand
 	lists   *lists
+	edges   []edge
 	Pool    float64 // share of the citizens whose lives are kept
 }
 
@@ -111,6 +112,7 @@ func New(s *scenarios.Scenario, n *scenarios.Nation) (*Model, error) {
 	m.scan = &serviceLaw{law: "lognormal", mean: scanMean, skewed: newLognormal(scanMean, math.Sqrt(math.Exp(spread*spread)-1))}
 	m.face = newFaceModel(&s.Face)
 	m.compileDemand()
+	m.compileEdges()
 	m.lists = &lists{service: service, interval: s.StatusLists.PublishInterval.Milliseconds()}
 	m.Pool = m.poolShare()
 	return m, nil

@@ -32,12 +32,24 @@ type Request struct {
 	From     Process
 	verifier int32
 	place    int16
+	cut      bool  // never reaches the service
+	until    int64 // ms: reaches it only then; 0: at once
 }
 
 // request posts a request at an instant of this window.
 func (p *Place) request(c *Citizen, r Request, faces int) {
 	r.Citizen = c.ID
 	c.Flags |= Busy
+	var fault int
+	if fault, r.cut, r.until = p.M.cutOff(p.Region, &r); r.cut {
+		t := &p.T.CutOff[fault]
+		if n := t.Requests; n == [len(n)]int64{} || r.At < t.First {
+			t.First = r.At
+		}
+		t.Requests[capacity.Of(r.Op)]++
+		p.Requests = append(p.Requests, r)
+		return
+	}
 	sec := (r.At - p.Start) / second // the window contains it
 	p.Load[sec][r.Op]++
 	if faces > 1 {

@@ -150,6 +150,7 @@ type Tally struct {
 	Turned   [][MaxPlaces]int32             // by hour: presentations that were not answered; nil without faults
 	ByCentre []CentreTally                  // of the municipality, in order
 	IssuedAt []int32                        // to its citizens, by centre of the nation
+	CutOff   []CutTally                     // by fault
 	Exposure []Exposure
 }
 
@@ -192,6 +193,7 @@ func NewTally(m *Model, centres int) *Tally {
 	}
 	if len(m.Scenario.Faults) > 0 {
 		t.Turned = make([][MaxPlaces]int32, hours)
+		t.CutOff = make([]CutTally, len(m.Scenario.Faults))
 	}
 	return t
 }

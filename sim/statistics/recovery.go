@@ -44,6 +44,28 @@ func series(o *rollout.Outcome) hours {
 	return h
 }
 
+// cutOff is what fault i kept from reaching the service, by function, and the
+// second of the first; −1.
+func cutOff(i int, o *rollout.Outcome) (n [capacity.NumFunctions]int64, first int64) {
+	first = -1
+	for _, t := range o.Tallies {
+		if t == nil {
+			continue
+		}
+		c := &t.CutOff[i]
+		if c.Requests == [capacity.NumFunctions]int64{} {
+			continue
+		}
+		for fn, k := range c.Requests {
+			n[fn] += k
+		}
+		if s := c.First / 1000; first < 0 || s < first {
+			first = s
+		}
+	}
+	return n, first
+}
+
 // drained is the share of the peak excess of waiting intents at which the
 // backlog counts as gone.
 const drained = 0.05
@@ -67,6 +89,13 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		}
 		restored = o.Model.Service.ListsBack(i) // they are published at once
 	}
+	cut, atFirst := cutOff(i, o)
+	for _, n := range cut {
+		r.Touched += n
+	}
+	if atFirst >= 0 && (failed < 0 || atFirst < failed) {
+		failed = atFirst
+	}
 	if alarm := o.Model.Service.Health(i); alarm >= 0 && failed >= 0 {
 		r.Detected = reports.Num(float64(max(0, alarm-failed)))
 	}
@@ -74,6 +103,9 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		if tried, answered, back := st.During(i, fn); answered < tried {
 			all = all && back >= 0
 			restored = max(restored, back)
+		}
+		if cut[fn] > 0 {
+			restored = max(restored, to/1000) // the ways are open again
 		}
 	}
 	if all && restored >= 0 {
@@ -123,6 +155,10 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 	}
 	function := func(fn capacity.Function) reports.Function {
 		tried, answered, back := st.During(i, fn)
+		tried += cut[fn]
+		if cut[fn] > 0 {
+			back = max(back, to/1000)
+		}
 		x := reports.Function{Attempts: tried, Succeeded: answered, Restored: reports.None()}
 		if back >= 0 {
 			x.Restored = reports.Num(float64(back - from/1000))
