@@ -46,7 +46,7 @@ type ComparedFigure struct {
 	Way        string     `json:"way"`
 	Unit       string     `json:"unit"` // of all numbers but relative
 	Definition string     `json:"definition"`
-	Base       Num        `json:"base"` // mean of the replications; of a single run, its figure
+	Base       Num        `json:"base"` // paired and Welch: mean of the replications; ranks: their median; exact: the run's figure
 	Head       Num        `json:"head"`
 	Difference Num        `json:"difference"`
 	Relative   Num        `json:"relative"` // difference by |base|
@@ -80,8 +80,10 @@ const (
 	// Paired: both have replications by the same seeds, hence the same random
 	// numbers. Student's t interval of the differences, one for each seed.
 	Paired Method = "paired t"
-	// Unpaired: both have replications, by seeds of their own. Welch's t interval.
-	Unpaired Method = "Welch t"
+	// Ranks: both have replications, by seeds of their own. Wilcoxon's rank sums.
+	Ranks Method = "rank sum"
+	// Welch: the same with fewer than four of them. Welch's t interval.
+	Welch Method = "Welch t"
 	// Exact: of single runs. How much of the difference is chance is not known.
 	Exact Method = "exact"
 )
@@ -148,7 +150,7 @@ func Compare(base, head *Result, tolerances Tolerances) (*Comparison, error) {
 		if f.Verdict == Beyond {
 			c.Beyond++
 		}
-		if f.Method != Exact && f.Low < f.High {
+		if f.Method != Exact && f.Low != f.High {
 			moving++
 		}
 	}
@@ -180,7 +182,11 @@ func methodOf(base, head *Uncertainty) (Method, [2]int) {
 	if slices.Equal(base.Chance.Seeds[:n], head.Chance.Seeds[:n]) {
 		return Paired, [2]int{n, n}
 	}
-	return Unpaired, [2]int{int(base.Chance.Runs), int(head.Chance.Runs)}
+	method := Ranks
+	if n < fewest {
+		method = Welch
+	}
+	return method, [2]int{int(base.Chance.Runs), int(head.Chance.Runs)}
 }
 
 // drawnAlike says whether run k over the assumptions is the same world in both.
@@ -208,7 +214,7 @@ func (c *Comparison) note(base, head *Result) {
 		add("both have seed %d, the same random numbers: less of a difference is chance than between two seeds", base.Meta.Seed)
 	case c.Method == Exact:
 		add("their seeds differ (%d and %d): some of each difference is chance", base.Meta.Seed, head.Meta.Seed)
-	case c.Method == Unpaired:
+	case c.Method != Paired:
 		add("their seeds differ: replications of the same seed would give narrower intervals")
 	case base.Uncertainty.Chance.Runs != head.Uncertainty.Chance.Runs:
 		add("only the %d replications that both have are used", c.Runs[0])
@@ -231,43 +237,73 @@ func (c *Comparison) figure(b, h Headline, ub, uh *Uncertainty, tolerance tolera
 		f.Method = Exact
 		x, y = []float64{b.Number()}, []float64{h.Number()}
 	}
-	n, m := len(x), len(y)
 	f.BaseNever, f.HeadNever = count(x, isNever), count(y, isNever)
-	reachedX, reachedY := x, y
-	if f.Method == Unpaired {
-		reachedX, reachedY = slices.DeleteFunc(slices.Clone(x), noNumber), slices.DeleteFunc(slices.Clone(y), noNumber)
+	if f.Method == Ranks {
+		f.byRanks(slices.DeleteFunc(x, math.IsNaN), slices.DeleteFunc(y, math.IsNaN), tolerance)
 	} else {
-		reachedX, reachedY = nil, nil
+		f.byMeans(x, y, tolerance)
+	}
+	return f
+}
+
+// byRanks compares runs that have nothing in common.
+func (f *ComparedFigure) byRanks(x, y []float64, tolerance tolerance) {
+	if min(len(x), len(y)) < fewest {
+		f.byMeans(x, y, tolerance)
+		return
+	}
+	r := newRankSum(x, y)
+	d := r.interval()
+	slices.Sort(x)
+	slices.Sort(y)
+	f.Base, f.Head = finite(Quantile(x, 0.5)), finite(Quantile(y, 0.5))
+	f.move(d, tolerance)
+	sign := r.rejects(0)
+	switch {
+	case r.between[0] == 0 && r.between[len(r.between)-1] == 0:
+		f.Verdict = Same
+	case sign != 0 && r.rejects(float64(sign)*float64(f.Tolerance)) == sign:
+		f.Verdict = Beyond
+	case sign != 0:
+		f.Verdict = Differs
+	case d.low < -float64(f.Tolerance) || d.high > float64(f.Tolerance):
+		f.Verdict = Unclear
+	default:
+		f.Verdict = Same
+	}
+}
+
+// byMeans compares pairs, single runs, and runs too few for ranks.
+func (f *ComparedFigure) byMeans(x, y []float64, tolerance tolerance) {
+	n, m := len(x), len(y)
+	var reachedX, reachedY []float64
+	if f.Method == Paired || f.Method == Exact {
 		for k := range x {
 			if !noNumber(x[k]) && !noNumber(y[k]) {
 				reachedX, reachedY = append(reachedX, x[k]), append(reachedY, y[k])
 			}
 		}
+	} else {
+		reachedX, reachedY = slices.DeleteFunc(slices.Clone(x), noNumber), slices.DeleteFunc(slices.Clone(y), noNumber)
 	}
-	enough := min(len(reachedX), len(reachedY))
 	if f.Method != Exact {
 		f.Base, f.Head = None(), None()
 	}
+	enough := min(len(reachedX), len(reachedY))
 	if enough > 0 {
-		d := interval{difference: reachedY[0] - reachedX[0], low: math.NaN(), high: math.NaN()}
+		f.Base, f.Head = Num(stat.Mean(reachedX, nil)), Num(stat.Mean(reachedY, nil))
+		d := interval{difference: float64(f.Head - f.Base), low: math.NaN(), high: math.NaN()}
 		switch {
 		case f.Method == Exact:
 			d.low, d.high = d.difference, d.difference
 		case enough < 2:
-			d.difference = stat.Mean(reachedY, nil) - stat.Mean(reachedX, nil)
 		case f.Method == Paired:
 			d = paired(reachedX, reachedY)
 		default:
 			d = unpaired(reachedX, reachedY)
 		}
-		f.Base, f.Head = Num(stat.Mean(reachedX, nil)), Num(stat.Mean(reachedY, nil))
-		f.Difference, f.Low, f.High = Num(d.difference), Num(d.low), Num(d.high)
-		if f.Base != 0 {
-			f.Relative = f.Difference / Num(math.Abs(float64(f.Base)))
-		}
+		f.move(d, tolerance)
 	}
-	f.Tolerance = tolerance.around(f.Base)
-
 	switch {
 	case f.BaseNever == n && f.HeadNever == m, count(x, math.IsNaN) == n && count(y, math.IsNaN) == m:
 		f.Verdict = Same
@@ -281,7 +317,15 @@ func (c *Comparison) figure(b, h Headline, ub, uh *Uncertainty, tolerance tolera
 	default:
 		f.Verdict = judge(f.Low, f.High, f.Tolerance)
 	}
-	return f
+}
+
+// move fills in a difference, and what is tolerated beside it.
+func (f *ComparedFigure) move(d interval, tolerance tolerance) {
+	f.Difference, f.Low, f.High = finite(d.difference), finite(d.low), finite(d.high)
+	if f.Base != 0 {
+		f.Relative = f.Difference / Num(math.Abs(float64(f.Base)))
+	}
+	f.Tolerance = tolerance.around(f.Base)
 }
 
 // chance are the figure's values in the first n replications.
@@ -353,6 +397,13 @@ func judgeExact(difference, tolerance Num) Judgement {
 		return Differs
 	}
 	return Beyond
+}
+
+func finite(x float64) Num {
+	if math.IsInf(x, 0) {
+		return None()
+	}
+	return Num(x)
 }
 
 func isNever(x float64) bool  { return math.IsInf(x, 1) }

@@ -30,6 +30,46 @@ func TestIntervalsOfStudentsSleep(t *testing.T) {
 	}
 }
 
+// The example of R's wilcox.test (permeability of a membrane, Hollander and
+// Wolfe): W = 35. Interval and shift of a small table by hand.
+func TestRankSumsOfKnownTables(t *testing.T) {
+	at := []float64{0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46}
+	gestation := []float64{1.15, 0.88, 0.90, 0.74, 1.21}
+	above := 0
+	r := newRankSum(gestation, at)
+	for _, d := range r.between {
+		if d > 0 {
+			above++
+		}
+	}
+	if above != 35 || r.rejects(0) != 0 {
+		t.Errorf("W = %d, rejected %d; want 35 and 0", above, r.rejects(0))
+	}
+	// 50 of differences; 25 - 1.96·8.165 = 8.99: from the 9th to the 42nd.
+	if d := r.interval(); d.low != r.between[8] || d.high != r.between[41] || d.difference != (r.between[24]+r.between[25])/2 {
+		t.Errorf("%+v", d)
+	}
+	for _, c := range []struct {
+		base, head []float64
+		want       int
+	}{
+		{[]float64{1, 2, 3, 4}, []float64{5, 6, 7, 8}, 1},
+		{[]float64{1, 2, 3, 5}, []float64{4, 6, 7, 8}, 1}, // U = 15, p = 0.057, normal 0.043
+		{[]float64{1, 2, 3, 6}, []float64{4, 5, 7, 8}, 0},
+		{[]float64{5, 6, 7, 8}, []float64{1, 2, 3, 4}, -1},
+		{[]float64{2, 2, 2, 2}, []float64{2, 2, 2, 2}, 0},
+		{[]float64{math.Inf(1), math.Inf(1), 1, 1}, []float64{1, math.Inf(1), 1, math.Inf(1)}, 0},
+		{[]float64{1, 2, 3, 4}, []float64{math.Inf(1), math.Inf(1), math.Inf(1), math.Inf(1)}, 1},
+	} {
+		if got := newRankSum(c.base, c.head).rejects(0); got != c.want {
+			t.Errorf("%v and %v: %d, want %d", c.base, c.head, got, c.want)
+		}
+	}
+	if got := newRankSum([]float64{1, 2, 3, 4}, []float64{15, 16, 17, 18}); got.rejects(10) != 1 || got.rejects(14) != 0 || got.rejects(20) != -1 {
+		t.Errorf("moved by 14, a shift of 10, 14 and 20 is judged %d, %d and %d", got.rejects(10), got.rejects(14), got.rejects(20))
+	}
+}
+
 // Fisher's lady who tasted tea, and a split that R's fisher.test calls 0.0198.
 func TestFishersExactTest(t *testing.T) {
 	for _, c := range []struct {
@@ -44,11 +84,12 @@ func TestFishersExactTest(t *testing.T) {
 
 // laws are like those of a result's figures: sums, rare counts, waits, shares.
 var laws = map[string]func(r *rand.Rand) float64{
-	"normal":      func(r *rand.Rand) float64 { return 1000 + 30*r.NormFloat64() },
-	"count of 40": func(r *rand.Rand) float64 { return poisson(r, 40) },
-	"count of 4":  func(r *rand.Rand) float64 { return poisson(r, 4) },
-	"lognormal":   func(r *rand.Rand) float64 { return math.Exp(6 + 0.4*r.NormFloat64()) },
-	"share":       func(r *rand.Rand) float64 { return 0.2 + 0.05*r.Float64() },
+	"normal":          func(r *rand.Rand) float64 { return 1000 + 30*r.NormFloat64() },
+	"count of 40":     func(r *rand.Rand) float64 { return poisson(r, 40) },
+	"count of 4":      func(r *rand.Rand) float64 { return poisson(r, 4) },
+	"lognormal":       func(r *rand.Rand) float64 { return math.Exp(6 + 0.7*r.NormFloat64()) },
+	"a clock's steps": func(r *rand.Rand) float64 { return 60 * math.Floor(10+1.5*r.NormFloat64()) },
+	"share":           func(r *rand.Rand) float64 { return 0.2 + 0.05*r.Float64() },
 }
 
 func poisson(r *rand.Rand, mean float64) float64 {
@@ -86,9 +127,24 @@ func TestIntervalsCoverTheTrueDifferenceInNineteenOfTwentyStudies(t *testing.T) 
 				if d := unpaired(base, own); d.low <= 0 && 0 <= d.high {
 					in["Welch"]++
 				}
+				ranks := newRankSum(base, own)
+				if ranks.rejects(0) == 0 {
+					in["rank sum"]++
+				}
+				moved := make([]float64, n)
+				for i, x := range own {
+					moved[i] = x + 17
+				}
+				if d := newRankSum(base, moved).interval(); d.low <= 17 && 17 <= d.high {
+					in["rank sum, moved"]++
+				}
 			}
 			for method, k := range in {
-				if got := float64(k) / studies; got < 0.93 || got > 0.98 {
+				most := 0.975
+				if method == "Welch" && name == "lognormal" || method == "rank sum, moved" && name != "normal" {
+					most = 1 // it errs on the safe side where laws are skewed, or have steps
+				}
+				if got := float64(k) / studies; got < 0.928 || got > most {
 					t.Errorf("%s, %d replications, %s: %.3f of the intervals hold the truth, want 0.95", method, n, name, got)
 				}
 			}
@@ -157,7 +213,7 @@ func TestOneSeedPairInTwentyDiffersInEachFigure(t *testing.T) {
 	total := 0
 	for k := range uint64(pairs) {
 		c := compared2(t, chanced(2*k+1, 10), chanced(2*k+2, 10))
-		if c.Method != Unpaired {
+		if c.Method != Ranks {
 			t.Fatalf("two seeds are compared by %s", c.Method)
 		}
 		for _, f := range c.Figures {
@@ -206,7 +262,7 @@ func TestTheSameSeedsArePairedAndASmallEffectIsSeen(t *testing.T) {
 		t.Errorf("over the same assumptions nothing moved, but %+v", a)
 	}
 	head.Uncertainty.Chance.Seeds[3]++ // no longer the same random numbers
-	if c := compared2(t, base, head); c.Method != Unpaired || of(t, c, "nation.issued.total").Verdict == Differs {
+	if c := compared2(t, base, head); c.Method != Ranks || of(t, c, "nation.issued.total").Verdict == Differs {
 		t.Errorf("with a seed of its own: %s, %+v", c.Method, of(t, c, "nation.issued.total"))
 	}
 	// Of more replications the common ones count.
@@ -301,6 +357,19 @@ func TestWhatIsNeverReachedIsFartherThanAnyTolerance(t *testing.T) {
 		f := of(t, compared2(t, with(c.base), with(c.head), "90%"), metric)
 		if f.Verdict != c.want || f.BaseNever != c.base || f.HeadNever != c.head {
 			t.Errorf("never in %d and %d of 20: %s, want %s", c.base, c.head, f.Verdict, c.want)
+		}
+	}
+	for _, c := range []struct {
+		base, head int
+		want       Judgement
+	}{{0, 20, Beyond}, {20, 0, Beyond}, {20, 20, Same}, {3, 14, Differs}, {10, 11, Unclear}} {
+		head := with(c.head)
+		for k := range head.Uncertainty.Chance.Seeds {
+			head.Uncertainty.Chance.Seeds[k]++
+		}
+		comparison := compared2(t, with(c.base), head, "90%")
+		if f := of(t, comparison, metric); comparison.Method != Ranks || f.Verdict != c.want {
+			t.Errorf("by ranks, never in %d and %d of 20: %s, want %s: %+v", c.base, c.head, f.Verdict, c.want, f)
 		}
 	}
 }

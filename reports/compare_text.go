@@ -96,8 +96,10 @@ func (c *Comparison) Print(w io.Writer, t Terminal) error {
 	switch c.Method {
 	case Paired:
 		say("interval: paired t of %d replications; each pair has the same seed, hence the same random numbers", c.Runs[0])
-	case Unpaired:
-		say("interval: Welch's t of %d and %d replications, whose seeds are their own", c.Runs[0], c.Runs[1])
+	case Ranks:
+		say("interval: rank sums (Wilcoxon) of %d and %d replications, whose seeds are their own; BASE and HEAD are medians", c.Runs[0], c.Runs[1])
+	case Welch:
+		say("interval: Welch's t of %d and %d replications, whose seeds are their own; four of each would do better", c.Runs[0], c.Runs[1])
 	default:
 		say("no interval: the difference of single runs is exact, and nobody knows how much of it is chance")
 	}

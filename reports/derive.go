@@ -38,6 +38,10 @@ func derive(r *Result) {
 		}
 	}
 
+	if r.Uncertainty != nil {
+		r.Uncertainty.mark(r)
+	}
+
 	s := &r.Suspension
 	s.Opportunities, s.Properties = 0, 0
 	for _, p := range s.ByProperty {

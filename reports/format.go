@@ -19,6 +19,7 @@ var forms = map[string]func(Num) string{
 	"times":       func(n Num) string { return "×\u202f" + sayDecimal(n, 2) },
 	"ms":          func(n Num) string { return sayUnit(n, "ms") },
 	"won":         func(n Num) string { return sayCount(n) + "\u00a0won" },
+	"correlation": sayCorrelation,
 	"plain":       func(n Num) string { return string(n.append(nil)) },
 	"id":          func(n Num) string { return strconv.FormatInt(int64(n), 10) },
 	"bytes":       sayBytes,
@@ -104,6 +105,11 @@ func sayShare(n Num) string {
 		digits = min(6, int(math.Ceil(-math.Log10(near))))
 	}
 	return strconv.FormatFloat(p, 'f', digits, 64) + "\u00a0%"
+}
+
+// sayCorrelation has its sign, and two digits.
+func sayCorrelation(n Num) string {
+	return strings.Replace(strconv.FormatFloat(float64(n), 'f', 2, 64), "-", "−", 1)
 }
 
 func sayBytes(n Num) string {

@@ -137,7 +137,7 @@ var once struct {
 	all map[string]rendered
 }
 
-var samples = map[string]func() *Result{"small": small, "failing": failing, "panel off": panelOff, "empty": empty, "fault": func() *Result { return large(true) }}
+var samples = map[string]func() *Result{"small": small, "uncertain": uncertain, "failing": failing, "panel off": panelOff, "empty": empty, "fault": func() *Result { return large(true) }}
 
 func TestEveryNumberOfThePageShowsTheFigureItPointsAt(t *testing.T) {
 	for name, got := range all(t) {
@@ -402,7 +402,7 @@ func TestHeadlineFiguresShowTheirBands(t *testing.T) {
 			t.Errorf("the page does not show %s", want)
 		}
 	}
-	if strings.Contains(page, "/uncertainty/figures/1/chance/") {
+	if heads := page[strings.Index(page, `id="heads"`):strings.Index(page, `id="h-map"`)]; strings.Contains(heads, "/uncertainty/figures/1/chance/") {
 		t.Error("a band without an end is shown")
 	}
 	if strings.Contains(page, "One run with one seed") {

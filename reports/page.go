@@ -53,8 +53,11 @@ func renderHTML(r *Result, doc *Document, m *Map) ([]byte, error) {
 		"en": func(key string) string { return p.phrase(key).en }, "koname": func(key string) string { return p.phrase(key).ko },
 		"ko": func(key string) template.HTMLAttr { return dataKo(p.phrase(key)) }, "tickarg": func(s string) both { return both{tickHTML(s), tickHTML(s)} },
 		"caption": p.caption, "known": p.known, "onshort": onShort.element, "a": fmt.Sprintf, "dict": dict, "phrasearg": func(key string) both { return p.fill(key) },
-		"css": func() template.CSS { return template.CSS(themeCSS() + pageCSS) }, "js": func() template.JS { return template.JS(pageJS) },
+		"css": func() template.CSS { return p.css() }, "js": func() template.JS { return template.JS(pageJS) },
 	}).Parse(pageTemplate)
+	if err == nil {
+		t, err = t.Parse(uncertainTemplate)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +66,15 @@ func renderHTML(r *Result, doc *Document, m *Map) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), p.err
+}
+
+// css is the style of what the page holds.
+func (p *page) css() template.CSS {
+	css := themeCSS() + pageCSS
+	if p.Uncertainty != nil {
+		css += uncertainCSS
+	}
+	return template.CSS(css)
 }
 
 func (p *page) number(pointer string) Num {

@@ -147,6 +147,8 @@ func (s *summary) lines() {
 		}
 	}
 
+	s.uncertain()
+
 	if r.Verdict.Holds {
 		s.line(t("term.expect"), "", s.paint(green, "✓")+" "+strings.ReplaceAll(t("verdict.ok"), "{all}", s.count(r.Verdict.Expectations)))
 	} else {

@@ -23,7 +23,7 @@ type AssumptionRuns struct {
 	Seed       uint64             `json:"seed" way:"input" unit:"1" def:"seed of the runs, and of the Latin hypercube by which the parameters are drawn"`
 	Inside     Num                `json:"inside" unit:"share" def:"share of further such runs that is expected within a band: 0.9, and less below 19 runs"`
 	ChanceOne  Num                `json:"chance_correlation_one" unit:"1" def:"absolute rank correlation that one parameter without any effect exceeds in one study of twenty; null below 4 runs"`
-	ChanceAny  Num                `json:"chance_correlation_any" unit:"1" def:"absolute rank correlation that the largest of all parameters exceeds in one study of twenty, had none any effect; null below 4 runs"`
+	ChanceAny  Num                `json:"chance_correlation_any" unit:"1" def:"absolute rank correlation that the largest of all, over every parameter and every figure that moves, exceeds in at most one study of twenty, had no parameter any effect; null below 4 runs"`
 	Parameters []SampledParameter `json:"parameters" way:"input"`
 	Held       []HeldParameter    `json:"held"`
 }

@@ -21,7 +21,7 @@ func compareCommand() *cobra.Command {
 are HEAD less BASE.
 
 Where both have replications, each difference has an interval of 95 %: by paired t
-when they have the same seeds, hence the same random numbers, else by Welch's t.
+when they have the same seeds, hence the same random numbers, else by rank sums.
 Without replications the difference is exact and its noise unknown.
 
   same      no difference, or none of more than the tolerance

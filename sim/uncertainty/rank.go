@@ -51,19 +51,20 @@ const oneInTwenty = 0.05
 const few = 40
 
 // chance is the absolute rank correlation of n runs that the largest of so many
-// parameters exceeds in one study of twenty although none has an effect. The
-// columns of a Latin hypercube are independent orders, so that the law of one is
-// that of a random order, and that of the largest its power (Šidák).
-func chance(n, parameters int) float64 {
-	if n < 4 || parameters < 1 {
+// exceeds in one study of twenty although no parameter has an effect. The columns
+// of a Latin hypercube are independent orders, so that the law of one is that of a
+// random order, and that of the largest its power (Šidák; for figures that move
+// together it is less than one in twenty).
+func chance(n, correlations int) float64 {
+	if n < 4 || correlations < 1 {
 		return math.NaN()
 	}
-	p := 1 - math.Pow(1-oneInTwenty, 1/float64(parameters))
+	p := 1 - math.Pow(1-oneInTwenty, 1/float64(correlations))
 	if n >= few {
 		t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 2)}.Quantile(1 - p/2)
 		return t / math.Sqrt(float64(n-2)+t*t)
 	}
-	const orders = 100_000
+	orders := int(min(max(20/p, 100_000), 2_000_000))
 	r := rand.New(rng.New(uint64(n)).Stream(0, 0, 0))
 	plain, shuffled := make([]float64, n), make([]float64, n)
 	for i := range plain {
@@ -80,7 +81,7 @@ func chance(n, parameters int) float64 {
 		seen[k] = math.Abs(sum) / square
 	}
 	slices.Sort(seen)
-	return seen[len(seen)-1-int(p*orders)]
+	return seen[len(seen)-1-int(p*float64(orders))]
 }
 
 // most is how many movers of a figure are named.

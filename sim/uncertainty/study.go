@@ -3,6 +3,7 @@ package uncertainty
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,7 +78,13 @@ func Study(ctx context.Context, o Options) (*reports.Uncertainty, error) {
 	u.Chance = reports.ChanceRuns{Runs: int64(nc), Seeds: seeds[:nc], Inside: inside(nc)}
 	a := &u.Assumptions
 	a.Runs, a.Inside = int64(na), inside(na)
-	a.ChanceOne, a.ChanceAny = reports.Num(chance(na, 1)), reports.Num(chance(na, len(ranges)))
+	moving := 0 // figures that something can be said of
+	for _, values := range assumed {
+		if !math.IsNaN(spearman(values, values)) {
+			moving++
+		}
+	}
+	a.ChanceOne, a.ChanceAny = reports.Num(chance(na, 1)), reports.Num(chance(na, moving*len(ranges)))
 	a.Parameters = []reports.SampledParameter{}
 	for i, r := range ranges {
 		samples[i] = samples[i][:na]
