@@ -170,7 +170,7 @@ func WriteBacktest(dir string, b *Backtest) error {
 // PrintBacktest writes the table, what was fitted, and the verdict last.
 func PrintBacktest(out io.Writer, b *Backtest, report string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "target\twhat\tpublished\tmodel\tseeds\terror\ttolerance\tuse\tverdict")
+	fmt.Fprintln(w, "target\twhat\tpublished\tmodel\tseeds\terror\ttolerance\tuse\tverdict\tsource")
 	before := ""
 	for _, t := range b.Targets {
 		id := t.ID
@@ -178,7 +178,7 @@ func PrintBacktest(out io.Writer, b *Backtest, report string) error {
 			id = ""
 		}
 		before = t.ID
-		fmt.Fprintf(w, "%s\t%s, %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", id, t.Item, t.Date, t.published(), t.model(), t.seeds(), t.off(), t.Tolerance, t.Use, t.verdict())
+		fmt.Fprintf(w, "%s\t%s, %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s [%s]\n", id, t.Item, t.Date, t.published(), t.model(), t.seeds(), t.off(), t.Tolerance, t.Use, t.verdict(), t.Source, t.Mark)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -252,7 +252,8 @@ func (t *BacktestTarget) off() string {
 	if unit == "%" {
 		unit = "points"
 	}
-	return fmt.Sprintf("%+.3g %s", e, unit)
+	digits := max(0, min(2, 2-int(math.Floor(math.Log10(math.Abs(e)+0.001)))))
+	return strings.Replace(fmt.Sprintf("%+.*f %s", digits, e, unit), "-0.00 ", "+0.00 ", 1)
 }
 
 func (t *BacktestTarget) verdict() string {

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"math"
 	"strings"
 )
 
@@ -63,7 +64,7 @@ func caption(c *BacktestCurve) string {
 // drawCurve draws figures and laws above, what the laws leave below.
 func drawCurve(c *BacktestCurve) string {
 	const (
-		left, right, top, width = 46, 150, 14, 720
+		left, right, top, width = 46, 180, 14, 760
 		high, gap, low          = 230, 34, 80
 	)
 	days, users, rest := 1.0, 0.0, 0.0
@@ -87,15 +88,20 @@ func drawCurve(c *BacktestCurve) string {
 	var s strings.Builder
 	title := escape(caption(c))
 	fmt.Fprintf(&s, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s"><title>%s</title>`, width, top+high+gap+low+30, title, title)
-	for i := range 3 {
-		v := users / 1.05 * float64(i) / 2
+	step := math.Pow10(int(math.Floor(math.Log10(users))))
+	for _, f := range []float64{0.2, 0.5} { // at least three lines
+		if users/step < 2 {
+			step *= f
+		}
+	}
+	for v := 0.0; v <= users; v += step {
 		fmt.Fprintf(&s, `<line class="rule" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`,
 			left, width-right, y(v), y(v), left-6, y(v)+4, spell(Num(v)))
 	}
 	fmt.Fprintf(&s, `<text x="%d" y="10">million</text>`, left)
 	fmt.Fprintf(&s, `<line class="rule" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/>`, left, width-right, middle, middle)
-	fmt.Fprintf(&s, `<text x="%d" y="%.1f" text-anchor="end">+%s</text><text x="%d" y="%.1f" text-anchor="end">−%s</text>`,
-		left-6, z(rest)+10, spell(Num(rest)), left-6, z(-rest), spell(Num(rest)))
+	fmt.Fprintf(&s, `<text x="%d" y="%.1f" text-anchor="end">+%.1f</text><text x="%d" y="%.1f" text-anchor="end">−%.1f</text>`,
+		left-6, z(rest)+10, rest, left-6, z(-rest), rest)
 	fmt.Fprintf(&s, `<text x="%d" y="%.1f">fitted less published</text>`, left, middle-low/2-6)
 	last := -100.0
 	for i, p := range c.Points {

@@ -219,14 +219,7 @@ func (g *batch) answer(ctx context.Context, n *scenarios.Nation, announced *scen
 		if r.o, err = nation.Run(ctx, s, n, rollout.Options{Workers: o.Workers}); err != nil {
 			return err
 		}
-		if len(s.Faults) > 0 && r.o.Complete {
-			calm := *s
-			calm.Faults = nil
-			if r.twin, err = nation.Run(ctx, &calm, n, rollout.Options{Workers: o.Workers}); err != nil {
-				return err
-			}
-		}
-		if !r.o.Complete || r.twin != nil && !r.twin.Complete {
+		if !r.o.Complete {
 			return context.Cause(ctx)
 		}
 		for _, i := range asked {

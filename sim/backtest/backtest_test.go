@@ -137,7 +137,7 @@ X,d,50,%,2025-01-24,s,5 points,S,announced,holders 31710,fitted
 		t.Fatal(err)
 	}
 	b := &reports.Backtest{}
-	for i, a := range []answer{{values: []float64{40, 60, 500}}, {values: []float64{89}}, {values: []float64{90}}, {why: "nobody knows"}} {
+	for i, a := range []answer{{values: []float64{500, 40, 60}}, {values: []float64{89}}, {values: []float64{90}}, {why: "nobody knows"}} {
 		b.Targets = append(b.Targets, row(&targets[i], &a))
 	}
 	b.Count()

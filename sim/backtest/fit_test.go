@@ -56,3 +56,24 @@ func TestAParameterThatTheFiguresDoNotHoldSaysSo(t *testing.T) {
 		}
 	}
 }
+
+func TestLawsAreWhatTheyAreCalled(t *testing.T) {
+	const reached = 1 - 1/math.E // of a pulse after its mean delay
+	bass := []float64{12, 0.0004, 0.006}
+	p := append([]float64{2.5, 8}, bass...)
+	plain, pulsed, campaign := plainBass(50), pulseBass(50), pulseBassCampaign(50, 300)
+	for _, c := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"nobody before it opens", pulsed.at(p, 0), 0},
+		{"the keen come on top of Bass", pulsed.at(p, 8) - plain.at(bass, 8), 2.5 * reached},
+		{"Bass ends at its market", plain.at(bass, 1e5), 12},
+		{"a campaign changes nothing before its day", campaign.at(append(p, 3, 25), 300), pulsed.at(p, 300)},
+		{"and brings its own after it", campaign.at(append(p, 3, 25), 325) - pulsed.at(p, 325), 3 * reached},
+	} {
+		if math.Abs(c.got-c.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", c.name, c.got, c.want)
+		}
+	}
+}

@@ -9,18 +9,16 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/lifecycle"
-	"rollcall.example/rollcall/reports"
 	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/capacity"
 	"rollcall.example/rollcall/sim/rollout"
-	"rollcall.example/rollcall/sim/statistics"
 )
 
-// A run is a scenario and what the engine made of it; twin is the same without its
-// faults, where there are some.
+// A run is a scenario and what the engine made of it.
 type run struct {
-	s       *scenarios.Scenario
-	n       *scenarios.Nation
-	o, twin *rollout.Outcome
+	s *scenarios.Scenario
+	n *scenarios.Nation
+	o *rollout.Outcome
 }
 
 // A measure asks a run for a target's figure. day is that of the target's date.
@@ -53,12 +51,11 @@ var measures = map[string]measure{
 
 // notModelled says why a question of a target has no measure.
 var notModelled = map[string]string{
-	"standby":      "needs an outage whose functions come back one after the other, at a stand-by site",
-	"loss_window":  "needs a stand-by site that lags behind the register",
-	"public":       "needs an outage whose functions come back one after the other",
-	"ic_issuing":   "needs an outage of the issuing of plastic cards alone",
-	"recovered_at": "needs an opening day whose load outgrows the face comparison, and a repair that fails again",
-	"turned_away":  "needs the fire of 26 September 2025 with half a year of holders before it",
+	"loss_window":    "needs a stand-by site that lags behind the register",
+	"public_service": "what came back for the public with it, and what was back before, is not published",
+	"application":    "the application on the phone is no part of the service",
+	"recovered_at":   "needs an opening day whose load outgrows the face comparison, and a repair that fails again",
+	"travellers":     "in the model everybody has their plastic card with them but those who lost it; people who travel without it are not in it",
 }
 
 // The counters that measures add up.
@@ -313,17 +310,23 @@ func reissuedForLoss(r *run, _ int, _ []string) (float64, error) {
 	return r.aYear(lossReports) * float64(1-l.Found) * float64(l.Reissue), nil
 }
 
-// restored is the time (hours) from a fault's beginning until what failed is served.
+// restored is the time, in hours or days, from a fault's beginning until an
+// operation that failed is served again.
 func restored(r *run, _ int, arg []string) (float64, error) {
-	if r.twin == nil {
-		return 0, errors.New("the scenario has no fault")
+	op, ok := map[string]capacity.Op{"tap": capacity.IssueTap, "new_card": capacity.RegisterCard, "online": capacity.VerifyOnline}[arg[1]]
+	if !ok {
+		return 0, fmt.Errorf("no operation is called %q", arg[1])
 	}
-	var result reports.Result
-	statistics.Fill(&result, r.o, r.twin)
-	for _, f := range result.Recovery {
-		if f.Fault == arg[0] {
-			return float64(f.Restored) / 3600, nil
+	unit := map[string]float64{"hours": 3600, "days": 86400}[arg[2]]
+	for i, f := range r.s.Faults {
+		if f.Name != arg[0] {
+			continue
 		}
+		until := r.o.Model.Service.Stats.Restored[i][op]
+		if until < 0 {
+			return 0, fmt.Errorf("%s did not fail, or was not served again within the run", arg[1])
+		}
+		return (float64(until) - f.At.Sub(r.s.Start.Time).Seconds()) / unit, nil
 	}
 	return 0, fmt.Errorf("the scenario has no fault %s", arg[0])
 }

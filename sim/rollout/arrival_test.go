@@ -18,6 +18,7 @@ func TestAVisitIsMadeInWhatIsLeftOfTheDay(t *testing.T) {
 		{"before opening the whole day is left", at(3), 0, at(9), at(9)},
 		{"before opening the whole day is left", at(3), 0.999999, at(17), at(18)},
 		{"in the afternoon nobody comes in the morning", at(15), 0, at(15), at(15) + 1},
+		{"in the afternoon half come in the first half of what is left", at(15), 0.5, at(15.5), at(17)},
 		{"in the afternoon nobody comes after closing", at(15), 0.999999, at(17), at(18)},
 		{"after closing it is the next open day", at(18), 0, next + 9*hour, next + 9*hour},
 		{"an instant of another day is the next open day's whole", at(25), 0, next + 9*hour, next + 9*hour},
