@@ -52,6 +52,9 @@ func formOf(metric string) string {
 	return "plain"
 }
 
+// BandKinds are the kinds of bands that a figure has.
+func (p *page) BandKinds() []string { return []string{"chance", "assumptions"} }
+
 // open says whether an end of a band lies behind the end of the run.
 func (b Band) open() bool { return b.Never > 0 && !b.P95.Known() }
 

@@ -36,16 +36,7 @@ func Study(ctx context.Context, o Options) (*reports.Uncertainty, error) {
 	}
 	slices.SortFunc(u.Assumptions.Held, func(a, b reports.HeldParameter) int { return strings.Compare(a.Path, b.Path) })
 
-	// settings[k] are those of the k-th run over the assumptions.
-	settings := make([][]string, o.Replications)
-	samples := make([][]float64, len(ranges))
-	for i, r := range ranges {
-		for k, v := range hypercube(s.Seed, r.Path, o.Replications) {
-			setting, x := r.Setting(quantile(r, v))
-			settings[k] = append(settings[k], setting)
-			samples[i] = append(samples[i], x)
-		}
-	}
+	settings, samples := draw(s.Seed, ranges, o.Replications)
 
 	headlines := steady(reports.Headlines(o.Base))
 	chanced, assumed := make([][]float64, len(headlines)), make([][]float64, len(headlines))
@@ -104,6 +95,19 @@ func Study(ctx context.Context, o Options) (*reports.Uncertainty, error) {
 		u.Figures = append(u.Figures, f)
 	}
 	return u, nil
+}
+
+// draw returns the settings of each of n runs, and the values of each parameter.
+func draw(seed uint64, ranges []scenarios.Range, n int) (settings [][]string, samples [][]float64) {
+	settings, samples = make([][]string, n), make([][]float64, len(ranges))
+	for i, r := range ranges {
+		for k, v := range hypercube(seed, r.Path, n) {
+			setting, x := r.Setting(quantile(r, v))
+			settings[k] = append(settings[k], setting)
+			samples[i] = append(samples[i], x)
+		}
+	}
+	return settings, samples
 }
 
 // steady leaves out what the panel found: it runs once.

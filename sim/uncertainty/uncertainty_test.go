@@ -76,6 +76,27 @@ func TestHalfOfTheSamplesLieBelowTheValueAndNoneOutOfTheRange(t *testing.T) {
 	}
 }
 
+// Whatever is drawn together can be run.
+func TestEverySampleOfABuiltInScenarioIsAScenario(t *testing.T) {
+	all, err := scenarios.BuiltIns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range all {
+		s, err := scenarios.Load(b.Name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ranges, _ := s.Ranges()
+		settings, _ := draw(s.Seed, ranges, 8)
+		for k, with := range settings {
+			if _, err := s.With(with...); err != nil {
+				t.Errorf("%s, run %d: %v", b.Name, k, err)
+			}
+		}
+	}
+}
+
 // What a what-if leaves as it was is drawn as it was, whatever else it holds; and
 // replication k of both has the same seed.
 func TestWhatIfsShareTheirRandomNumbers(t *testing.T) {
@@ -98,6 +119,9 @@ func TestWhatIfsShareTheirRandomNumbers(t *testing.T) {
 	}
 	if a, b := Seeds(1, 5), Seeds(1, 20); !slices.Equal(a, b[:5]) {
 		t.Errorf("seeds depend on their number: %v, %v", a, b)
+	}
+	if a := slices.Compact(slices.Sorted(slices.Values(Seeds(1, 1000)))); len(a) != 1000 {
+		t.Errorf("of 1000 seeds %d are different", len(a))
 	}
 	if a, b := Seeds(1, 20), Seeds(2, 20); slices.ContainsFunc(a, func(s uint64) bool { return slices.Contains(b, s) || s >= 1<<53 || s == 1 }) {
 		t.Errorf("seeds of 1 and 2: %v, %v", a, b)
