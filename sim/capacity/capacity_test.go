@@ -379,3 +379,43 @@ func TestFunctionsReturnAsTheirNodesDo(t *testing.T) {
 		t.Errorf("%d of %d issues were answered without a signature", answered, tried)
 	}
 }
+
+// The latency of a second is that of most of its requests: not of the first that
+// get through, nor of the last.
+func TestTheLatencyIsThatAfterWhichHalfAreServed(t *testing.T) {
+	for severity, retry := range map[string]int{"30%": 0, "50%": 0, "60%": 1, "75%": 2} { // 1 − 0.6², 1 − 0.75³ > ½
+		sv, _ := service(t, outage("down", "gateway", severity), "service.clients.*.retries=3")
+		want := sv.base[VerifyOnline].LatencyMs + int32(sv.clients[verifier].delay[retry])*1000
+		fates := solve(sv, steady(to, VerifyOnline, 5), 3600)
+		if got := fates[from+10][VerifyOnline].LatencyMs; got != want {
+			t.Errorf("%s fail: %d ms, want %d, that of retry %d", severity, got, want, retry)
+		}
+	}
+}
+
+// When the status node is back, what was due is published at once.
+func TestListsArePublishedTheSecondTheStatusNodeIsBack(t *testing.T) {
+	sv, _ := service(t, outage("down", "status", "100%"))
+	if since := sv.StatusSince(from - 1); since >= 0 {
+		t.Errorf("before the outage: since %d", since)
+	}
+	for _, sec := range []int64{to, to + 1, to + 86400} {
+		if since := sv.StatusSince(sec); since != to {
+			t.Errorf("second %d: since %d, want %d", sec, since, to)
+		}
+	}
+}
+
+// A request costs work only at the nodes that it reaches.
+func TestARequestThatFailsCostsNothingBehindTheFailure(t *testing.T) {
+	// Ten seconds of 25 checks at a register that serves ten: with nine in ten lost
+	// at the gateway, 2.5 a second are left, and nobody waits.
+	for severity, backlog := range map[string]int64{"90%": 0, "20%": 10 * (20 - 10) * 100_000} {
+		sv, _ := service(t, append(small, "service.clients.*.timeout=60s", outage("down", "gateway", severity))...)
+		fates := make([][NumOps]Fate, 10)
+		sv.Solve(from, steady(10, VerifyOnline, 25), fates)
+		if got := sv.nodes[sv.path[VerifyOnline][1].node].backlog; got != backlog {
+			t.Errorf("%s lost at the gateway: %d µs of work wait at the register, want %d", severity, got, backlog)
+		}
+	}
+}
