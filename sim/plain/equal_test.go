@@ -110,14 +110,20 @@ func (c scene) load(t testing.TB) (*scenarios.Scenario, *scenarios.Nation) {
 // same runs a scene on both engines and says where they differ.
 func (c scene) same(t *testing.T) *rollout.Outcome {
 	t.Helper()
+	return c.sameInWindows(t, 0)
+}
+
+// sameInWindows does so in windows that are so many times narrower than planned.
+func (c scene) sameInWindows(t *testing.T, narrow int) *rollout.Outcome {
+	t.Helper()
 	s, n := c.load(t)
 	began := time.Now()
-	fast, err := nation.Run(t.Context(), s, n, rollout.Options{Workers: 2})
+	fast, err := nation.Run(t.Context(), s, n, rollout.Options{Workers: 2, Narrow: narrow})
 	if err != nil {
 		t.Fatal(err)
 	}
 	between := time.Now()
-	slow, err := Run(t.Context(), s, n, rollout.Options{})
+	slow, err := Run(t.Context(), s, n, rollout.Options{Narrow: narrow})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,4 +186,11 @@ func TestBothEnginesGiveTheSameBytes(t *testing.T) {
 			c.same(t)
 		})
 	}
+}
+
+// A seventh of an hour is no whole second: two windows share the one in which they
+// meet.
+func TestBothEnginesGiveTheSameBytesInWindowsThatEndWithinASecond(t *testing.T) {
+	t.Parallel()
+	scene{"", "smoke", sejong, []string{"end=2025-02-13", "faults[0].at=2025-02-12 12:00", "faults[0].for=30m"}}.sameInWindows(t, 7)
 }

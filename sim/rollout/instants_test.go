@@ -126,3 +126,19 @@ func TestGoodputIsCountedInTheHourOfTheRequest(t *testing.T) {
 		t.Errorf("counted %d in its hour, %d in the next", p.T.Goodput[h][capacity.Suspension], p.T.Goodput[h+1][capacity.Suspension])
 	}
 }
+
+// A request is posted in the second whose fate it is given, also where a window
+// begins within one.
+func TestARequestIsPostedInItsOwnSecond(t *testing.T) {
+	m := model(t, "announced")
+	for _, start := range []int64{20 * day, 20*day + 514_285} {
+		for _, after := range []int64{0, 485, 715, 999, 1000, 59_999} {
+			p := place(m, sejong, start)
+			c := aHolder(m, p, 1)
+			p.request(c, Request{Op: capacity.Report, At: start + after}, 0)
+			if second := (start+after)/1000 - start/1000; p.Load[second][capacity.Report] != 1 {
+				t.Errorf("a window from %d ms on: what is asked %d ms later is not posted in second %d", start%1000, after, second)
+			}
+		}
+	}
+}

@@ -50,7 +50,7 @@ func (p *Place) request(c *Citizen, r Request, faces int) {
 		p.Requests = append(p.Requests, r)
 		return
 	}
-	sec := (r.At - p.Start) / second // the window contains it
+	sec := r.At/second - p.Start/second // a window may begin within a second
 	p.Load[sec][r.Op]++
 	if faces > 1 {
 		p.Load[sec][capacity.FaceAgain] += int32(faces - 1)
