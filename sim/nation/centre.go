@@ -16,7 +16,10 @@ type centre struct {
 	waiting []customer
 	coming  []rollout.Visit // announced, not yet arrived; sorted when the window begins
 
-	otherAt, otherService, otherDeadline int64 // the next customer with other business
+	// other is the k-th customer with other business, by when the one before came
+	// (rollout.Model.Other); the next is known.
+	other                                func(k uint32, before int64) (arrive, service, deadline int64)
+	otherAt, otherService, otherDeadline int64
 	others                               uint32
 
 	queue, since int64 // the number waiting, integrated (ms) until since
@@ -29,12 +32,13 @@ type customer struct {
 
 func newCentre(m *rollout.Model, index int) centre {
 	c := centre{index: index, free: make([]int64, m.Counters(index))}
-	c.nextOther(m, 0)
+	c.other = func(k uint32, before int64) (int64, int64, int64) { return m.Other(index, k, before) }
+	c.nextOther(0)
 	return c
 }
 
-func (c *centre) nextOther(m *rollout.Model, before int64) {
-	c.otherAt, c.otherService, c.otherDeadline = m.Other(c.index, c.others, before)
+func (c *centre) nextOther(before int64) {
+	c.otherAt, c.otherService, c.otherDeadline = c.other(c.others, before)
 	c.others++
 }
 
@@ -60,7 +64,7 @@ func (c *centre) solve(m *rollout.Model, p *rollout.Place, w rollout.Window, out
 		at := c.otherAt
 		out = c.arrive(m, p, customer{other: true, Visit: rollout.Visit{
 			Arrive: at, Service: c.otherService, Deadline: c.otherDeadline}}, out)
-		c.nextOther(m, at)
+		c.nextOther(at)
 	}
 	c.coming = append(c.coming[:0], c.coming[due:]...)
 	out = c.advance(m, p, w.End-1, out)
