@@ -7,14 +7,14 @@ import (
 )
 
 // Reports for a browser to open and to compare with pictures (browser/README.md):
-// one of a run, one of the whole nation and one of a run that failed, both of
-// invented figures.
+// one of a run, and of invented figures one of the whole nation, one of a run that
+// failed and one with replications.
 func TestReportsForTheBrowser(t *testing.T) {
 	dir := os.Getenv("ROLLCALL_REPORTS")
 	if dir == "" {
 		t.Skip("ROLLCALL_REPORTS names no folder: no browser is waiting for reports (.ci/run browser)")
 	}
-	for name, r := range map[string]*Result{"smoke": ofARun(t), "nation": large(true), "failing": failing()} {
+	for name, r := range map[string]*Result{"smoke": ofARun(t), "nation": large(true), "failing": failing(), "uncertain": uncertain()} {
 		if err := Write(filepath.Join(dir, name), r, realMap(t)); err != nil {
 			t.Fatal(err)
 		}

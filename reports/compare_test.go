@@ -65,6 +65,14 @@ func TestRankSumsOfKnownTables(t *testing.T) {
 			t.Errorf("%v and %v: %d, want %d", c.base, c.head, got, c.want)
 		}
 	}
+	// Two values only: 15 and 5 of BASE, 8 and 12 of HEAD. z = 2.21 with ties
+	// considered, 1.89 without.
+	tens := func(a, b int) []float64 {
+		return append(slices.Repeat([]float64{10}, a), slices.Repeat([]float64{20}, b)...)
+	}
+	if got := newRankSum(tens(15, 5), tens(8, 12)).rejects(0); got != 1 {
+		t.Errorf("with many ties: %d, want 1", got)
+	}
 	if got := newRankSum([]float64{1, 2, 3, 4}, []float64{15, 16, 17, 18}); got.rejects(10) != 1 || got.rejects(14) != 0 || got.rejects(20) != -1 {
 		t.Errorf("moved by 14, a shift of 10, 14 and 20 is judged %d, %d and %d", got.rejects(10), got.rejects(14), got.rejects(20))
 	}

@@ -191,6 +191,8 @@ func (s *summary) signed(form string, n Num) string {
 		return sign + twoDigits(n*100) + " pt"
 	case "times", "count":
 		return sign + twoDigits(n)
+	case "ms":
+		return sign + twoDigits(n) + " ms"
 	}
 	return sign + s.say(form, n)
 }
