@@ -10,7 +10,7 @@ import (
 // Target is a figure of what really happened, to test the model against, with how
 // the model is asked for the same figure.
 type Target struct {
-	ID        string // "T1" ... "T11"; several figures share one
+	ID        string // "T1" ... "T12"; several figures share one
 	Item      string
 	Value     float64
 	Unit      string

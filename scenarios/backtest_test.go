@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestTargetsOneToElevenAreThereWithTheirSources(t *testing.T) {
+func TestTargetsOneToTwelveAreThereWithTheirSources(t *testing.T) {
 	targets, err := LoadTargets()
 	if err != nil {
 		t.Fatal(err)
@@ -18,7 +18,7 @@ func TestTargetsOneToElevenAreThereWithTheirSources(t *testing.T) {
 			t.Errorf("%+v", x)
 		}
 	}
-	for i := 1; i <= 11; i++ {
+	for i := 1; i <= 12; i++ {
 		if seen["T"+itoa(i)] == 0 {
 			t.Errorf("nothing of T%d", i)
 		}

@@ -33,7 +33,7 @@ func backtestCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "backtest [TARGET]...",
 		Short: "Hold the model against what really happened, error by target",
-		Long: `Lay the model beside published figures: T1 to T11 of scenarios/data/backtest.csv, or
+		Long: `Lay the model beside published figures: T1 to T12 of scenarios/data/backtest.csv, or
 those that are named. For each its source and tolerance, the model's answer and error, and
 whether it lies within; for other countries' wallets the fitted curves with what they leave.
 

@@ -167,9 +167,9 @@ func group(targets []scenarios.Target) []*batch {
 	return out
 }
 
-var placeCode = regexp.MustCompile(`\b\d{5}\b`)
+var placeCode = regexp.MustCompile(`\b(\d{5}|KR-\d\d)\b`)
 
-// places are the municipalities that a measure names.
+// places are the municipalities and regions that a measure names.
 func places(measure string) []string { return placeCode.FindAllString(measure, -1) }
 
 func (g *batch) answer(ctx context.Context, n *scenarios.Nation, announced *scenarios.Scenario, targets []scenarios.Target, answers []answer, o *Options) error {
@@ -250,8 +250,8 @@ func (g *batch) check(n *scenarios.Nation, targets []scenarios.Target, answers [
 			}
 		}
 		for _, code := range places(targets[i].Measure) {
-			if _, ok := n.MunicipalityIndex(code); !ok {
-				answers[i].why = fmt.Sprintf("there is no municipality %s", code)
+			if len(municipalitiesOf(n, code)) == 0 {
+				answers[i].why = fmt.Sprintf("there is no municipality or region %s", code)
 			}
 		}
 	}
@@ -273,17 +273,20 @@ func open(name string, settings []string) (*scenarios.Scenario, error) {
 	return scenarios.Load(name, settings)
 }
 
-// centres are the centres of municipalities.
-func centres(n *scenarios.Nation, municipalities []string) (codes []string) {
-	slices.Sort(municipalities)
-	for _, code := range slices.Compact(municipalities) {
-		i, _ := n.MunicipalityIndex(code)
+// centres are the centres of places.
+func centres(n *scenarios.Nation, codes []string) (out []string) {
+	var all []int
+	for _, code := range codes {
+		all = append(all, municipalitiesOf(n, code)...)
+	}
+	slices.Sort(all)
+	for _, i := range slices.Compact(all) {
 		m := &n.Municipalities[i]
 		for c := m.First; c < m.End; c++ {
-			codes = append(codes, `"`+n.Centres[c].Code+`"`)
+			out = append(out, `"`+n.Centres[c].Code+`"`)
 		}
 	}
-	return codes
+	return out
 }
 
 var targetName = regexp.MustCompile(`\bT\d+\b`)

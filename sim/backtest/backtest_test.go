@@ -82,6 +82,29 @@ func TestAPlaceIsCountedFromItsOpening(t *testing.T) {
 	near(t, "IC share", ask(t, r, "2025-03-14", "ic_share "+dong), 75)
 }
 
+func TestARegionIsAllItsMunicipalitiesEachFromItsOpening(t *testing.T) {
+	n, err := scenarios.LoadNation()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, i := range municipalitiesOf(n, "KR-30") {
+		codes = append(codes, n.Municipalities[i].Code)
+	}
+	r, day := counted(t, codes...)
+	day(seoGu, 3).First, day(dong, 3).First, day(dong, 50).First = 10, 1000, 5 // Dong-gu is not open on day 3
+	near(t, "Daejeon", ask(t, r, "2025-02-28", "holders KR-30"), 15)
+}
+
+func TestACentresShareIsOfItsMunicipality(t *testing.T) {
+	r, _ := counted(t, ulju)
+	i, _ := r.n.MunicipalityIndex(ulju)
+	tally := r.o.Tallies[i]
+	tally.IssuedAt[r.n.Municipalities[i].First] = 30
+	tally.IssuedAt[r.n.Municipalities[i].First+1] = 10
+	near(t, "share", ask(t, r, "2024-12-27", "qr_at "+ulju+" "+r.n.Centres[r.n.Municipalities[i].First].Code), 75)
+}
+
 func TestTheFirstDayIsHeldAgainstTheMeanOpenDay(t *testing.T) {
 	r, day := counted(t, ulju)
 	day(ulju, 0).Issued[lifecycle.Counter] = 56

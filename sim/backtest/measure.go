@@ -24,8 +24,8 @@ type run struct {
 // A measure asks a run for a target's figure. day is that of the target's date.
 type measure func(r *run, day int, arg []string) (float64, error)
 
-// measures are the questions that a target may ask. A place is a municipality's
-// code, alone or with a date of its own: 31710@2025-01-24.
+// measures are the questions that a target may ask; scenarios/data/README.md lists
+// them.
 //
 // What a centre takes in during the first days of a place is counted as the
 // published figures count it: QR are mobile cards issued at a counter, IC are
@@ -44,6 +44,7 @@ var measures = map[string]measure{
 	"qr_ages":           qrAges,
 	"ic_ages":           icAges,
 	"ic_of_ages":        icOfAges,
+	"qr_at":             qrAt,
 	"cards":             cards,
 	"reissued_for_loss": reissuedForLoss,
 	"restored":          restored,
@@ -73,39 +74,68 @@ func (r *run) measure(t *scenarios.Target) (float64, error) {
 	return measures[words[0]](r, day, words[1:])
 }
 
-// place finds a municipality and the last day that counts.
-func (r *run) place(code string, day int) (t *rollout.Tally, municipality, until int, err error) {
+// A place is a municipality, or all of a region, and the last day that counts.
+type place struct {
+	municipalities []int
+	until          int
+}
+
+// place finds it by the code of a municipality or a region: 31710, KR-31, KR-31@2025-02-28.
+func (r *run) place(code string, day int) (p place, err error) {
 	code, date, dated := strings.Cut(code, "@")
 	if dated {
 		d, err := time.ParseInLocation(time.DateOnly, date, r.s.Start.Location())
 		if err != nil {
-			return nil, 0, 0, fmt.Errorf("%q is no date", date)
+			return p, fmt.Errorf("%q is no date", date)
 		}
 		day = int(d.Sub(r.s.Start.Time).Hours() / 24)
 	}
-	i, ok := r.n.MunicipalityIndex(code)
-	if !ok || r.o.Tallies[i] == nil {
-		return nil, 0, 0, fmt.Errorf("%s is not in the run", code)
-	}
 	if day < 0 || day >= r.o.Model.Cal.Days {
-		return nil, 0, 0, fmt.Errorf("%s lies outside of the run", r.o.Model.Cal.Date(day).Format(time.DateOnly))
+		return p, fmt.Errorf("%s lies outside of the run", r.o.Model.Cal.Date(day).Format(time.DateOnly))
 	}
-	return r.o.Tallies[i], i, day, nil
+	p = place{municipalitiesOf(r.n, code), day}
+	for _, i := range p.municipalities {
+		if r.o.Tallies[i] == nil {
+			return p, fmt.Errorf("%s is not in the run", code)
+		}
+	}
+	return p, nil
+}
+
+// municipalitiesOf are those of a region, or the one; none if there is no such place.
+func municipalitiesOf(n *scenarios.Nation, code string) (out []int) {
+	if i, ok := n.MunicipalityIndex(code); ok {
+		return []int{i}
+	}
+	if k, ok := n.RegionIndex(code); ok {
+		for i := range n.Municipalities {
+			if n.Municipalities[i].Region == k {
+				out = append(out, i)
+			}
+		}
+	}
+	return out
+}
+
+// opened is the day on which a municipality opens; the run's first if it never does.
+func (r *run) opened(i int) int {
+	if opens := r.o.Model.Opens(i); opens != rollout.Never {
+		return max(0, int(opens/rollout.Day))
+	}
+	return 0
 }
 
 // sum adds a place's days up, from its opening to the day.
 func (r *run) sum(code string, day int, counter func(*rollout.DayTally) int32) (float64, error) {
-	t, i, until, err := r.place(code, day)
+	p, err := r.place(code, day)
 	if err != nil {
 		return 0, err
 	}
-	from := 0
-	if opens := r.o.Model.Opens(i); opens != rollout.Never {
-		from = max(0, int(opens/rollout.Day))
-	}
 	var n int64
-	for d := from; d <= until; d++ {
-		n += int64(counter(&t.Day[d]))
+	for _, i := range p.municipalities {
+		for d := r.opened(i); d <= p.until; d++ {
+			n += int64(counter(&r.o.Tallies[i].Day[d]))
+		}
 	}
 	return float64(n), nil
 }
@@ -116,8 +146,12 @@ func (r *run) share(code string, day int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, i, _, _ := r.place(code, day)
-	return 100 * n / float64(adults(r.n, i)), nil
+	p, _ := r.place(code, day)
+	people := 0
+	for _, i := range p.municipalities {
+		people += adults(r.n, i)
+	}
+	return 100 * n / float64(people), nil
 }
 
 func adults(n *scenarios.Nation, municipality int) (sum int) {
@@ -190,9 +224,9 @@ func firstDayRatio(r *run, day int, arg []string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, i, until, _ := r.place(code, day)
+	p, _ := r.place(code, day)
 	open := 0
-	for d := int(r.o.Model.Opens(i) / rollout.Day); d <= until; d++ {
+	for d := r.opened(p.municipalities[0]); d <= p.until; d++ {
 		if r.o.Model.Cal.Open[d] {
 			open++
 		}
@@ -209,47 +243,61 @@ func icShare(r *run, day int, arg []string) (float64, error) {
 	return 100 * ic / (qr + ic), err
 }
 
-// ages adds up the bands of a table by age: from and to are ages whose bands are whole.
-func ages(table [rollout.AgeBands]int64, arg []string) (part, all float64, err error) {
+// ages adds up the bands of a place's table by age: from and to are ages whose bands
+// are whole.
+func (r *run) ages(day int, arg []string, table func(*rollout.Tally) [rollout.AgeBands]int64) (part, all float64, err error) {
+	p, err := r.place(arg[0], day)
 	from, err1 := strconv.Atoi(arg[1])
 	to, err2 := strconv.Atoi(arg[2])
-	if err := errors.Join(err1, err2); err != nil {
+	if err := errors.Join(err, err1, err2); err != nil {
 		return 0, 0, err
 	}
-	for i, n := range table {
-		all += float64(n)
-		if rollout.AgeBand(from) <= i && i <= rollout.AgeBand(to) {
-			part += float64(n)
+	for _, m := range p.municipalities {
+		for i, n := range table(r.o.Tallies[m]) {
+			all += float64(n)
+			if rollout.AgeBand(from) <= i && i <= rollout.AgeBand(to) {
+				part += float64(n)
+			}
 		}
 	}
 	return part, all, nil
 }
 
+func qrByAge(t *rollout.Tally) [rollout.AgeBands]int64 { return t.ByAge[lifecycle.Counter] }
+func icByAge(t *rollout.Tally) [rollout.AgeBands]int64 { return t.ChipByAge }
+
 func qrAges(r *run, day int, arg []string) (float64, error) {
-	t, _, _, err := r.place(arg[0], day)
-	if err != nil {
-		return 0, err
-	}
-	part, all, err := ages(t.ByAge[lifecycle.Counter], arg)
+	part, all, err := r.ages(day, arg, qrByAge)
 	return 100 * part / all, err
 }
 
 func icOfAges(r *run, day int, arg []string) (float64, error) {
-	t, _, _, err := r.place(arg[0], day)
-	if err != nil {
-		return 0, err
-	}
-	part, _, err := ages(t.ChipByAge, arg)
+	part, _, err := r.ages(day, arg, icByAge)
 	return part, err
 }
 
 func icAges(r *run, day int, arg []string) (float64, error) {
-	t, _, _, err := r.place(arg[0], day)
+	part, all, err := r.ages(day, arg, icByAge)
+	return 100 * part / all, err
+}
+
+// qrAt is the share of a municipality's QR cards that one of its centres issued, in the
+// whole run.
+func qrAt(r *run, day int, arg []string) (float64, error) {
+	p, err := r.place(arg[0], day)
 	if err != nil {
 		return 0, err
 	}
-	part, all, err := ages(t.ChipByAge, arg)
-	return 100 * part / all, err
+	var here, all float64
+	for _, i := range p.municipalities {
+		for c, n := range r.o.Tallies[i].IssuedAt {
+			all += float64(n)
+			if r.n.Centres[c].Code == arg[1] {
+				here += float64(n)
+			}
+		}
+	}
+	return 100 * here / all, nil
 }
 
 // national is a sum over all that was simulated, up to a day, in proportion to the
