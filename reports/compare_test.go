@@ -437,12 +437,9 @@ func TestResultsOfOtherPeopleOrOtherWaysAreNotCompared(t *testing.T) {
 	for name, change := range map[string]func(*Result){
 		"other regions": func(r *Result) { r.Meta.Regions = []string{"KR-11"} },
 		"other people":  func(r *Result) { r.Nation.Citizens++ },
-		"another way": func(r *Result) {
-			r.Definitions = Definitions()
-			d := r.Definitions["/nation/issued/total"]
-			d.Way, d.Clock = "live", "wall"
-			r.Definitions["/nation/issued/total"] = d
-		},
+		"another way":   func(r *Result) { redefine(r, func(d *Definition) { d.Way = "live" }) },
+		"another clock": func(r *Result) { redefine(r, func(d *Definition) { d.Clock = "wall" }) },
+		"another unit":  func(r *Result) { redefine(r, func(d *Definition) { d.Unit = "people" }) },
 	} {
 		base, head := small(), small()
 		base.Definitions = Definitions()
@@ -450,6 +447,16 @@ func TestResultsOfOtherPeopleOrOtherWaysAreNotCompared(t *testing.T) {
 		if _, err := Compare(base, head, tol); err == nil {
 			t.Errorf("%s: they are compared", name)
 		}
+	}
+}
+
+// redefine is a file that means something else by a figure.
+func redefine(r *Result, change func(*Definition)) {
+	r.Definitions = Definitions()
+	for _, pointer := range []string{"/nation/issued/total", "/recovery/*/drain_s"} {
+		d := r.Definitions[pointer]
+		change(&d)
+		r.Definitions[pointer] = d
 	}
 }
 
