@@ -123,6 +123,9 @@ func runBacktest(ctx context.Context, args []string, f *backtestFlags, stdout, s
 	p.begin("backtest")
 	b, err := backtest.Run(ctx, people, targets, backtest.Options{Workers: f.workers, Seeds: f.seeds, Settings: f.sets,
 		Progress: func(done, total int, what string) { p.show(int64(done), int64(total), what) }})
+	if _, ok := errors.AsType[scenarios.Problems](err); ok {
+		return usage(err) // a setting that goes with announced, but not with this run
+	}
 	if err != nil {
 		return &exit{exitInternal, err}
 	}

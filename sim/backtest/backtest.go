@@ -170,7 +170,7 @@ func group(targets []scenarios.Target) []*batch {
 var placeCode = regexp.MustCompile(`\b(\d{5}|KR-\d\d)\b`)
 
 // places are the municipalities and regions that a measure names.
-func places(measure string) []string { return placeCode.FindAllString(measure, -1) }
+func places(question string) []string { return placeCode.FindAllString(question, -1) }
 
 func (g *batch) answer(ctx context.Context, n *scenarios.Nation, announced *scenarios.Scenario, targets []scenarios.Target, answers []answer, o *Options) error {
 	switch g.run {
@@ -182,7 +182,7 @@ func (g *batch) answer(ctx context.Context, n *scenarios.Nation, announced *scen
 		}
 		return nil
 	}
-	g.check(n, targets, answers)
+	g.check(n, announced.Start.Time, targets, answers)
 	asked := slices.DeleteFunc(slices.Clone(g.targets), func(i int) bool { return answers[i].why != "" })
 	if len(asked) == 0 {
 		return nil
@@ -240,21 +240,43 @@ func (g *batch) answer(ctx context.Context, n *scenarios.Nation, announced *scen
 }
 
 // check says of targets what no run can answer.
-func (g *batch) check(n *scenarios.Nation, targets []scenarios.Target, answers []answer) {
+func (g *batch) check(n *scenarios.Nation, start time.Time, targets []scenarios.Target, answers []answer) {
 	for _, i := range g.targets {
-		word, _, _ := strings.Cut(targets[i].Measure, " ")
-		if _, ok := measures[word]; !ok {
-			answers[i].why = notModelled[word]
-			if answers[i].why == "" {
-				answers[i].why = fmt.Sprintf("there is no measure %q", word)
-			}
-		}
-		for _, code := range places(targets[i].Measure) {
-			if len(municipalitiesOf(n, code)) == 0 {
-				answers[i].why = fmt.Sprintf("there is no municipality or region %s", code)
-			}
+		answers[i].why = objection(n, start, &targets[i])
+	}
+}
+
+// objection is why a target cannot be asked; empty if it can.
+func objection(n *scenarios.Nation, start time.Time, t *scenarios.Target) string {
+	words := strings.Fields(t.Measure)
+	if len(words) == 0 {
+		return "it names no measure"
+	}
+	if why := notModelled[words[0]]; why != "" {
+		return why
+	}
+	m, ok := measures[words[0]]
+	arg := words[1:]
+	switch {
+	case !ok:
+		return fmt.Sprintf("there is no measure %q", words[0])
+	case len(arg) < m.words:
+		return fmt.Sprintf("%s wants %d words more", words[0], m.words-len(arg))
+	}
+	asked := arg
+	if m.places >= 0 {
+		asked = arg[:m.places]
+	}
+	for _, a := range asked {
+		code, _, _ := strings.Cut(a, "@")
+		if len(municipalitiesOf(n, code)) == 0 {
+			return fmt.Sprintf("there is no municipality or region %q", code)
 		}
 	}
+	if len(asked) > 0 && t.Date.Before(start) {
+		return "its date lies before the run"
+	}
+	return ""
 }
 
 // open loads a scenario that is built in or lies beside this file.

@@ -203,6 +203,12 @@ X,no measure,1,h,2025-01-24,s,10 %,S,announced,weather 31710,input
 X,no place,1,h,2025-01-24,s,10 %,S,announced,holders 99999,input
 X,no formula,1,h,2025-01-24,s,10 %,S,formula,luck,input
 X,no wallet,1,h,2025-01-24,s,10 %,S,curve,atlantis,input
+X,few figures,1,h,2025-01-24,s,10 %,S,curve,poland,input
+X,no word,1,h,2025-01-24,s,10 %,S,announced,holders,input
+X,no date yet,1,h,2024-01-24,s,10 %,S,announced,holders 31710,input
+X,no name,1,h,2025-01-24,s,10 %,S,announced,holders Ulju,input
+X,nothing,1,h,2025-01-24,s,10 %,S,announced,,input
+X,no formula either,1,h,2025-01-24,s,10 %,S,formula,,input
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +226,7 @@ X,no wallet,1,h,2025-01-24,s,10 %,S,curve,atlantis,input
 			t.Errorf("%s: %s, %q", x.Item, x.Verdict, x.Why)
 		}
 	}
-	if b.Verdict.NotAnswered != 5 || b.Verdict.Within != 0 {
+	if b.Verdict.NotAnswered != 11 || b.Verdict.Within != 0 {
 		t.Errorf("%+v", b.Verdict)
 	}
 }

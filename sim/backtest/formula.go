@@ -58,6 +58,9 @@ var formulas = map[string]formulaOf{
 
 func formula(s *scenarios.Scenario, n *scenarios.Nation, t *scenarios.Target) answer {
 	words := strings.Fields(t.Measure)
+	if len(words) == 0 {
+		return answer{why: "it names no formula"}
+	}
 	f, ok := formulas[words[0]]
 	if !ok {
 		return answer{why: fmt.Sprintf("there is no formula %q", words[0])}

@@ -21,34 +21,37 @@ type run struct {
 	o *rollout.Outcome
 }
 
-// A measure asks a run for a target's figure. day is that of the target's date.
-type measure func(r *run, day int, arg []string) (float64, error)
+// A measure is a question that a target may ask a run.
+type measure struct {
+	places int // so many words are places; -1: all
+	words  int // at least
+	ask    func(r *run, day int, arg []string) (float64, error)
+}
 
-// measures are the questions that a target may ask; scenarios/data/README.md lists
-// them.
+// measures are all of them; scenarios/data/README.md lists them, too.
 //
 // What a centre takes in during the first days of a place is counted as the
 // published figures count it: QR are mobile cards issued at a counter, IC are
 // applications for plastic cards with a chip, of everybody who gets one: of first
 // cards at 17 and re-issues too, whether or not a mobile card follows.
 var measures = map[string]measure{
-	"holders":           func(r *run, day int, arg []string) (float64, error) { return r.sum(arg[0], day, first) },
-	"holders_share":     func(r *run, day int, arg []string) (float64, error) { return r.share(arg[0], day) },
-	"mean_share":        meanShare,
-	"share_from_others": shareFromOthers,
-	"spread":            spread,
-	"first_day_ratio":   firstDayRatio,
-	"by_qr":             func(r *run, day int, arg []string) (float64, error) { return r.sum(arg[0], day, byQR) },
-	"by_ic":             func(r *run, day int, arg []string) (float64, error) { return r.sum(arg[0], day, byIC) },
-	"ic_share":          icShare,
-	"qr_ages":           qrAges,
-	"ic_ages":           icAges,
-	"ic_of_ages":        icOfAges,
-	"qr_at":             qrAt,
-	"cards":             cards,
-	"reissued_for_loss": reissuedForLoss,
-	"restored":          restored,
-	"overloaded_days":   overloadedDays,
+	"holders":           {1, 1, func(r *run, day int, arg []string) (float64, error) { return r.sum(arg[0], day, first) }},
+	"holders_share":     {1, 1, func(r *run, day int, arg []string) (float64, error) { return r.share(arg[0], day) }},
+	"mean_share":        {-1, 1, meanShare},
+	"share_from_others": {-1, 2, shareFromOthers},
+	"spread":            {-1, 2, spread},
+	"first_day_ratio":   {1, 2, firstDayRatio},
+	"by_qr":             {1, 1, func(r *run, day int, arg []string) (float64, error) { return r.sum(arg[0], day, byQR) }},
+	"by_ic":             {1, 1, func(r *run, day int, arg []string) (float64, error) { return r.sum(arg[0], day, byIC) }},
+	"ic_share":          {1, 1, icShare},
+	"qr_ages":           {1, 3, qrAges},
+	"ic_ages":           {1, 3, icAges},
+	"ic_of_ages":        {1, 3, icOfAges},
+	"qr_at":             {1, 2, qrAt},
+	"cards":             {0, 1, cards},
+	"reissued_for_loss": {0, 0, reissuedForLoss},
+	"restored":          {0, 3, restored},
+	"overloaded_days":   {0, 0, overloadedDays},
 }
 
 // notModelled says why a question of a target has no measure.
@@ -72,7 +75,7 @@ func lossReports(d *rollout.DayTally) int32 { return d.ReportsPhysical }
 func (r *run) measure(t *scenarios.Target) (float64, error) {
 	words := strings.Fields(t.Measure)
 	day := int(t.Date.Sub(r.s.Start.Time).Hours() / 24)
-	return measures[words[0]](r, day, words[1:])
+	return measures[words[0]].ask(r, day, words[1:])
 }
 
 // A place is a municipality, or all of a region, and the last day that counts.
@@ -347,9 +350,10 @@ func cards(r *run, day int, arg []string) (float64, error) {
 		return ordinary, nil
 	case "all_a_year":
 		return (ic + ordinary) * 365 / float64(day+1), nil
-	default:
+	case "ic_share":
 		return 100 * ic / (ic + ordinary), nil
 	}
+	return 0, fmt.Errorf("no cards are called %q (ic, ordinary, ic_share, all_a_year)", arg[0])
 }
 
 // reissuedForLoss is a year's plastic cards that are re-issued because they were
@@ -366,7 +370,10 @@ func restored(r *run, _ int, arg []string) (float64, error) {
 	if !ok {
 		return 0, fmt.Errorf("no operation is called %q", arg[1])
 	}
-	unit := map[string]float64{"hours": 3600, "days": 86400}[arg[2]]
+	unit, ok := map[string]float64{"hours": 3600, "days": 86400}[arg[2]]
+	if !ok {
+		return 0, fmt.Errorf("%q is no unit (hours, days)", arg[2])
+	}
 	for i, f := range r.s.Faults {
 		if f.Name != arg[0] {
 			continue

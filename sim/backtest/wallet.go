@@ -1,6 +1,7 @@
 package backtest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -28,9 +29,12 @@ func curves(targets []scenarios.Target, answers []answer) ([]reports.BacktestCur
 		if len(points) == 0 {
 			continue
 		}
-		c, fit, err := fitWallet(&w, points)
-		if err != nil {
-			return nil, err
+		c, fit, why := fitWallet(&w, points)
+		if why != "" {
+			for _, q := range points {
+				answers[q.target].why = why
+			}
+			continue
 		}
 		for k, q := range points {
 			answers[q.target].values = []float64{fit[k]}
@@ -40,7 +44,7 @@ func curves(targets []scenarios.Target, answers []answer) ([]reports.BacktestCur
 	}
 	for i := range targets {
 		if targets[i].Run == "curve" && len(answers[i].values) == 0 {
-			answers[i].why = fmt.Sprintf("there is no wallet %q in wallets.csv", targets[i].Measure)
+			answers[i].why = cmp.Or(answers[i].why, fmt.Sprintf("there is no wallet %q in wallets.csv", targets[i].Measure))
 		}
 	}
 	return out, nil
@@ -53,7 +57,7 @@ type point struct {
 	millions float64
 }
 
-func fitWallet(w *scenarios.Wallet, points []point) (reports.BacktestCurve, []float64, error) {
+func fitWallet(w *scenarios.Wallet, points []point) (c reports.BacktestCurve, fit []float64, why string) {
 	campaign := 0.0
 	if !w.Campaign.IsZero() {
 		campaign = w.Campaign.Sub(w.Opened.Time).Hours() / 24
@@ -63,16 +67,15 @@ func fitWallet(w *scenarios.Wallet, points []point) (reports.BacktestCurve, []fl
 		laws = append(laws, pulseBassCampaign(w.Market, campaign))
 	}
 	laws = slices.DeleteFunc(laws, func(l law) bool { return len(l.terms) > len(points) })
-	c := reports.BacktestCurve{Wallet: w.Name, Opened: w.Opened.Format(time.DateOnly), Source: w.Source, Unit: "million users"}
+	c = reports.BacktestCurve{Wallet: w.Name, Opened: w.Opened.Format(time.DateOnly), Source: w.Source, Unit: "million users"}
 	if len(laws) == 0 {
-		return c, nil, fmt.Errorf("%s: %d figures are too few for a curve of three parameters", w.Name, len(points))
+		return c, nil, fmt.Sprintf("%d figures are too few for a curve of %d parameters", len(points), len(plainBass(1).terms))
 	}
 	last := 0.0
 	for _, q := range points {
 		last = max(last, q.days)
 		c.Points = append(c.Points, reports.BacktestPoint{Days: reports.Num(q.days), Published: reports.Num(q.millions)})
 	}
-	var fit []float64
 	for _, l := range laws {
 		p, rmse := l.fit(points)
 		f := reports.BacktestFit{Law: l.name, RMSE: reports.Num(rmse), Figures: len(points), Parameters: l.parameters(p)}
@@ -88,5 +91,5 @@ func fitWallet(w *scenarios.Wallet, points []point) (reports.BacktestCurve, []fl
 		}
 		c.Fits = append(c.Fits, f)
 	}
-	return c, fit, nil
+	return c, fit, ""
 }
