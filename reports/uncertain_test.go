@@ -111,7 +111,14 @@ func TestTheSummarySaysBandsAndWhatMovesThem(t *testing.T) {
 
 func TestAssumptionsThatMoveAHeadlineBeyondChanceAreShownFirst(t *testing.T) {
 	r := uncertain()
-	r.Trust.Assumptions[2].Matters = true // centres.issue_service.mean, which moves nothing
+	r.Trust.Assumptions[2].Matters = true            // centres.issue_service.mean, which moves nothing
+	r.Trust.Assumptions[1].Path = "centres.patience" // moves it, as chance may
+	for i := range r.Uncertainty.Figures {
+		for j := range r.Uncertainty.Figures[i].Movers {
+			m := &r.Uncertainty.Figures[i].Movers[j]
+			m.BeyondChance = m.Path == "adoption.level"
+		}
+	}
 	if _, err := Encode(r); err != nil {
 		t.Fatal(err)
 	}
