@@ -37,8 +37,20 @@ type AuditEntry struct {
 	Card     string    `json:"card,omitempty"`
 	Wallet   string    `json:"wallet,omitempty"`
 	Until    string    `json:"until,omitempty"` // RFC 3339
+	// Before and After are the person's states around the change; nil: not said.
+	Before *AuditState `json:"before,omitempty"`
+	After  *AuditState `json:"after,omitempty"`
 	// Copies are the places of an issued credential in the status lists.
 	Copies []AuditCopy `json:"copies,omitempty"`
+}
+
+// AuditState is what somebody holds, and what is reported.
+type AuditState struct {
+	Card           bool `json:"card"`
+	Credential     bool `json:"credential"`
+	PhysicalLost   bool `json:"physical_lost"`
+	MobileLost     bool `json:"mobile_lost"`
+	Administrative bool `json:"administrative"`
 }
 
 // AuditCopy is a place in a status list; lists are numbered.
@@ -117,6 +129,45 @@ func parseAudit(export []byte) ([]auditLine, error) {
 		lines = append(lines, l)
 	}
 	return lines, nil
+}
+
+// brings is what must hold after an event. Who releases a phone that was replaced
+// changes nothing that stands here.
+var brings = map[string]func(AuditState) bool{
+	CardIssued:            func(s AuditState) bool { return s.Card && !s.PhysicalLost && !s.Credential },
+	CredentialIssued:      func(s AuditState) bool { return s.Card && s.Credential && !s.MobileLost },
+	ReportPhysicalLost:    func(s AuditState) bool { return s.PhysicalLost },
+	ReportMobileLost:      func(s AuditState) bool { return s.MobileLost },
+	SuspendAdministrative: func(s AuditState) bool { return s.Administrative },
+	ReleasePhysical:       func(s AuditState) bool { return !s.PhysicalLost },
+	ReleaseAdministrative: func(s AuditState) bool { return !s.Administrative },
+	CredentialExpired:     func(s AuditState) bool { return !s.Credential },
+	PersonRemoved:         func(s AuditState) bool { return !s.Card && !s.Credential },
+}
+
+// unlike says of the first entry whose states do not fit its event, or the entry of
+// the same person before it, why; of a part of a log what comes first fits anything.
+// An issue that was judged by another state than the register's is S8's business.
+func unlike(lines []auditLine, part bool) (*auditLine, string) {
+	last := map[string]*AuditState{}
+	for i := range lines {
+		l := &lines[i]
+		if l.Before == nil || l.After == nil {
+			continue
+		}
+		before, known := last[l.person]
+		if !known && !part {
+			before = &AuditState{}
+		}
+		if before != nil && *before != *l.Before && l.Event != CredentialIssued {
+			return l, fmt.Sprintf("entry %d (%s) gives the state before it as %+v, it was %+v", l.Sequence, l.Event, *l.Before, *before)
+		}
+		if holds := brings[l.Event]; holds != nil && !holds(*l.After) {
+			return l, fmt.Sprintf("entry %d (%s) gives the state after it as %+v", l.Sequence, l.Event, *l.After)
+		}
+		last[l.person] = l.After
+	}
+	return nil, ""
 }
 
 // link says why line i does not continue the chain; empty if it does.

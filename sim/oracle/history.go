@@ -139,6 +139,8 @@ type Call struct {
 	Granted  bool   `json:"granted,omitempty"`
 	Reason   string `json:"reason,omitempty"`   // of a refusal, as the service named it; of one turned away perhaps too
 	Sequence uint64 `json:"sequence,omitempty"` // of the register, of the change that was granted
+	// Dated is the moment that a grant gives as that of the change; zero: it gives none.
+	Dated time.Time `json:"dated,omitzero"`
 	// TurnedAway: the answer was no decision but a shed request or a failure
 	// of the service; it changed nothing as far as the caller can tell.
 	TurnedAway bool `json:"turned_away,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // One function for each of S1 to S12. Each says what an opportunity is: a
@@ -479,6 +480,8 @@ func (c *court) s10() {
 			fault = "is dated before the request"
 		case !o.end.IsZero() && e.At.After(o.end.At.Add(skew)):
 			fault = "is dated after the answer"
+		default:
+			fault = o.otherDate(e.At)
 		}
 		if fault != "" {
 			c.find("S10", o.life.citizen, o, o.begin, "the entry of %s %s", o.what(), fault)
@@ -493,8 +496,22 @@ func (c *court) s10() {
 			}
 		}
 	}
+	if e, why := unlike(c.audit, c.h.Partial); e != nil {
+		c.find("S10", e.person, &op{event: e.Event, seq: e.Sequence}, Stamp{At: e.At}, "%s", why)
+	}
 	c.grown()
 	c.strayEntries("S10")
+}
+
+// otherDate says whether an answer dates the change otherwise than its entry, which
+// counts in milliseconds.
+func (o *op) otherDate(entry time.Time) string {
+	for _, call := range o.calls {
+		if d := call.Dated; call.Granted && call.Sequence == o.seq && !d.IsZero() && !d.Truncate(time.Millisecond).Equal(entry) {
+			return "is dated " + entry.UTC().Format(moment) + ", its answer " + d.UTC().Format(moment)
+		}
+	}
+	return ""
 }
 
 // grown holds the log at the end against what was exported before: it has only

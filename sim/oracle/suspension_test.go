@@ -586,6 +586,46 @@ func TestAuditEntryWithAnotherActorIsFound(t *testing.T) {
 	})
 }
 
+func TestAuditEntryOfAnotherTimeThanItsAnswerIsFound(t *testing.T) {
+	planted(t, "S10", func(w *world, wrong bool) {
+		w.holders("1")
+		w.pass(700 * time.Millisecond)
+		r := w.lose("1", MobileLost)
+		at := w.log[len(w.log)-1].At
+		if r.Dated = at.Add(123 * time.Microsecond); wrong { // an entry has milliseconds
+			r.Dated = at.Truncate(time.Second)
+		}
+	})
+}
+
+func TestAuditEntryWithAnotherStateBeforeOrAfterIsFound(t *testing.T) {
+	for _, spoil := range []func(before, after *AuditState){
+		func(before, after *AuditState) { *before = *after },
+		func(before, after *AuditState) { *after = *before },
+		func(before, _ *AuditState) { before.Credential = false },
+		func(_, after *AuditState) { after.PhysicalLost = false },
+	} {
+		planted(t, "S10", func(w *world, wrong bool) {
+			w.holders("1")
+			w.lose("1", PhysicalLost)
+			w.find("1", PhysicalLost)
+			card, both := AuditState{Card: true}, AuditState{Card: true, Credential: true}
+			lost := AuditState{Card: true, Credential: true, PhysicalLost: true}
+			states := []AuditState{{}, card, both, lost, both}
+			for i := range w.log {
+				before, after := states[i], states[i+1]
+				w.log[i].Before, w.log[i].After = &before, &after
+			}
+			if len(w.log) != 4 {
+				t.Fatalf("%d entries", len(w.log))
+			}
+			if wrong {
+				spoil(w.log[2].Before, w.log[2].After)
+			}
+		})
+	}
+}
+
 func TestAuditEntryChangedAfterwardsIsFound(t *testing.T) {
 	w := newWorld()
 	w.holders("1", "2")

@@ -281,11 +281,12 @@ func (r *run) actReport(c *citizen, i int, cause lifecycle.Causes) string {
 	}
 	r.N.Reports++
 	before := r.beforeReport(c, i, cause)
-	q := r.Report(c.Citizen, r.by(c, rec), key(c, i, "report"), cause, "reported lost "+ways[rec.Channel], r.at(rec.Submitted))
+	by := r.by(c, rec)
+	q := r.Report(c.Citizen, by, key(c, i, "report"), cause, "reported lost "+ways[rec.Channel], r.at(rec.Submitted))
 	a := r.ask(c, q)
 	if a.Granted() {
 		c.newest[cause] = a.Sequence
-		r.probeReport(c, i, cause, q, a, before)
+		r.probeReport(c, i, by, cause, q, a, before)
 	}
 	return a.String()
 }

@@ -8,6 +8,7 @@ import (
 
 	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/verification"
 	"rollcall.example/rollcall/sim/population"
 	"rollcall.example/rollcall/sim/rng"
@@ -73,6 +74,13 @@ func (r *run) again(c *citizen, q world.Request, first world.Answer) {
 		got += " with another card"
 	}
 	c.probed("the same request again", r.Clock.Now(), first.String(), got)
+}
+
+// reuse sends a request with the key of another one: it has to be turned away, or
+// somebody takes the answer to the other for theirs.
+func (r *run) reuse(c *citizen, q world.Request) {
+	r.probes.made++
+	c.probed("try: a key that belongs to another request", r.Clock.Now(), "error: "+register.ErrKeyReused.Error(), r.askOnce(q).String())
 }
 
 // probed is compare for what is no part of the citizen's life: it is written
@@ -170,10 +178,10 @@ func (r *run) beforeReport(c *citizen, i int, cause lifecycle.Causes) offered {
 	return offered{code: a.Offer.Code, reason: a.Reason}
 }
 
-// probeReport: the request again; releases by those who may not, of what was not
+// probeReport: the request again; another with its key; releases by those who may not, of what was not
 // reported, and naming an older report; a card applied for all the same; looks
 // at both cards.
-func (r *run) probeReport(c *citizen, i int, cause lifecycle.Causes, q world.Request, a world.Answer, before offered) {
+func (r *run) probeReport(c *citizen, i int, by register.By, cause lifecycle.Causes, q world.Request, a world.Answer, before offered) {
 	other := lifecycle.MobileLost
 	if cause == lifecycle.MobileLost {
 		other = lifecycle.PhysicalLost
@@ -185,6 +193,9 @@ func (r *run) probeReport(c *citizen, i int, cause lifecycle.Causes, q world.Req
 	r.Receipt(c.Citizen, a, r.Stamp())
 	if r.probing(c, "repeat", i) {
 		r.again(c, q, a)
+	}
+	if r.probing(c, "key", i) {
+		r.reuse(c, r.Report(c.Citizen, by, q.Call.Key, cause, "reported with words of another report", r.Clock.Now()))
 	}
 	if r.probing(c, "release", i) {
 		clerk := world.ClerkOf("a counter")

@@ -30,6 +30,7 @@ func ClerkOf(centre string) register.By {
 type Answer struct {
 	Reason   lifecycle.Reason
 	Sequence uint64
+	At       time.Time // of the decision, where it says so
 	Issued   issuance.Issued
 	Offer    issuance.Offer
 	State    lifecycle.State // receipts
@@ -68,6 +69,9 @@ func (w *World) Send(ctx context.Context, q Request) Answer {
 	a := q.send(ctx, w.Front)
 	call.End = w.Stamp()
 	call.Granted, call.Sequence, call.TurnedAway = a.Granted(), a.Sequence, a.Err != nil
+	if call.Granted {
+		call.Dated = a.At
+	}
 	switch {
 	case errors.Is(a.Err, register.ErrKeyReused):
 		call.Reason = oracle.ReasonKeyReused
@@ -104,7 +108,7 @@ func (w *World) Report(c *Citizen, by register.By, key string, cause lifecycle.C
 		Call: c.call(by, key), Body: q,
 		send: func(ctx context.Context, s Front) Answer {
 			a, err := s.Report(ctx, q)
-			return Answer{Reason: a.Reason, Sequence: a.Sequence, State: a.State, Err: err}
+			return Answer{Reason: a.Reason, Sequence: a.Sequence, At: a.At, State: a.State, Err: err}
 		},
 		note: func(h *oracle.History, call oracle.Call, _ Answer) {
 			h.Reports = append(h.Reports, oracle.Report{Call: call, Cause: oracle.Cause(cause.String()), Submitted: submitted})
@@ -119,7 +123,7 @@ func (w *World) Release(c *Citizen, by register.By, key string, cause lifecycle.
 		Call: c.call(by, key), Body: q,
 		send: func(ctx context.Context, s Front) Answer {
 			a, err := s.Release(ctx, q)
-			return Answer{Reason: a.Reason, Sequence: a.Sequence, State: a.State, Err: err}
+			return Answer{Reason: a.Reason, Sequence: a.Sequence, At: a.At, State: a.State, Err: err}
 		},
 		note: func(h *oracle.History, call oracle.Call, _ Answer) {
 			h.Releases = append(h.Releases, oracle.Release{Call: call, Cause: oracle.Cause(cause.String()), Names: names, Wallet: wallet})
@@ -201,7 +205,7 @@ func (w *World) ByOffer(c *Citizen, key, code, municipality string, s Shown) Req
 		send: func(ctx context.Context, svc Front) Answer {
 			w.N.Verified++ // the attestation
 			a, err := svc.IssueByOffer(ctx, q)
-			return Answer{Reason: a.Reason, Sequence: a.Sequence, Issued: a, Err: err}
+			return Answer{Reason: a.Reason, Sequence: a.Sequence, At: a.At, Issued: a, Err: err}
 		},
 		note: c.application(oracle.Application{Channel: oracle.Centre, Centre: municipality, Offer: code}, s),
 	}
@@ -216,7 +220,7 @@ func (w *World) ByTap(c *Citizen, key string, challenge []byte, evidence card.Ev
 		send: func(ctx context.Context, svc Front) Answer {
 			w.N.Verified++ // the attestation
 			a, err := svc.IssueByTap(ctx, q)
-			return Answer{Reason: a.Reason, Sequence: a.Sequence, Issued: a, Err: err}
+			return Answer{Reason: a.Reason, Sequence: a.Sequence, At: a.At, Issued: a, Err: err}
 		},
 		note: c.application(oracle.Application{Channel: oracle.Tap}, s),
 	}

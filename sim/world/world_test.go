@@ -65,7 +65,7 @@ func TestARequestIsWrittenDownAsAnOutsiderSeesIt(t *testing.T) {
 	}
 	calls := []oracle.Call{w.History.Reports[0].Call, w.History.Reports[1].Call, w.History.Reports[2].Call, w.History.Releases[0].Call}
 	for i, want := range []oracle.Call{
-		{Key: "first", Granted: true, Sequence: a.Sequence}, {Key: "second"}, {Key: "third"}, {Key: "fourth", Reason: "not-authorised"},
+		{Key: "first", Granted: true, Sequence: a.Sequence, Dated: a.At}, {Key: "second"}, {Key: "third"}, {Key: "fourth", Reason: "not-authorised"},
 	} {
 		got := calls[i]
 		if i > 0 && !calls[i-1].Begin.Before(got.Begin) {
