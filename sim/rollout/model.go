@@ -224,10 +224,8 @@ func (m *Model) compileCentres() {
 		}
 		mu := &m.Nation.Municipalities[i]
 		n := 0
-		if m.Present(i) { // nobody can go to a place that is not simulated
-			for c := mu.First; c < mu.End; c++ {
-				n += m.Nation.Centres[c].Adults()
-			}
+		for c := mu.First; c < mu.End; c++ {
+			n += m.Nation.Centres[c].Adults()
 		}
 		r := mu.Region
 		before := 0.0
