@@ -44,6 +44,15 @@ func counted(t *testing.T, codes ...string) (*run, func(code string, day int) *r
 	}
 }
 
+func compile(t *testing.T, s *scenarios.Scenario, n *scenarios.Nation) *rollout.Model {
+	t.Helper()
+	m, err := rollout.New(s, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func ask(t *testing.T, r *run, date, measure string) float64 {
 	t.Helper()
 	d, err := time.ParseInLocation(time.DateOnly, date, r.s.Start.Location())
@@ -146,6 +155,17 @@ func TestCardsAreScaledToTheNationAndStopWhereTheyStopped(t *testing.T) {
 	near(t, "ordinary", ask(t, r, "2025-03-26", "cards ordinary"), 60*scale)
 	near(t, "share", ask(t, r, "2025-03-26", "cards ic_share 2025-01-26"), 40)
 	near(t, "a year", ask(t, r, "2025-03-26", "cards all_a_year 2025-01-26"), 100*scale*365/90)
+}
+
+func TestTravellersAreHoldersWhoMeetAnAirportWithNothingElse(t *testing.T) {
+	r, day := counted(t, ulju)
+	i, _ := r.n.MunicipalityIndex(ulju)
+	scale := residents(r.n) / float64(adults(r.n, i))
+	day(ulju, 3).Holders, day(ulju, 9).Holders = 1000, 500
+	day(ulju, 5).Plastic, day(ulju, 5).HolderPlastic, day(ulju, 5).NoIdentity = 900, 50, 50 // one in twenty has none
+	at := r.s.Demand.Places[slices.IndexFunc(r.s.Demand.Places, func(p scenarios.Place) bool { return p.Name == "airport" })]
+	near(t, "one of ten airlines", ask(t, r, "2024-12-31", "travellers airport 10"),
+		1000*scale*float64(at.Rate)*float64(at.Mobile)*0.05/10)
 }
 
 // The published figures of two targets, the model's answers written by hand.

@@ -52,6 +52,7 @@ var measures = map[string]measure{
 	"reissued_for_loss": {0, 0, reissuedForLoss},
 	"restored":          {0, 3, restored},
 	"overloaded_days":   {0, 0, overloadedDays},
+	"travellers":        {0, 2, travellers},
 }
 
 // notModelled says why a question of a target has no measure.
@@ -60,7 +61,6 @@ var notModelled = map[string]string{
 	"public_service": "what came back for the public with it, and what was back before, is not published",
 	"application":    "the application on the phone is no part of the service",
 	"recovered_at":   "what was repaired in the night is not published; in the model an overload ends when the crowd has gone home",
-	"travellers":     "in the model everybody has their plastic card with them but those who lost it; people who travel without it are not in it",
 }
 
 // The counters that measures add up.
@@ -407,4 +407,24 @@ func overloadedDays(r *run, _ int, _ []string) (float64, error) {
 		longest = max(longest, row)
 	}
 	return float64(longest), nil
+}
+
+// travellers are the people whom one of several carriers turns away on a day on which
+// no mobile card can be checked: holders who would have shown theirs at that kind of place
+// and do not have the plastic one, as often as others who have to show something
+// turn out to have nothing.
+func travellers(r *run, day int, arg []string) (float64, error) {
+	carriers, err := strconv.ParseFloat(arg[1], 64)
+	if err != nil || carriers < 1 {
+		return 0, fmt.Errorf("%q is no number of carriers", arg[1])
+	}
+	holders := r.national(day, func(d *rollout.DayTally) int32 { return d.Holders })
+	nothing := r.national(day, func(d *rollout.DayTally) int32 { return d.NoIdentity })
+	plastic := r.national(day, func(d *rollout.DayTally) int32 { return d.Plastic + d.HolderPlastic })
+	for _, p := range r.s.Demand.Places {
+		if p.Name == arg[0] {
+			return holders * float64(p.Rate) * float64(p.Mobile) * nothing / (nothing + plastic) / carriers, nil
+		}
+	}
+	return 0, fmt.Errorf("the scenario has no place called %q", arg[0])
 }
