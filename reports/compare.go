@@ -105,6 +105,11 @@ func Compare(base, head *Result, tolerances Tolerances) (*Comparison, error) {
 		return nil, fmt.Errorf("BASE and HEAD are about different people: %s citizens of %s, and %s of %s (run both with the same --regions)",
 			sayCount(Num(base.Nation.Citizens)), strings.Join(base.Meta.Regions, " "), sayCount(Num(head.Nation.Citizens)), strings.Join(head.Meta.Regions, " "))
 	}
+	for i, r := range []*Result{base, head} {
+		if !r.Uncertainty.whole() {
+			return nil, fmt.Errorf("%s has not the replications that it says it has: run it again", []string{"BASE", "HEAD"}[i])
+		}
+	}
 	// As each file defines its figures; Headlines fills in what this program would say.
 	definitions := [2]map[string]Definition{maps.Clone(base.Definitions), maps.Clone(head.Definitions)}
 	b, h := Headlines(base), Headlines(head)
@@ -162,6 +167,18 @@ func Compare(base, head *Result, tolerances Tolerances) (*Comparison, error) {
 
 func compared(r *Result) Compared {
 	return Compared{r.Meta.Scenario, r.Meta.Seed, r.Meta.Version, r.Meta.InputsSHA256, r.Meta.Command}
+}
+
+// whole says whether there is a value for each replication.
+func (u *Uncertainty) whole() bool {
+	if u == nil {
+		return true
+	}
+	ok := int64(len(u.Chance.Seeds)) == u.Chance.Runs
+	for _, f := range u.Figures {
+		ok = ok && int64(len(f.Chance.Values)) == u.Chance.Runs && int64(len(f.Assumptions.Values)) == u.Assumptions.Runs
+	}
+	return ok
 }
 
 // patternOf is the pointer under which a headline is defined.

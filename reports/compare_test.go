@@ -435,11 +435,16 @@ func TestTolerancesAreReadAsPeopleWriteThem(t *testing.T) {
 func TestResultsOfOtherPeopleOrOtherWaysAreNotCompared(t *testing.T) {
 	tol, _ := ParseTolerances(nil)
 	for name, change := range map[string]func(*Result){
-		"other regions": func(r *Result) { r.Meta.Regions = []string{"KR-11"} },
-		"other people":  func(r *Result) { r.Nation.Citizens++ },
-		"another way":   func(r *Result) { redefine(r, func(d *Definition) { d.Way = "live" }) },
-		"another clock": func(r *Result) { redefine(r, func(d *Definition) { d.Clock = "wall" }) },
-		"another unit":  func(r *Result) { redefine(r, func(d *Definition) { d.Unit = "people" }) },
+		"values are missing": func(r *Result) {
+			r.Uncertainty = chanced(1, 4).Uncertainty
+			r.Uncertainty.Figures[3].Chance.Values = nil
+		},
+		"seeds are missing": func(r *Result) { r.Uncertainty = chanced(1, 4).Uncertainty; r.Uncertainty.Chance.Runs = 9 },
+		"other regions":     func(r *Result) { r.Meta.Regions = []string{"KR-11"} },
+		"other people":      func(r *Result) { r.Nation.Citizens++ },
+		"another way":       func(r *Result) { redefine(r, func(d *Definition) { d.Way = "live" }) },
+		"another clock":     func(r *Result) { redefine(r, func(d *Definition) { d.Clock = "wall" }) },
+		"another unit":      func(r *Result) { redefine(r, func(d *Definition) { d.Unit = "people" }) },
 	} {
 		base, head := small(), small()
 		base.Definitions = Definitions()
