@@ -536,6 +536,31 @@ func TestTheTableOfAComparisonIsAligned(t *testing.T) {
 	}
 }
 
+func TestTheTableOfAComparisonFitsTheTerminal(t *testing.T) {
+	c := compared2(t, replicated(small(), 20, 0), replicated(small(), 20, 0.8))
+	for width, want := range map[int][]string{
+		0:   {"over the assumptions", "95 % interval", "BASE", "HEAD"},
+		150: {"95 % interval", "BASE", "HEAD"},
+		120: {"95 % interval"},
+	} {
+		var b bytes.Buffer
+		if err := c.Print(&b, Terminal{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		table, _, _ := strings.Cut(b.String(), "\n\n")
+		for i, l := range strings.Split(table, "\n") {
+			if n := len([]rune(l)); width > 0 && n > width {
+				t.Errorf("%d columns: a line has %d: %s", width, n, l)
+			}
+			for _, w := range want {
+				if i == 0 && !strings.Contains(l, w) {
+					t.Errorf("%d columns: %s is missing", width, w)
+				}
+			}
+		}
+	}
+}
+
 func TestAComparisonAsJSONHasItsNumbersAndUnits(t *testing.T) {
 	b, err := json.Marshal(compared2(t, replicated(small(), 20, 0), replicated(small(), 20, 0.8)))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -78,6 +79,12 @@ func (c *Comparison) Print(w io.Writer, t Terminal) error {
 		}
 		rows = append(rows, append(row, string(f.Verdict)))
 	}
+	// On a narrow terminal the columns go that say least: they are in the JSON.
+	for _, optional := range []string{"over the assumptions", "", "HEAD", "BASE"} {
+		if t.Width > 0 && tableWidth(rows) > t.Width {
+			rows = without(rows, optional)
+		}
+	}
 	s.table(rows, func(row int) string {
 		switch {
 		case row == 0:
@@ -128,6 +135,36 @@ func (c *Comparison) Print(w io.Writer, t Terminal) error {
 	return err
 }
 
+// widths are those of the columns.
+func widths(rows [][]string) []int {
+	width := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	return width
+}
+
+func tableWidth(rows [][]string) (sum int) {
+	for _, w := range widths(rows) {
+		sum += w + 2
+	}
+	return sum - 2
+}
+
+// without leaves out the column with this head, if there is one.
+func without(rows [][]string, head string) [][]string {
+	i := slices.Index(rows[0], head)
+	if i < 0 {
+		return rows
+	}
+	for r, row := range rows {
+		rows[r] = slices.Delete(row, i, i+1)
+	}
+	return rows
+}
+
 func about(c Compared) string {
 	return fmt.Sprintf("%s, seed %d, inputs %.12s: %s", c.Scenario, c.Seed, c.Inputs, c.Command)
 }
@@ -135,12 +172,7 @@ func about(c Compared) string {
 // table aligns rows: the first and the last column to the left, the others to
 // the right.
 func (s *summary) table(rows [][]string, colour func(row int) string) {
-	width := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
-		}
-	}
+	width := widths(rows)
 	for r, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {

@@ -67,6 +67,7 @@ results, or none that can be compared.`,
 			}
 			var look reports.Terminal
 			if f, ok := human.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+				look.Width, _, _ = term.GetSize(int(f.Fd()))
 				look.Colour = os.Getenv("NO_COLOR") == ""
 			}
 			if err := found.Print(human, look); err != nil {
