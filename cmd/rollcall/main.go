@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -63,7 +64,20 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-	os.Exit(Main(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(guarded(os.Stderr, func() int { return Main(ctx, os.Args[1:], os.Stdout, os.Stderr) }))
+}
+
+// guarded makes a panic of a command an internal failure: left alone it would exit
+// with 2, as if whoever typed the command had made the mistake.
+func guarded(stderr io.Writer, command func() int) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(stderr, "rollcall: internal error: %v\nThis is a mistake in rollcall, not in the scenario. Please report it to its maintainers with the command, the scenario and what follows; rely on nothing that this command has written.\n\nrollcall %s, %s\n%s",
+				p, version, runtime.Version(), debug.Stack())
+			code = exitInternal
+		}
+	}()
+	return command()
 }
 
 // Main runs one command and returns the exit code.

@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -113,12 +114,20 @@ func (e *engine) newShard(municipality int) *shard {
 	return sh
 }
 
-// parallel hands the shards to the workers, in order, each to one of them.
+// parallel hands the shards to the workers, in order, each to one of them. A
+// worker's panic is the caller's.
 func (e *engine) parallel(shards []*shard, do func(*shard, int)) {
 	var taken atomic.Int64
+	var broken atomic.Pointer[string]
 	var wg sync.WaitGroup
 	for w := range e.workers {
 		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					what := fmt.Sprintf("%v, in a worker:\n%s", p, debug.Stack())
+					broken.CompareAndSwap(nil, &what)
+				}
+			}()
 			for {
 				i := int(taken.Add(1)) - 1
 				if i >= len(shards) {
@@ -129,6 +138,9 @@ func (e *engine) parallel(shards []*shard, do func(*shard, int)) {
 		})
 	}
 	wg.Wait()
+	if what := broken.Load(); what != nil {
+		panic(*what)
+	}
 }
 
 func (e *engine) birth(sh *shard) {

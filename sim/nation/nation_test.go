@@ -2,8 +2,10 @@ package nation
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"rollcall.example/rollcall/reference/lifecycle"
@@ -80,6 +82,17 @@ func TestTheNumberOfWorkersChangesNothing(t *testing.T) {
 	if len(one.Records) == 0 {
 		t.Error("no life was kept")
 	}
+}
+
+// ... so that whoever began the run can say what happened.
+func TestAPanicOfAWorkerIsThatOfTheRun(t *testing.T) {
+	defer func() {
+		if said := fmt.Sprint(recover()); !strings.Contains(said, "no such shard") || !strings.Contains(said, "nation_test.go") {
+			t.Errorf("the run says %q", said)
+		}
+	}()
+	e := &engine{workers: 2}
+	e.parallel(make([]*shard, 8), func(*shard, int) { panic("no such shard") })
 }
 
 func TestAnInterruptedRunSaysHowFarItCame(t *testing.T) {
