@@ -51,6 +51,8 @@ type field struct {
 	fields []*field // of a section
 	elem   *field   // of a list, a mapping, ages
 	byName bool     // a list whose elements have a name
+	// natural is an integer without a sign and, with it, a limit.
+	natural bool
 }
 
 // scenarioFields is the tree of everything a scenario file may say.
@@ -98,7 +100,7 @@ func fieldOf(t reflect.Type, path string, used map[string]bool) *field {
 	case reflect.String:
 		f.kind = text
 	case reflect.Int, reflect.Uint64:
-		f.kind = integer
+		f.kind, f.natural = integer, t.Kind() == reflect.Uint64
 	case reflect.Float64:
 		f.kind = number
 	case reflect.Bool:
@@ -186,6 +188,9 @@ func (f *field) parse(s string) (any, *mistake) {
 		}
 		return s, f.checkForm(s)
 	case integer:
+		if f.natural {
+			return orMistake(parseNatural(s))
+		}
 		n, m := parseInteger(s)
 		if m == nil && f.min == nil && n < 0 {
 			m = &mistake{s + " is negative", "write at least 0"}

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"errors"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -274,6 +275,7 @@ func TestSettingsReachEveryParameter(t *testing.T) {
 		{"expect=[]", func(s *Scenario) any { return len(s.Expect) }, 0},
 		{"title=What if", func(s *Scenario) any { return s.Title }, "What if"},
 		{"seed=7", func(s *Scenario) any { return s.Seed }, uint64(7)},
+		{"seed=18446744073709551615", func(s *Scenario) any { return s.Seed }, uint64(math.MaxUint64)}, // replications draw from all
 	} {
 		if got := x.get(load(t, "announced", x.setting)); got != x.want {
 			t.Errorf("--set %s: %v", x.setting, got)
@@ -286,7 +288,7 @@ func TestSettingsReachEveryParameter(t *testing.T) {
 
 func TestEqualScenariosGiveEqualBytesThatLoadAgain(t *testing.T) {
 	for _, name := range builtInNames() {
-		s := load(t, name)
+		s := load(t, name, "seed=18446744073709551615")
 		for _, text := range [][]byte{s.YAML(), s.Annotated()} {
 			again, err := Parse(name+".yaml", text, nil)
 			if err != nil {

@@ -72,6 +72,10 @@ func (c *Centre) Adults() int {
 	return n
 }
 
+// Everybody is about the number of all its residents: those of 17 and over are
+// 87.4 % of them.
+func (c *Centre) Everybody() float64 { return float64(c.Adults()) / 0.874 }
+
 // MaleShare is the share of men among the residents of an age in a
 // municipality, by five-year band.
 func (n *Nation) MaleShare(municipality, age int) float64 {

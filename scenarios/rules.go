@@ -70,7 +70,7 @@ var rules = []rule{
 	r("centres.residents_per_official.myeon", "township", above(0)),
 	r("centres.counter_share", "of the officials, who serve at counters; rounded, at least one"),
 	r("centres.counters", "exact number of counters at each centre of a region, or at one centre; overrides", optional, keys("a region (KR-26) or a centre's ten-digit code", `^(KR-[0-9]{2}|[0-9]{10})$`)),
-	r("centres.counters{}", "counters", between(1, 1000)),
+	r("centres.counters{}", "counters", between(1, maxCounters)),
 	r("centres.counter_factor", "multiplies the number of counters", above(0)),
 	r("centres.other_business", "visits for everything else, per resident and open day"),
 	r("centres.hours", "when people come"),

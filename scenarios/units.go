@@ -68,6 +68,20 @@ func parseInteger(s string) (int64, *mistake) {
 	return n, nil
 }
 
+// parseNatural reads an integer of 64 bits without a sign.
+func parseNatural(s string) (uint64, *mistake) {
+	n, err := strconv.ParseUint(strings.ReplaceAll(s, "_", ""), 10, 64)
+	switch {
+	case !integerForm.MatchString(s):
+		return 0, &mistake{quote(s) + " is not a whole number", "write 12, without unit or decimals"}
+	case strings.HasPrefix(s, "-"):
+		return 0, &mistake{s + " is negative", "write at least 0"}
+	case err != nil:
+		return 0, &mistake{s + " is too large", "write a number up to 18446744073709551615"}
+	}
+	return n, nil
+}
+
 func parseShare(s string) (float64, *mistake) {
 	if percentForm.MatchString(s) {
 		x, _ := strconv.ParseFloat(percentToNumber(s), 64)

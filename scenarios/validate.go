@@ -245,6 +245,37 @@ func (v *validator) centres(s *Scenario, n *Nation) {
 			v.fail("centres."+path+"_service.cv", "a lognormal without spread", "write cv: 0.6, or law: fixed")
 		}
 	}
+	v.counters(&c, n)
+}
+
+// maxCounters is how many one centre has at most.
+const maxCounters = 1000
+
+// counters checks what staffing makes of the largest centre of each kind.
+func (v *validator) counters(c *Centres, n *Nation) {
+	largest := map[string]float64{}
+	for i := range n.Centres {
+		x := &n.Centres[i]
+		largest[x.Kind] = max(largest[x.Kind], x.Everybody())
+	}
+	for _, k := range []struct {
+		kind string
+		per  float64
+	}{{"dong", c.ResidentsPerOfficial.Dong}, {"eup", c.ResidentsPerOfficial.Eup}, {"myeon", c.ResidentsPerOfficial.Myeon}} {
+		if k.per <= 0 {
+			continue // said already
+		}
+		counters := largest[k.kind] / k.per * float64(c.CounterShare)
+		path, written := "centres.residents_per_official."+k.kind, k.per
+		if counters <= maxCounters {
+			path, written = "centres.counter_factor", c.CounterFactor
+		}
+		if counters *= c.CounterFactor; counters > maxCounters {
+			v.fail(path, fmt.Sprintf("%s gives the largest %s, of %.0f residents, %.3g counters; a centre has at most %d", shortNumber(written), k.kind, largest[k.kind], counters, maxCounters),
+				"write more residents per official, or a smaller counter_share or counter_factor")
+			return
+		}
+	}
 }
 
 func (v *validator) places(s *Scenario) {

@@ -164,7 +164,7 @@ func (m *Model) Opens(municipality int) int64 { return m.opens[municipality] }
 func (m *Model) officials(c *scenarios.Centre) float64 {
 	r := m.Scenario.Centres.ResidentsPerOfficial
 	per := map[string]float64{"dong": r.Dong, "eup": r.Eup, "myeon": r.Myeon}[c.Kind]
-	return float64(c.Adults()) / 0.874 / per // all residents: 17+ are 87.4 % of them
+	return c.Everybody() / per
 }
 
 func (m *Model) compileAdoption() {
