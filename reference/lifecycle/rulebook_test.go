@@ -293,6 +293,7 @@ func TestPlacesOpenOnTheirDayAndCentresServeEverybodyFromTheirs(t *testing.T) {
 		{"a place without a day", p.Open("11110", any), false},
 		{"one's own centre at any time", p.CentreAllowed("50110", "50110", opens), true},
 		{"another's the day before", p.CentreAllowed("50110", "50130", any.Add(-1)), false},
+		{"a neighbour's the day before", p.CentreAllowed("50110", "50111", any.Add(-1)), false},
 		{"another's from the day on", p.CentreAllowed("50110", "50130", any), true},
 	} {
 		if c.got != c.want {

@@ -202,7 +202,9 @@ func TestS9AReleaseOlderThanTheNewestReportDoesNothingAndSaysSo(t *testing.T) {
 		t.Fatalf("%+v after %+v", second, first)
 	}
 	before := w.sequence()
-	w.decided(c.release(clerk, lifecycle.PhysicalLost, first.Sequence).Reason, lifecycle.OlderThanReport)
+	for _, known := range []uint64{first.Sequence, second.Sequence - 1, 0} { // 0: knows of none
+		w.decided(c.release(clerk, lifecycle.PhysicalLost, known).Reason, lifecycle.OlderThanReport)
+	}
 	w.decided(c.release(callCentre, lifecycle.PhysicalLost, first.Sequence).Reason, lifecycle.NotAuthorised)
 	if w.sequence() != before {
 		t.Error("a refused release changed the register")
