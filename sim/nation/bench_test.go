@@ -1,50 +1,19 @@
 package nation
 
 import (
-	"runtime"
 	"testing"
 
 	"rollcall.example/rollcall/sim/rng"
 	"rollcall.example/rollcall/sim/rollout"
 )
 
-// The engine's speed, beside the floors under it: what one draw costs, and what
-// it costs to read and write one citizen's record, in an order without memory
-// (every access misses the caches) and shard by shard (a shard's records stay
-// in them). An event makes one to four draws and one update.
+// The floors under the engine: what one draw costs, and what it costs to read and
+// write one citizen's record, in an order without memory (every access misses the
+// caches) and shard by shard (a shard's records stay in them). An event makes one
+// to four draws and one update. The engine's own speed stands beside the plain one's,
+// in sim/plain.
 //
-//	go test ./sim/nation -run '^$' -bench .
-
-// BenchmarkEngine is Sejong through a calm scenario, where the load of the absent
-// regions, posted for each second, is most of the work, and through a busy one.
-func BenchmarkEngine(b *testing.B) {
-	for _, c := range []struct {
-		name, scenario string
-		settings       []string
-	}{
-		{"announced", "announced", []string{"panel.citizens=0"}},
-		{"smoke", "smoke", []string{"panel.citizens=0"}},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			s, n := load(b, c.scenario, c.settings...)
-			s.Population.Regions = []string{"KR-50"}
-			var events int64
-			for b.Loop() {
-				o, err := Run(b.Context(), s, n, rollout.Options{Workers: runtime.GOMAXPROCS(0)})
-				if err != nil {
-					b.Fatal(err)
-				}
-				for _, t := range o.Tallies {
-					if t != nil {
-						events += t.Events
-					}
-				}
-			}
-			b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events), "ns/event")
-		})
-	}
-}
+//	go test ./sim/nation ./sim/plain -run '^$' -bench .
 
 func BenchmarkFloorDraw(b *testing.B) {
 	src := rng.New(1)
