@@ -275,7 +275,7 @@ func TestSettingsReachEveryParameter(t *testing.T) {
 		{"expect=[]", func(s *Scenario) any { return len(s.Expect) }, 0},
 		{"title=What if", func(s *Scenario) any { return s.Title }, "What if"},
 		{"seed=7", func(s *Scenario) any { return s.Seed }, uint64(7)},
-		{"seed=18446744073709551615", func(s *Scenario) any { return s.Seed }, uint64(math.MaxUint64)}, // replications draw from all
+		{"seed=18446744073709551615", func(s *Scenario) any { return s.Seed }, uint64(math.MaxUint64)},
 	} {
 		if got := x.get(load(t, "announced", x.setting)); got != x.want {
 			t.Errorf("--set %s: %v", x.setting, got)
