@@ -79,6 +79,12 @@ func TestBothEnginesGiveTheSameBytesForWholeScenarios(t *testing.T) {
 		{"Sejong, loss-wave", "loss-wave", sejong, nil},
 		{"Jeju, loss-wave", "loss-wave", jeju, nil},
 		{"Sejong, big-bang", "big-bang", sejong, nil},
+		{"Jeju, issuance-only-outage", "issuance-only-outage", jeju, nil},
+		{"Sejong, stale-status", "stale-status", sejong, nil},
+		{"Sejong, free-chip", "free-chip", sejong, nil},
+		{"Jeju, opening-day-surge", "opening-day-surge", jeju, nil},
+		{"Sejong, retry-storm", "retry-storm", sejong, nil},
+		{"Sejong, billion", "billion", sejong, nil},
 		{"smoke", "smoke", nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.same(t) })
