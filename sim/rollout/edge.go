@@ -3,6 +3,7 @@ package rollout
 import (
 	"slices"
 
+	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/capacity"
 )
 
@@ -20,7 +21,7 @@ type edge struct {
 func (m *Model) compileEdges() {
 	for i, f := range m.Scenario.Faults {
 		for _, n := range f.Nodes {
-			if !slices.Contains([]string{network, terminals, verifiers}, n) {
+			if !slices.Contains(scenarios.Edges, n) {
 				continue
 			}
 			from := m.Since(f.At.Time)
@@ -44,8 +45,8 @@ func (m *Model) compileEdges() {
 	}
 }
 
+// Two of scenarios.Edges that not everything passes; the third is the network.
 const (
-	network   = "network"
 	terminals = "terminals"
 	verifiers = "verifiers"
 )

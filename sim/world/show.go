@@ -101,14 +101,8 @@ func (w *World) NotAnswered(c *Citizen, d *Device, kind string, entitled bool) {
 // Receipt writes down what an acknowledgement shows of both cards; it was asked
 // for at a moment.
 func (w *World) Receipt(c *Citizen, a Answer, asked oracle.Stamp) {
-	q := oracle.Inquiry{Citizen: c.Name, Begin: asked, End: w.Stamp(), Plastic: oracle.NotValid, Mobile: outcomes[lifecycle.Judge(a.State)]}
-	switch {
-	case a.State.CardActive():
-		q.Plastic = oracle.Accepted
-	case a.State&lifecycle.HasCard != 0:
-		q.Plastic = oracle.Suspended
-	}
-	w.History.Inquiries = append(w.History.Inquiries, q)
+	w.History.Inquiries = append(w.History.Inquiries, oracle.Inquiry{Citizen: c.Name, Begin: asked, End: w.Stamp(),
+		Plastic: outcomes[lifecycle.JudgePlastic(a.State)], Mobile: outcomes[lifecycle.Judge(a.State)]})
 }
 
 // count counts the signatures that a verification checked: the phone's, and the
