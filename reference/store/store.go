@@ -96,6 +96,11 @@ type Reader interface {
 
 	Offer(hash []byte) (Offer, error)
 	Challenge(value []byte) (Challenge, error)
+	Ticket(kind string, key []byte) (Ticket, error)
+	// Party returns a party that may call the service, ended ones too.
+	Party(id string) (Party, error)
+	// Parties returns all parties in order of their name.
+	Parties() ([]Party, error)
 	// Answer returns the stored answer to a request.
 	Answer(scope, key string) (Answer, error)
 	// NewestReport returns the latest report of a cause on a subject (a card
@@ -129,6 +134,9 @@ type Tx interface {
 	PutOffer(Offer) error
 	AddChallenge(Challenge) error
 	PutChallenge(Challenge) error
+	AddTicket(Ticket) error // ErrTaken
+	PutTicket(Ticket) error // ErrNotFound
+	PutParty(Party) error   // enters it, or changes it
 	// UseNonce records that a verifier's transaction took place; ErrTaken if it
 	// did before.
 	UseNonce(hash []byte, expires time.Time) error
@@ -136,8 +144,8 @@ type Tx interface {
 	AddReport(Report) error
 	// AppendAudit adds the next record; its Sequence must be Sequence()+1.
 	AppendAudit(AuditRecord) error
-	// Forget deletes nonces that expired before the moment, and challenges,
-	// offers and answers made before it; at most limit of each kind.
+	// Forget deletes nonces and tickets that expired before the moment, and
+	// challenges, offers and answers made before it; at most limit of each kind.
 	Forget(before time.Time, limit int) (int, error)
 }
 
@@ -181,6 +189,25 @@ type Card struct {
 	Portrait []byte // the photo, as it goes into a mobile credential
 	Issued   time.Time
 	Ended    uint64 // sequence number of the change that ended it; 0 in force
+}
+
+// Ticket is what a protocol keeps between two steps that may reach different
+// replicas: a verifier's transaction, an issuance to be called for later. What
+// the outside holds is a secret; here stands only its hash.
+type Ticket struct {
+	Kind    string // what it is for: each protocol has names of its own
+	Key     []byte // SHA-256 of the secret
+	Body    []byte // JSON
+	Expires time.Time
+}
+
+// Party is somebody other than a citizen who may call the service: a member of
+// staff, a verifier, an administrator.
+type Party struct {
+	ID    string
+	Role  string    // as package access names it
+	Body  []byte    // JSON: what it is called, its keys, and what it may ask
+	Ended time.Time // from then on it may do nothing; zero: in force
 }
 
 // Wallet is a phone's wallet as one person's.

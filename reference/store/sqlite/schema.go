@@ -119,4 +119,21 @@ CREATE TABLE audit (
 	hash     BLOB NOT NULL
 ) STRICT;
 `,
+	`
+CREATE TABLE ticket (
+	kind    TEXT NOT NULL,
+	key     BLOB NOT NULL,
+	body    BLOB NOT NULL,
+	expires INTEGER NOT NULL,
+	PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ticket_expires ON ticket(expires);
+
+CREATE TABLE party (
+	id    TEXT PRIMARY KEY,
+	role  TEXT NOT NULL,
+	body  BLOB NOT NULL,
+	ended INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`,
 }

@@ -329,6 +329,48 @@ func (t *tx) PutChallenge(c store.Challenge) error {
 	return t.put(store.ErrNotFound, `UPDATE challenge SET made=?, used=? WHERE value=?`, millis(c.Made), int64(c.Used), c.Value)
 }
 
+func (t *tx) Ticket(kind string, key []byte) (k store.Ticket, err error) {
+	var expires int64
+	err = t.get(`SELECT kind, key, body, expires FROM ticket WHERE kind = ? AND key = ?`, []any{kind, key}, &k.Kind, &k.Key, &k.Body, &expires)
+	k.Expires = moment(expires)
+	return k, err
+}
+
+func (t *tx) AddTicket(k store.Ticket) error {
+	return t.put(store.ErrTaken, `INSERT INTO ticket (kind, key, body, expires) VALUES (?,?,?,?) ON CONFLICT DO NOTHING`, k.Kind, k.Key, k.Body, millis(k.Expires))
+}
+
+func (t *tx) PutTicket(k store.Ticket) error {
+	return t.put(store.ErrNotFound, `UPDATE ticket SET body=?, expires=? WHERE kind=? AND key=?`, k.Body, millis(k.Expires), k.Kind, k.Key)
+}
+
+const partySelect = `SELECT id, role, body, ended FROM party `
+
+func scanParty(scan func(...any) error) (p store.Party, err error) {
+	var ended int64
+	err = scan(&p.ID, &p.Role, &p.Body, &ended)
+	p.Ended = moment(ended)
+	return p, err
+}
+
+func (t *tx) Party(id string) (store.Party, error) {
+	return scanParty(func(to ...any) error { return t.get(partySelect+`WHERE id = ?`, []any{id}, to...) })
+}
+
+func (t *tx) Parties() (out []store.Party, err error) {
+	err = t.each(partySelect+`ORDER BY id`, nil, func(scan func(...any) error) error {
+		p, err := scanParty(scan)
+		out = append(out, p)
+		return err
+	})
+	return out, err
+}
+
+func (t *tx) PutParty(p store.Party) error {
+	return t.put(nil, `INSERT INTO party (id, role, body, ended) VALUES (?,?,?,?) ON CONFLICT (id) DO UPDATE SET role=excluded.role, body=excluded.body, ended=excluded.ended`,
+		p.ID, p.Role, p.Body, millis(p.Ended))
+}
+
 func (t *tx) UseNonce(hash []byte, expires time.Time) error {
 	return t.put(store.ErrTaken, `INSERT INTO nonce (hash, expires) VALUES (?,?) ON CONFLICT DO NOTHING`, hash, millis(expires))
 }
@@ -416,6 +458,7 @@ func (t *tx) AppendAudit(r store.AuditRecord) error {
 func (t *tx) Forget(before time.Time, limit int) (n int, err error) {
 	for _, query := range []string{
 		`DELETE FROM nonce WHERE hash IN (SELECT hash FROM nonce WHERE expires < ? LIMIT ?)`,
+		`DELETE FROM ticket WHERE (kind, key) IN (SELECT kind, key FROM ticket WHERE expires < ? LIMIT ?)`,
 		`DELETE FROM challenge WHERE value IN (SELECT value FROM challenge WHERE made < ? LIMIT ?)`,
 		`DELETE FROM offer WHERE hash IN (SELECT hash FROM offer WHERE made < ? LIMIT ?)`,
 		`DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer WHERE at < ? LIMIT ?)`,

@@ -98,6 +98,9 @@ func everything(t *testing.T, open Open) {
 		{Sequence: 2, Person: p.ID, Cause: lifecycle.PhysicalLost, Subject: "A1", Actor: "b", At: moment},
 		{Sequence: 3, Person: p.ID, Cause: lifecycle.PhysicalLost, Subject: "A0", Actor: "b", At: moment},
 	}
+	ticket := store.Ticket{Kind: "k", Key: []byte("t"), Body: []byte(`{"n":2}`), Expires: moment}
+	party := store.Party{ID: "bank", Role: "verifier", Body: []byte(`{"n":2}`), Ended: moment}
+	other := store.Party{ID: "office", Role: "clerk", Body: []byte(`{}`)}
 	record := store.AuditRecord{Sequence: 1, Body: []byte("body"), Hash: []byte("hash")}
 	update(t, s, func(tx store.Tx) (err error) {
 		must(t, tx.PutPerson(p))
@@ -115,6 +118,11 @@ func everything(t *testing.T, open Open) {
 		challenge.Used = 6
 		must(t, tx.PutChallenge(challenge))
 		must(t, tx.PutAnswer("scope", "key", answer))
+		must(t, tx.AddTicket(store.Ticket{Kind: "k", Key: []byte("t"), Body: []byte(`{"n":1}`), Expires: moment.Add(time.Hour)}))
+		must(t, tx.PutTicket(ticket))
+		must(t, tx.PutParty(other))
+		must(t, tx.PutParty(store.Party{ID: "bank", Role: "clerk", Body: []byte(`{"n":1}`)}))
+		must(t, tx.PutParty(party))
 		for _, r := range reports {
 			must(t, tx.AddReport(r))
 		}
@@ -145,6 +153,12 @@ func everything(t *testing.T, open Open) {
 			same("challenge", challenge, gotChallenge, err)
 			gotAnswer, err := r.Answer("scope", "key")
 			same("answer", answer, gotAnswer, err)
+			gotTicket, err := r.Ticket("k", []byte("t"))
+			same("ticket", ticket, gotTicket, err)
+			gotParty, err := r.Party("bank")
+			same("party", party, gotParty, err)
+			parties, err := r.Parties()
+			same("parties", []store.Party{party, other}, parties, err)
 			newest, err := r.NewestReport(p.ID, lifecycle.PhysicalLost, "A1")
 			same("newest report", reports[1], newest, err)
 			all, err := r.Reports(p.ID)
@@ -160,6 +174,9 @@ func everything(t *testing.T, open Open) {
 				"credential": second(r.Credential(99)),
 				"offer":      second(r.Offer([]byte("x"))),
 				"challenge":  second(r.Challenge([]byte("x"))),
+				"ticket":     second(r.Ticket("k", []byte("x"))),
+				"ticket2":    second(r.Ticket("x", []byte("t"))),
+				"party":      second(r.Party("x")),
 				"answer":     second(r.Answer("scope", "other")),
 				"answer2":    second(r.Answer("other", "key")),
 				"report":     second(r.NewestReport(p.ID, lifecycle.MobileLost, "w")),
@@ -369,6 +386,9 @@ func once(t *testing.T, open Open) {
 		"index":       func(tx store.Tx) error { return tx.AddEntry(0, 5, 1) },
 		"challenge":   func(tx store.Tx) error { return tx.AddChallenge(store.Challenge{Value: []byte("x"), Made: moment}) },
 		"nonce":       func(tx store.Tx) error { return tx.UseNonce([]byte("x"), moment) },
+		"ticket": func(tx store.Tx) error {
+			return tx.AddTicket(store.Ticket{Kind: "k", Key: []byte("x"), Body: []byte{}, Expires: moment})
+		},
 		"idempotency key": func(tx store.Tx) error {
 			return tx.PutAnswer("s", "k", store.Answer{Request: []byte{}, Body: []byte{}})
 		},
@@ -487,13 +507,14 @@ func forgotten(t *testing.T, open Open) {
 			must(t, tx.AddChallenge(store.Challenge{Value: []byte(name), Made: at}))
 			must(t, tx.AddOffer(store.Offer{Hash: []byte(name), Made: at}))
 			must(t, tx.PutAnswer("s", name, store.Answer{Request: []byte{}, Body: []byte{}, At: at}))
+			must(t, tx.AddTicket(store.Ticket{Kind: "k", Key: []byte(name), Body: []byte{}, Expires: at}))
 		}
 		return nil
 	})
 	update(t, s, func(tx store.Tx) error {
 		n, err := tx.Forget(new, 10)
-		if n != 4 {
-			t.Errorf("%d records were forgotten, want 4", n)
+		if n != 5 {
+			t.Errorf("%d records were forgotten, want 5", n)
 		}
 		return err
 	})
@@ -501,6 +522,10 @@ func forgotten(t *testing.T, open Open) {
 		must(t, second(r.Challenge([]byte("new"))))
 		must(t, second(r.Offer([]byte("new"))))
 		must(t, second(r.Answer("s", "new")))
+		must(t, second(r.Ticket("k", []byte("new"))))
+		if err := second(r.Ticket("k", []byte("old"))); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an old ticket is still there: %v", err)
+		}
 		if err := second(r.Answer("s", "old")); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("an old answer is still there: %v", err)
 		}
