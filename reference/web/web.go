@@ -1,0 +1,207 @@
+// Package web is what every HTTP handler of the service does alike: it reads a
+// body within limits and strictly, and answers with JSON, with an error of OAuth
+// (RFC 6749 §5.2), or with a problem (RFC 9457).
+//
+// It knows no route and no rule. Who calls is package access's business, which
+// routes there are and who may call them package httpapi's.
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"unicode/utf8"
+
+	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/store"
+)
+
+// Error is an answer that refuses.
+type Error struct {
+	Status      int
+	Code        string // of OAuth, OpenID4VCI or OpenID4VP, or the end of a problem's type: "invalid_proof"
+	Description string // a sentence for the developer of the other side, without personal data
+	Header      http.Header
+	// Cause is for the log alone.
+	Cause error
+}
+
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Description, e.Cause)
+	}
+	return e.Code + ": " + e.Description
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Refuse makes an answer that refuses.
+func Refuse(status int, code, format string, args ...any) *Error {
+	return &Error{Status: status, Code: code, Description: fmt.Sprintf(format, args...)}
+}
+
+// Because adds what goes into the log.
+func (e *Error) Because(cause error) *Error { e.Cause = cause; return e }
+
+// With adds a header to the answer.
+func (e *Error) With(name, value string) *Error {
+	if e.Header == nil {
+		e.Header = http.Header{}
+	}
+	e.Header.Set(name, value)
+	return e
+}
+
+// judge makes an Error of any error. What a handler did not foresee is never
+// told to the caller.
+func judge(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	switch {
+	case errors.Is(err, store.ErrFull):
+		return Refuse(http.StatusInsufficientStorage, "temporarily_unavailable", "The register has no room left and has changed nothing. Ask again later with the same idempotency key.").Because(err)
+	case errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrClosed):
+		return Refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The register cannot be asked now. Ask again with the same idempotency key.").With("Retry-After", "1").Because(err)
+	}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return Refuse(http.StatusRequestEntityTooLarge, "invalid_request", "The body is longer than %d bytes.", tooLarge.Limit).Because(err)
+	}
+	return Refuse(http.StatusInternalServerError, "server_error", "The service failed. The request's id is in the answer's X-Request-Id.").Because(err)
+}
+
+// Handler handles a request, or returns why not; then it must have written
+// nothing.
+type Handler func(http.ResponseWriter, *http.Request) error
+
+// Failed is told of every error before it is answered; httpapi sets it in the
+// context of a request to log and count it.
+type Failed func(*Error)
+
+type failedKey struct{}
+
+// WithFailed puts it into a request.
+func WithFailed(r *http.Request, f Failed) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), failedKey{}, f))
+}
+
+// OAuth answers errors as RFC 6749 §5.2 does, and so OpenID4VCI and OpenID4VP.
+func OAuth(h Handler) http.Handler {
+	return handle(h, func(w http.ResponseWriter, e *Error) {
+		JSON(w, e.Status, struct {
+			Error       string `json:"error"`
+			Description string `json:"error_description,omitempty"`
+		}{e.Code, e.Description})
+	})
+}
+
+// Problem answers errors as problem details (RFC 9457).
+func Problem(h Handler) http.Handler {
+	return handle(h, func(w http.ResponseWriter, e *Error) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		write(w, e.Status, struct {
+			Type   string `json:"type"`
+			Title  string `json:"title"`
+			Status int    `json:"status"`
+			Detail string `json:"detail,omitempty"`
+		}{"urn:rollcall:problem:" + e.Code, http.StatusText(e.Status), e.Status, e.Description})
+	})
+}
+
+func handle(h Handler, answer func(http.ResponseWriter, *Error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := h(w, r)
+		if err == nil {
+			return
+		}
+		e := judge(err)
+		if f, ok := r.Context().Value(failedKey{}).(Failed); ok {
+			f(e)
+		}
+		for name, values := range e.Header {
+			w.Header()[name] = values
+		}
+		answer(w, e)
+	})
+}
+
+// JSON answers with a value as JSON that nobody may keep.
+func JSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	write(w, status, v)
+}
+
+func write(w http.ResponseWriter, status int, v any) {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		http.Error(w, "the answer cannot be written as JSON", http.StatusInternalServerError)
+		return
+	}
+	if w.Header().Get("Cache-Control") == "" {
+		w.Header().Set("Cache-Control", "no-store")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // nobody is left to be told
+}
+
+// Body reads a body of one of the media types; httpapi has limited its size.
+func Body(r *http.Request, types ...string) ([]byte, error) {
+	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	known := false
+	for _, t := range types {
+		known = known || err == nil && got == t
+	}
+	if !known {
+		return nil, Refuse(http.StatusUnsupportedMediaType, "invalid_request", "Content-Type must be %s.", types[0])
+	}
+	return io.ReadAll(r.Body)
+}
+
+// ReadJSON reads a body of JSON into a struct: UTF-8, one value, no name twice,
+// nested at most so deep as package jws reads.
+func ReadJSON(r *http.Request, v any) error {
+	body, err := Body(r, "application/json")
+	if err != nil {
+		return err
+	}
+	if err := jws.Unmarshal(body, v); err != nil {
+		return Refuse(http.StatusBadRequest, "invalid_request", "The body is not the JSON expected here: %v.", err)
+	}
+	return nil
+}
+
+// ReadForm reads a form. A parameter may stand in it only once (RFC 6749 §3.2).
+func ReadForm(r *http.Request) (url.Values, error) {
+	body, err := Body(r, "application/x-www-form-urlencoded")
+	if err != nil {
+		return nil, err
+	}
+	return form(string(body))
+}
+
+// ReadQuery reads the query in the same way.
+func ReadQuery(r *http.Request) (url.Values, error) { return form(r.URL.RawQuery) }
+
+func form(text string) (url.Values, error) {
+	values, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, Refuse(http.StatusBadRequest, "invalid_request", "The parameters are not a form: %v.", err)
+	}
+	for name, all := range values {
+		if len(all) > 1 {
+			return nil, Refuse(http.StatusBadRequest, "invalid_request", "The parameter %.40q comes %d times.", name, len(all))
+		}
+		if !utf8.ValidString(name) || !utf8.ValidString(all[0]) {
+			return nil, Refuse(http.StatusBadRequest, "invalid_request", "A parameter is not UTF-8.")
+		}
+	}
+	return values, nil
+}
