@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -11,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Expectation is a sentence about a result: comparisons joined by &&, such as
@@ -38,7 +38,16 @@ type operand struct {
 	written  string
 	constant any // float64, string, bool, nil with null
 	seconds  bool
+	at       int // where it stands in the text
 }
+
+// Misplaced is what is wrong with an expectation, and where.
+type Misplaced struct {
+	At   int // byte of the text, from 0
+	What string
+}
+
+func (m *Misplaced) Error() string { return m.What }
 
 const maxExpectation = 500
 
@@ -54,7 +63,10 @@ func ParseExpectation(text string) (Expectation, error) {
 		return e, fmt.Errorf("the expectation is longer than %d characters", maxExpectation)
 	}
 	rest := text
+	at := 0 // of the token
+	wrong := func(format string, args ...any) error { return &Misplaced{at, fmt.Sprintf(format, args...)} }
 	next := func() (kind int, token string) {
+		at = len(text) - len(strings.TrimLeftFunc(rest, unicode.IsSpace))
 		m := tokenForm.FindStringSubmatch(rest)
 		if m == nil {
 			return -1, strings.TrimSpace(rest)
@@ -71,11 +83,16 @@ func ParseExpectation(text string) (Expectation, error) {
 		kind, token := next()
 		if kind < 2 {
 			if token == "" {
-				return operand{}, errors.New("the expectation breaks off")
+				return operand{}, wrong("the expectation breaks off")
 			}
-			return operand{}, fmt.Errorf("%s stands where a path or a value belongs", quote(token))
+			return operand{}, wrong("%s stands where a path or a value belongs", quote(token))
 		}
-		return parseOperand(kind, token)
+		o, err := parseOperand(kind, token)
+		if err != nil {
+			return o, wrong("%v", err)
+		}
+		o.at = at
+		return o, nil
 	}
 	for {
 		var c comparison
@@ -86,26 +103,26 @@ func ParseExpectation(text string) (Expectation, error) {
 		kind, token := next()
 		if kind != 1 {
 			if token == "" {
-				return e, fmt.Errorf("%s is compared with nothing", quote(c.left.written))
+				return e, wrong("%s is compared with nothing", quote(c.left.written))
 			}
-			return e, fmt.Errorf("%s is not a comparison; known are ==, !=, <, <=, >, >=", quote(token))
+			return e, wrong("%s is not a comparison; known are ==, !=, <, <=, >, >=", quote(token))
 		}
 		c.op = token
 		if c.right, err = operandOf(); err != nil {
 			return e, err
 		}
 		if c.left.path == nil && c.right.path == nil {
-			return e, fmt.Errorf("%s %s %s says nothing about the result", c.left.written, c.op, c.right.written)
+			return e, wrong("%s %s %s says nothing about the result", c.left.written, c.op, c.right.written)
 		}
 		if _, isText := constantText(c); isText && c.op != "==" && c.op != "!=" {
-			return e, fmt.Errorf("text is compared by == and !=, not by %s", c.op)
+			return e, wrong("text is compared by == and !=, not by %s", c.op)
 		}
 		e.terms = append(e.terms, c)
 		if strings.TrimSpace(rest) == "" {
 			return e, nil
 		}
 		if kind, token := next(); kind != 0 {
-			return e, fmt.Errorf("%s stands where && belongs", quote(token))
+			return e, wrong("%s stands where && belongs", quote(token))
 		}
 	}
 }
@@ -204,7 +221,7 @@ func (e Expectation) Check(schema any) error {
 			for _, s := range o.path {
 				next, hint, ok := descend(v, s)
 				if !ok {
-					return fmt.Errorf("%s: %s has no %s (%s)", o.written, at, s.key, hint)
+					return &Misplaced{o.at, fmt.Sprintf("%s: %s has no %s (%s)", o.written, at, s.key, hint)}
 				}
 				v, at = next, s.key
 			}

@@ -27,6 +27,8 @@ func (s *Scenario) Ranges() (ranges []Range, held map[string]string) {
 		unit, numeric := units[f.kind]
 		switch {
 		case a.Mark != "A":
+		case a.Path == "centres.counter_wage":
+			held[a.Path] = "moves no figure of a run"
 		case a.Changed:
 			held[a.Path] = a.Source
 		case a.Low == "" || !numeric:

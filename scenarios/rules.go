@@ -86,6 +86,7 @@ var rules = []rule{
 	r("centres.patience", "mean of the exponential patience of those who wait", positive),
 	r("centres.come_back", "mean delay to the next try of somebody not served", positive),
 	r("centres.visit_tries", "tries before they give up", between(1, 100)),
+	r("centres.counter_wage", "what an official at a counter costs for an open day; prices the plans of rollcall plan and moves no figure of a run"),
 	r("centres.*_service.law", "distribution", oneOf("lognormal", "exponential", "fixed")),
 	r("centres.*_service.mean", "mean time", positive),
 	r("centres.*_service.cv", "coefficient of variation, of a lognormal", optional, between(0, 10)),

@@ -172,8 +172,9 @@ type Centres struct {
 	AwayShare            Share                              `yaml:"away_share"`     // of visits after any_centre_from to another municipality
 	BalkAt               int                                `yaml:"balk_at"`        // waiting people per open counter at which a newcomer turns round
 	Patience             time.Duration                      // mean of the exponential patience of those who wait
-	ComeBack             time.Duration                      `yaml:"come_back"`   // mean delay to the next try of somebody not served
-	VisitTries           int                                `yaml:"visit_tries"` // then they give up
+	ComeBack             time.Duration                      `yaml:"come_back"`    // mean delay to the next try of somebody not served
+	VisitTries           int                                `yaml:"visit_tries"`  // then they give up
+	CounterWage          Won                                `yaml:"counter_wage"` // of an official at a counter, for an open day; prices plans
 }
 
 // ServiceTime is a distribution of the time at a counter.

@@ -23,6 +23,9 @@ type centre struct {
 	others                               uint32
 
 	queue, since int64 // the number waiting, integrated (ms) until since
+
+	keep bool
+	kept []rollout.Visit // who came, if they are kept
 }
 
 type customer struct {
@@ -54,6 +57,9 @@ func (c *centre) solve(m *rollout.Model, p *rollout.Place, w rollout.Window, out
 		}
 	}
 	visits := c.coming[:due]
+	if c.keep {
+		c.kept = append(c.kept, visits...)
+	}
 	for len(visits) > 0 || c.otherAt < w.End {
 		// At one instant a citizen comes before other business.
 		if len(visits) > 0 && visits[0].Arrive <= c.otherAt {

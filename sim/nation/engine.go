@@ -47,6 +47,7 @@ type engine struct {
 	load    [][][capacity.NumOps]int32 // by worker, by second of the window
 	fates   [][capacity.NumOps]capacity.Fate
 	absent  *rollout.Absent
+	keep    bool // who comes to the centres
 }
 
 // Run simulates a scenario.
@@ -55,7 +56,7 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{m: m, workers: max(1, o.Workers),
+	e := &engine{m: m, workers: max(1, o.Workers), keep: o.KeepVisits,
 		plant: capacity.NewPlant(&s.Cards, m.Cal.Open), home: make([]*shard, len(n.Municipalities))}
 	for i := range n.Municipalities {
 		if m.Present(i) {
@@ -89,9 +90,17 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 		}
 	}
 	e.parallel(order, func(sh *shard, _ int) { e.finish(sh) })
+	if e.keep {
+		out.Visits = make([][]rollout.Visit, len(n.Centres))
+	}
 	for i, sh := range e.home {
 		if sh == nil {
 			continue
+		}
+		for c := range sh.centres {
+			if e.keep {
+				out.Visits[sh.centres[c].index] = sh.centres[c].kept
+			}
 		}
 		out.Tallies[i] = sh.place.T
 		for c := range sh.place.T.ByCentre {
@@ -150,6 +159,7 @@ func (e *engine) birth(sh *shard) {
 	sh.citizens, sh.due = make([]rollout.Citizen, n), make([]uint16, n)
 	for c := mu.First; c < mu.End; c++ {
 		sh.centres = append(sh.centres, newCentre(e.m, c))
+		sh.centres[c-mu.First].keep = e.keep
 		if e.m.Residents(c) == 0 {
 			first, end := e.m.Pop.Range(c)
 			for id := first; id < end; id++ {

@@ -17,6 +17,7 @@ import (
 type canonical struct {
 	Tallies  []*rollout.Tally
 	Records  []rollout.Record
+	Visits   [][]rollout.Visit
 	Citizens int64
 	Service  any // its statistics
 	Plant    any
@@ -31,7 +32,7 @@ func canon(o *rollout.Outcome) canonical {
 			slices.SortFunc(t.Exposure, compareExposure)
 		}
 	}
-	return canonical{o.Tallies, o.Records, o.Citizens, o.Model.Service.Stats, *o.Plant, o.Absent, o.Complete, o.Until}
+	return canonical{o.Tallies, o.Records, o.Visits, o.Citizens, o.Model.Service.Stats, *o.Plant, o.Absent, o.Complete, o.Until}
 }
 
 func compareExposure(a, b rollout.Exposure) int {
@@ -118,12 +119,12 @@ func (c scene) sameInWindows(t *testing.T, narrow int) *rollout.Outcome {
 	t.Helper()
 	s, n := c.load(t)
 	began := time.Now()
-	fast, err := nation.Run(t.Context(), s, n, rollout.Options{Workers: 2, Narrow: narrow})
+	fast, err := nation.Run(t.Context(), s, n, rollout.Options{Workers: 2, Narrow: narrow, KeepVisits: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	between := time.Now()
-	slow, err := Run(t.Context(), s, n, rollout.Options{Narrow: narrow})
+	slow, err := Run(t.Context(), s, n, rollout.Options{Narrow: narrow, KeepVisits: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,6 +94,9 @@ func (h *hall) nextOther(after int64) {
 }
 
 func (h *hall) arrive(x *customer) {
+	if h.e.visits != nil && !x.other {
+		h.e.visits[h.centre] = append(h.e.visits[h.centre], x.Visit)
+	}
 	open := h.open()
 	switch {
 	case open == 0:

@@ -49,6 +49,7 @@ type engine struct {
 	until    int64
 	stopped  bool
 	narrow   int
+	visits   [][]rollout.Visit // by centre, if they are kept
 	progress func(done, total, events int64)
 }
 
@@ -101,6 +102,9 @@ func newEngine(s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*
 		life: des.New(), office: des.New(), people: map[uint32]*person{}, halls: map[int32]*hall{},
 		load: make([][capacity.NumOps]int32, 3600), fates: make([][capacity.NumOps]capacity.Fate, 3600),
 		narrow: o.Narrow, progress: o.Progress, place: byNumber,
+	}
+	if o.KeepVisits {
+		e.visits = make([][]rollout.Visit, len(n.Centres))
 	}
 	for i := range n.Municipalities {
 		if m.Present(i) {
@@ -297,7 +301,7 @@ func (e *engine) answer(before rollout.Window) {
 }
 
 func (e *engine) outcome() *rollout.Outcome {
-	o := &rollout.Outcome{Model: e.m, Plant: e.plant, Absent: e.absent != nil,
+	o := &rollout.Outcome{Model: e.m, Plant: e.plant, Absent: e.absent != nil, Visits: e.visits,
 		Complete: !e.stopped, Until: e.until, Tallies: make([]*rollout.Tally, len(e.m.Nation.Municipalities))}
 	for _, p := range e.people {
 		p.town.place.T.CountOpen(&p.Citizen)

@@ -9,7 +9,10 @@ type Outcome struct {
 	// Tallies by municipality of the nation; nil where it is not simulated.
 	Tallies []*Tally
 	// Records are the kept lives, by citizen, each in the order of time.
-	Records  []Record
+	Records []Record
+	// Visits are who came to each centre of the nation, in the order in which its
+	// queue saw them, without other business; nil unless Options.KeepVisits.
+	Visits   [][]Visit
 	Citizens int64
 	Absent   bool // other regions are present as load only
 	Complete bool // false: interrupted
@@ -23,6 +26,8 @@ type Options struct {
 	// Narrow makes windows so many times narrower than planned; 0 is 1. It is there
 	// to show that windows are not the model (docs/engine.md).
 	Narrow int
+	// KeepVisits keeps who came to the centres (Outcome.Visits), 48 bytes each.
+	KeepVisits bool
 	// Progress is told the virtual milliseconds done, all of them, and the events
 	// so far; may be nil.
 	Progress func(done, total, events int64)
