@@ -43,6 +43,17 @@ type Issued struct {
 	Document string           // number of the mobile card
 	Copies   [][]byte         // IssuerSigned, one for each attested key, in order
 	Indices  []audit.Copy     // where each stands in the status lists
+	// Credential and Spare are set by IssueApproved: what IssueMore asks for.
+	Credential store.CredentialID `json:",omitempty"`
+	Spare      []audit.Copy       `json:",omitempty"`
+}
+
+// order is what is to be signed: one copy for each key of the phone. Places for
+// spare more are kept, for IssueMore.
+type order struct {
+	phone  Phone
+	format string
+	spare  int
 }
 
 // IssueByTap issues a mobile card on the evidence of an IC card.
@@ -55,16 +66,22 @@ func (s *Service) IssueByTap(ctx context.Context, q TapRequest) (Issued, error) 
 	read, cardErr := s.o.Cards.Verify(q.Card, q.Challenge, now)
 	_, faceMatched := s.o.Faces.Match(read.Template, q.Probe)
 
-	return s.issue(ctx, "issue-by-tap", q.Request, q.Person, phone, q, func(r store.Reader, p *store.Person, now time.Time) (*lifecycle.Application, *evidence, error) {
+	return s.issue(ctx, "issue-by-tap", q.Request, q.Person, order{phone: phone, format: Mdoc}, q,
+		s.tapped(q.Challenge, read, cardErr == nil, cardErr == nil && faceMatched))
+}
+
+// tapped are the facts of an IC card that was held to a phone.
+func (s *Service) tapped(value []byte, read card.Card, good, faceMatched bool) facts {
+	return func(r store.Reader, p *store.Person, now time.Time) (*lifecycle.Application, *evidence, error) {
 		a := s.application(lifecycle.Tap, p, "", now)
-		a.PINVerified = cardErr == nil && read.PINVerified
-		a.FaceMatched = cardErr == nil && faceMatched
-		challenge, err := r.Challenge(q.Challenge)
+		a.PINVerified = good && read.PINVerified
+		a.FaceMatched = faceMatched
+		challenge, err := r.Challenge(value)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, nil, err
 		}
 		fresh := err == nil && challenge.Used == 0 && now.Sub(challenge.Made) <= s.o.ChallengeLifetime
-		if cardErr == nil {
+		if good {
 			held, err := r.Card(read.DocumentNumber)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return nil, nil, err
@@ -78,7 +95,7 @@ func (s *Service) IssueByTap(ctx context.Context, q TapRequest) (Issued, error) 
 			challenge.Used = seq
 			return tx.PutChallenge(challenge)
 		}}, nil
-	})
+	}
 }
 
 // IssueByOffer issues a mobile card on a clerk's one-time code.
@@ -87,8 +104,13 @@ func (s *Service) IssueByOffer(ctx context.Context, q RedeemRequest) (Issued, er
 	if err != nil {
 		return Issued{}, err
 	}
-	return s.issue(ctx, "issue-by-offer", q.Request, q.Person, phone, q, func(r store.Reader, p *store.Person, now time.Time) (*lifecycle.Application, *evidence, error) {
-		offer, err := r.Offer(hashCode(q.Code))
+	return s.issue(ctx, "issue-by-offer", q.Request, q.Person, order{phone: phone, format: Mdoc}, q, s.offered(q.Code, q.Probe))
+}
+
+// offered are the facts of a clerk's code that a phone has scanned.
+func (s *Service) offered(code string, probe face.Probe) facts {
+	return func(r store.Reader, p *store.Person, now time.Time) (*lifecycle.Application, *evidence, error) {
+		offer, err := r.Offer(hashCode(code))
 		if errors.Is(err, store.ErrNotFound) || err == nil && offer.Person != p.ID {
 			return nil, nil, ErrNoOffer
 		}
@@ -104,14 +126,14 @@ func (s *Service) IssueByOffer(ctx context.Context, q RedeemRequest) (Issued, er
 				return nil, nil, err
 			}
 			if template, err := face.ParseTemplate(onRecord.Template); err == nil {
-				_, a.FaceMatched = s.o.Faces.Match(template, q.Probe)
+				_, a.FaceMatched = s.o.Faces.Match(template, probe)
 			}
 		}
 		return a, &evidence{centre: offer.Centre, spend: func(tx store.Tx, seq uint64) error {
 			offer.Used = seq
 			return tx.PutOffer(offer)
 		}}, nil
-	})
+	}
 }
 
 // application fills in what depends on person and place.
@@ -170,7 +192,7 @@ const tries = 8
 
 // issue signs outside the transaction, because signing takes longer than all
 // else, and judges and commits inside.
-func (s *Service) issue(ctx context.Context, operation string, q register.Request, person store.PersonID, phone Phone, request any, f facts) (Issued, error) {
+func (s *Service) issue(ctx context.Context, operation string, q register.Request, person store.PersonID, o order, request any, f facts) (Issued, error) {
 	fingerprint, err := register.Fingerprint(request)
 	if err != nil {
 		return Issued{}, err
@@ -178,11 +200,11 @@ func (s *Service) issue(ctx context.Context, operation string, q register.Reques
 	if answer, found, err := register.Before[Issued](ctx, s.register, operation, q, fingerprint); found || err != nil {
 		return answer, err
 	}
-	if len(phone.Keys) > s.o.MaxCopies {
-		return Issued{}, fmt.Errorf("the phone attests %d keys; a mobile card has at most %d copies", len(phone.Keys), s.o.MaxCopies)
+	if len(o.phone.Keys) > s.o.MaxCopies {
+		return Issued{}, fmt.Errorf("the phone attests %d keys; a mobile card has at most %d copies", len(o.phone.Keys), s.o.MaxCopies)
 	}
 	for range tries {
-		d, err := s.draft(ctx, person, q.By, phone, f)
+		d, err := s.draft(ctx, person, q.By, o, f)
 		if err != nil {
 			return Issued{}, err
 		}
@@ -191,7 +213,7 @@ func (s *Service) issue(ctx context.Context, operation string, q register.Reques
 			if err != nil {
 				return Issued{}, err
 			}
-			reason, a, used, err := s.judge(tx, p, q.By, phone, f, now)
+			reason, a, used, err := s.judge(tx, p, q.By, o.phone, f, now)
 			if err != nil || reason != lifecycle.Granted {
 				return Issued{Reason: reason, At: now}, err
 			}
@@ -205,7 +227,7 @@ func (s *Service) issue(ctx context.Context, operation string, q register.Reques
 			}
 			reason, seq, err := register.Apply(tx, p, register.Change{
 				Event: lifecycle.CredentialIssued, By: q.By, Why: "applied by " + a.Channel.String(), At: now,
-				Credential: &store.Credential{Wallet: phone.Wallet, Until: d.until},
+				Credential: &store.Credential{Wallet: o.phone.Wallet, Until: d.until},
 				Copies:     d.places, Channel: a.Channel, Centre: used.centre,
 			})
 			if errors.Is(err, store.ErrTaken) {
@@ -214,9 +236,13 @@ func (s *Service) issue(ctx context.Context, operation string, q register.Reques
 			if err != nil || reason != lifecycle.Granted {
 				return Issued{Reason: reason, At: now}, err
 			}
-			return Issued{
-				Sequence: seq, At: now, Until: d.until, Document: d.document, Copies: d.copies, Indices: d.places,
-			}, used.spend(tx, seq)
+			out := Issued{
+				Sequence: seq, At: now, Until: d.until, Document: d.document, Copies: d.copies, Indices: d.places[:len(d.copies)],
+			}
+			if o.spare > 0 {
+				out.Credential, out.Spare = p.Credential, d.places[len(d.copies):]
+			}
+			return out, used.spend(tx, seq)
 		})
 		if !errors.Is(err, errAgain) {
 			return answer, err

@@ -33,7 +33,11 @@ func content(p store.Person) store.Person {
 
 // draft draws free places and signs the copies, unless the application would
 // be refused as things stand.
-func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, phone Phone, f facts) (*draft, error) {
+func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, o order, f facts) (*draft, error) {
+	format, ok := s.formats[o.format]
+	if !ok {
+		return nil, fmt.Errorf("no mobile card is issued in the format %q", o.format)
+	}
 	seed, err := s.register.Seed()
 	if err != nil {
 		return nil, err
@@ -50,14 +54,14 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 		if err != nil {
 			return err
 		}
-		reason, _, _, err := s.judge(r, &p, by, phone, f, s.register.Now())
+		reason, _, _, err := s.judge(r, &p, by, o.phone, f, s.register.Now())
 		if refused = reason != lifecycle.Granted; refused || err != nil {
 			return err
 		}
 		if onRecord, err = r.Card(p.Card); err != nil {
 			return err
 		}
-		d.places, err = free(r, len(phone.Keys), random)
+		d.places, err = free(r, len(o.phone.Keys)+o.spare, random)
 		return err
 	}); err != nil || refused {
 		return d, err
@@ -71,25 +75,34 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 		return nil, err
 	}
 	d.document = "M" + hex.EncodeToString(number[:])
-	elements, err := mdoc.Card{
+	d.copies, err = s.sign(format, s.record(p, onRecord, d.document, now, d.until), o.phone, d.places, now, d.until, random)
+	return d, err
+}
+
+// record is what stands on a mobile card.
+func (s *Service) record(p store.Person, plastic store.Card, document string, now, until time.Time) mdoc.Card {
+	return mdoc.Card{
 		FamilyName: p.FamilyName, GivenName: p.GivenName, BirthDate: mdoc.DateOf(p.BirthDate), Sex: iso5218(p.Sex),
-		ResidentNumber: hyphenated(p.RRN), Address: p.Address, Municipality: p.Municipality, Portrait: onRecord.Portrait,
-		IssueDate: mdoc.DateOf(now.In(s.o.Civil)), ExpiryDate: mdoc.DateOf(d.until.In(s.o.Civil)),
-		IssuingAuthority: s.o.Authority, DocumentNumber: d.document, PlasticCardNumber: onRecord.Number,
-	}.Elements()
+		ResidentNumber: hyphenated(p.RRN), Address: p.Address, Municipality: p.Municipality, Portrait: plastic.Portrait,
+		IssueDate: mdoc.DateOf(now.In(s.o.Civil)), ExpiryDate: mdoc.DateOf(until.In(s.o.Civil)),
+		IssuingAuthority: s.o.Authority, DocumentNumber: document, PlasticCardNumber: plastic.Number,
+	}
+}
+
+// sign signs a copy for each key, at the places in turn.
+func (s *Service) sign(format Format, record mdoc.Card, phone Phone, places []audit.Copy, now, until time.Time, random io.Reader) (copies [][]byte, err error) {
+	batch, err := format.Batch(record, mdoc.Validity{Signed: now, From: now, Until: until})
 	if err != nil {
 		return nil, err
 	}
 	for i, key := range phone.Keys {
-		signed, err := mdoc.Issue(s.o.Signer, random, key, elements,
-			mdoc.Validity{Signed: now, From: now, Until: d.until},
-			&mdoc.StatusRef{URI: s.register.Lists.URI(d.places[i].List), Index: d.places[i].Index})
+		signed, err := batch(key, mdoc.StatusRef{URI: s.register.Lists.URI(places[i].List), Index: places[i].Index}, random)
 		if err != nil {
 			return nil, fmt.Errorf("the mobile card cannot be signed: %w", err)
 		}
-		d.copies = append(d.copies, signed)
+		copies = append(copies, signed)
 	}
-	return d, nil
+	return copies, nil
 }
 
 func iso5218(sex byte) int {

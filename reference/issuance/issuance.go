@@ -8,7 +8,13 @@
 // that commits the issue, so that there is no moment between a suspension and
 // an issue (S8).
 //
-// A mobile card is a batch of mdocs (ISO/IEC 18013-5), each bound to a key of
+// Over a protocol with several steps the evidence comes first (ApproveTap,
+// ApproveOffer), and the phone's keys later (IssueApproved, IssueMore): what the
+// evidence has shown is carried by an Approval, and all else is judged when the
+// issue commits.
+//
+// A mobile card is a batch of copies in one or more formats, mdocs
+// (ISO/IEC 18013-5) always among those on offer, each bound to a key of
 // its own in the phone and each with its own status index, drawn at random and
 // never used again.
 //
@@ -63,12 +69,15 @@ type Options struct {
 	MaxCopies         int            // of a mobile card
 	Authority         string         // issuing authority, as it stands on the card
 	Civil             *time.Location // the country's civil time
+	// Formats are those besides Mdoc, by the names of OpenID4VCI.
+	Formats map[string]Format
 }
 
 // Service issues.
 type Service struct {
 	register *register.Register
 	o        Options
+	formats  map[string]Format
 }
 
 // New returns the service of a register.
@@ -82,7 +91,14 @@ func New(r *register.Register, o Options) (*Service, error) {
 	if r.Lists.Size < uint64(8*o.MaxCopies) {
 		return nil, fmt.Errorf("a status list of %d entries is too small for cards of %d copies", r.Lists.Size, o.MaxCopies)
 	}
-	return &Service{r, o}, nil
+	formats := map[string]Format{Mdoc: mdocs{o.Signer}}
+	for name, f := range o.Formats {
+		if _, taken := formats[name]; taken || f == nil {
+			return nil, fmt.Errorf("the format %q is there already, or nobody makes it", name)
+		}
+		formats[name] = f
+	}
+	return &Service{r, o, formats}, nil
 }
 
 // Prepare opens the first status list, so that verifiers can fetch it before

@@ -1,0 +1,230 @@
+package issuance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/card"
+	"rollcall.example/rollcall/reference/face"
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/store"
+)
+
+// ErrNoCard: there is no such mobile card any more, or not in this wallet.
+var ErrNoCard = errors.New("this mobile card has ended or is another wallet's: apply for a new one")
+
+// Approval is what an applicant's evidence has shown, at the time at which it was
+// judged. It is good for one issue. Whoever carries it from one step to the next
+// keeps others from making or changing one (package seal).
+type Approval struct {
+	Person    store.PersonID    `json:"person"`
+	Channel   lifecycle.Channel `json:"channel"`
+	Document  string            `json:"document"`            // number of the plastic card it rests on
+	Challenge []byte            `json:"challenge,omitempty"` // Tap: what the chip signed
+	Offer     []byte            `json:"offer,omitempty"`     // Counter: hash of the clerk's code
+	At        time.Time         `json:"at"`
+}
+
+// ApproveTap judges an IC card that was held to a phone, its PIN and a capture of
+// the face. The person is the one whose card it is. The approval is good only if
+// the reason is Granted.
+func (s *Service) ApproveTap(ctx context.Context, challenge []byte, e card.Evidence, probe face.Probe) (a Approval, reason lifecycle.Reason, err error) {
+	now := s.register.Now()
+	read, cardErr := s.o.Cards.Verify(e, challenge, now)
+	if cardErr != nil {
+		return Approval{}, lifecycle.CardNotGenuine, nil
+	}
+	_, faceMatched := s.o.Faces.Match(read.Template, probe)
+	err = s.register.View(ctx, func(r store.Reader) error {
+		held, err := r.Card(read.DocumentNumber)
+		if errors.Is(err, store.ErrNotFound) {
+			reason = lifecycle.CardNotGenuine
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p, err := r.Person(held.Person)
+		if err != nil {
+			return err
+		}
+		application, _, err := s.tapped(challenge, read, true, faceMatched)(r, &p, now)
+		if err != nil {
+			return err
+		}
+		reason = lifecycle.Admit(application, s.o.Policy)
+		a = Approval{Person: p.ID, Channel: lifecycle.Tap, Document: held.Number, Challenge: challenge, At: now}
+		return nil
+	})
+	return granted(a, reason, err)
+}
+
+// ApproveOffer judges a clerk's code that a phone has scanned and a capture of the
+// face, held against the photo on record.
+func (s *Service) ApproveOffer(ctx context.Context, code string, probe face.Probe) (a Approval, reason lifecycle.Reason, err error) {
+	now := s.register.Now()
+	err = s.register.View(ctx, func(r store.Reader) error {
+		offer, err := r.Offer(hashCode(code))
+		if errors.Is(err, store.ErrNotFound) {
+			return ErrNoOffer
+		}
+		if err != nil {
+			return err
+		}
+		p, err := r.Person(offer.Person)
+		if err != nil {
+			return err
+		}
+		application, _, err := s.offered(code, probe)(r, &p, now)
+		if err != nil {
+			return err
+		}
+		reason = lifecycle.Admit(application, s.o.Policy)
+		a = Approval{Person: p.ID, Channel: lifecycle.Counter, Document: p.Card, Offer: offer.Hash, At: now}
+		return nil
+	})
+	return granted(a, reason, err)
+}
+
+func granted(a Approval, reason lifecycle.Reason, err error) (Approval, lifecycle.Reason, error) {
+	if err != nil || reason != lifecycle.Granted {
+		return Approval{}, reason, err
+	}
+	return a, reason, nil
+}
+
+// ApprovedRequest is a citizen's, whose evidence was approved.
+type ApprovedRequest struct {
+	register.Request
+	Approval Approval
+	Phone    Phone  // the wallet, and keys that its attestation has proven
+	Format   string // of the copies: one for each key
+	Spare    int    // further copies that may be asked for by IssueMore
+}
+
+// IssueApproved issues a mobile card on an approval. Everything that may have
+// changed since is judged anew: state, region, centre, the wallet, and whether the
+// approval was used.
+func (s *Service) IssueApproved(ctx context.Context, q ApprovedRequest) (Issued, error) {
+	if q.Spare < 0 || q.Spare > len(s.formats)*s.o.MaxCopies {
+		return Issued{}, fmt.Errorf("%d further copies are asked for; a mobile card has at most %d in each of %d formats", q.Spare, s.o.MaxCopies, len(s.formats))
+	}
+	return s.issue(ctx, "issue-approved", q.Request, q.Approval.Person, order{q.Phone, q.Format, q.Spare}, q, s.approved(q.Approval))
+}
+
+// approved are the facts of an approval, as of now.
+func (s *Service) approved(v Approval) facts {
+	return func(r store.Reader, p *store.Person, now time.Time) (*lifecycle.Application, *evidence, error) {
+		used := &evidence{}
+		var a *lifecycle.Application
+		switch v.Channel {
+		case lifecycle.Tap:
+			a = s.application(lifecycle.Tap, p, "", now)
+			challenge, err := r.Challenge(v.Challenge)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return nil, nil, err
+			}
+			a.CardGenuine = err == nil && challenge.Used == 0
+			a.PINVerified = true
+			used.spend = func(tx store.Tx, seq uint64) error {
+				challenge.Used = seq
+				return tx.PutChallenge(challenge)
+			}
+		case lifecycle.Counter:
+			offer, err := r.Offer(v.Offer)
+			if errors.Is(err, store.ErrNotFound) || err == nil && offer.Person != p.ID {
+				return nil, nil, ErrNoOffer
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			a = s.application(lifecycle.Counter, p, offer.Centre, now)
+			a.OfferAge = v.At.Sub(offer.Made)
+			a.OfferUsed = offer.Used != 0
+			used.centre = offer.Centre
+			used.spend = func(tx store.Tx, seq uint64) error {
+				offer.Used = seq
+				return tx.PutOffer(offer)
+			}
+		default:
+			return nil, nil, fmt.Errorf("an approval of the channel %d", v.Channel)
+		}
+		a.FaceMatched = true
+		if p.Card != v.Document {
+			a.State &^= lifecycle.HasCard // the plastic card it rests on has ended
+		}
+		return a, used, nil
+	}
+}
+
+// MoreRequest asks for further copies of a mobile card that was issued.
+type MoreRequest struct {
+	Person     store.PersonID
+	Credential store.CredentialID
+	Document   string
+	Phone      Phone
+	Format     string
+	Places     []audit.Copy // one for each key, from Issued.Spare; its user sees to it that none is used twice
+}
+
+// IssueMore signs further copies, at places that were kept for them. The card must
+// be in force and not suspended. Nothing changes in the register.
+func (s *Service) IssueMore(ctx context.Context, q MoreRequest) (copies [][]byte, reason lifecycle.Reason, err error) {
+	format, ok := s.formats[q.Format]
+	if !ok {
+		return nil, 0, fmt.Errorf("no mobile card is issued in the format %q", q.Format)
+	}
+	if n := len(q.Phone.Keys); n == 0 || n > s.o.MaxCopies || n != len(q.Places) {
+		return nil, 0, fmt.Errorf("%d keys for %d places; a mobile card has at most %d copies", n, len(q.Places), s.o.MaxCopies)
+	}
+	seed, err := s.register.Seed()
+	if err != nil {
+		return nil, 0, err
+	}
+	var p store.Person
+	var held store.Credential
+	var plastic store.Card
+	now := s.register.Now()
+	if err := s.register.View(ctx, func(r store.Reader) (err error) {
+		if p, err = r.Person(q.Person); err != nil {
+			return err
+		}
+		if held, err = r.Credential(q.Credential); err != nil {
+			return err
+		}
+		if p.Credential != held.ID || held.Wallet != q.Phone.Wallet || !now.Before(held.Until) {
+			return ErrNoCard
+		}
+		for _, place := range q.Places {
+			if e, err := r.Entry(place.List, place.Index); err != nil || e.Credential != held.ID {
+				return errors.Join(ErrNoCard, err)
+			}
+		}
+		reason = suspended(p.State)
+		plastic, err = r.Card(p.Card)
+		return err
+	}); err != nil || reason != lifecycle.Granted {
+		return nil, reason, err
+	}
+	from := now.Truncate(time.Second)
+	copies, err = s.sign(format, s.record(p, plastic, q.Document, from, held.Until), q.Phone, q.Places, from, held.Until, rand.NewChaCha8(seed))
+	return copies, reason, err
+}
+
+// suspended is the reason for which no copies of a card in force are given out, as
+// the rulebook gives it to an application.
+func suspended(s lifecycle.State) lifecycle.Reason {
+	switch {
+	case lifecycle.Judge(s) == lifecycle.Accepted:
+		return lifecycle.Granted
+	case s.Causes()&lifecycle.MobileLost != 0:
+		return lifecycle.WalletReportedLost
+	default:
+		return lifecycle.Apply(s, lifecycle.CredentialIssued).Reason
+	}
+}
