@@ -32,6 +32,13 @@ func derive(r *Result) {
 		citizens[row.Region] = row.Citizens
 		row.PerThousand = ratio(row.Holders, row.Citizens, 1000)
 	}
+	x := &n.Exclusion
+	x.Total.derive()
+	for _, rows := range [][]ExclusionRow{x.ByAge, x.ByPhone, x.ByRegion, x.Cells} {
+		for i := range rows {
+			rows[i].derive()
+		}
+	}
 	for _, rows := range [][]DayRow{n.ByDay, n.Series} {
 		for i := range rows {
 			rows[i].PerThousand = ratio(rows[i].Holders, citizens[rows[i].Region], 1000)
@@ -64,6 +71,8 @@ func derive(r *Result) {
 		}
 	}
 }
+
+func (r *ExclusionRow) derive() { r.Share = ratio(r.Excluded, r.Wanted, 1) }
 
 func ratio(part, whole int64, per float64) Num {
 	if whole == 0 {

@@ -77,6 +77,7 @@ type Nation struct {
 	Holders      int64           `json:"holders" unit:"citizens" def:"people with a live mobile credential at the end (suspended ones included)"`
 	ChipCards    int64           `json:"chip_cards" unit:"cards" def:"plastic cards with a chip in people's hands at the end"`
 	Visits       Visits          `json:"visits"`
+	Other        OtherBusiness   `json:"other_business"`
 	Verification Verifications   `json:"verifications"`
 	Losses       Losses          `json:"losses"`
 	Face         FaceChecks      `json:"face"`
@@ -87,6 +88,7 @@ type Nation struct {
 	ByPhase      []PhaseRow      `json:"by_phase"`
 	ByPlace      []PlaceRow      `json:"by_place"`
 	ByAge        []AgeRow        `json:"by_age"`
+	Exclusion    Exclusion       `json:"exclusion"`
 	Population   []PopulationRow `json:"population" way:"input"`
 	Municipality []MunicipalRow  `json:"by_municipality"`
 	ByCentre     []CentreRow     `json:"by_centre"`
@@ -130,6 +132,8 @@ type Issued struct {
 type Visits struct {
 	Count        int64       `json:"count" unit:"visits" def:"arrivals at a centre"`
 	Served       int64       `json:"served" unit:"visits" def:"arrivals that reached a counter"`
+	WaitedShare  Num         `json:"waited_share" unit:"share" def:"of those served, did not find a counter free: the probability of a wait above zero"`
+	WaitMean     Num         `json:"wait_mean_s" unit:"s" def:"arrival to counter of those served, mean; who did not wait counts as zero"`
 	WaitP50      Num         `json:"wait_p50_s" unit:"s" def:"arrival to counter of those served, median"`
 	WaitP95      Num         `json:"wait_p95_s" unit:"s" def:"arrival to counter of those served, 95th percentile"`
 	WaitMax      Num         `json:"wait_max_s" unit:"s" def:"arrival to counter of those served, longest"`
@@ -140,6 +144,19 @@ type Visits struct {
 	Waited       int64       `json:"waited_ms" unit:"ms" def:"time in the queues, summed over everybody who left one, other business included"`
 	Queue        int64       `json:"queue_ms" unit:"ms" def:"number of people in the queues, integrated over the run: by Little's law the same"`
 	Longest      LongestWait `json:"longest"`
+}
+
+// OtherBusiness is visits for everything else at the same counters: a load that
+// waits in the same queues, first come, first served. Count = Served + Left.
+type OtherBusiness struct {
+	Count       int64 `json:"count" unit:"visits" def:"customers with other business who were served or left; who still waits at the end is not counted"`
+	Served      int64 `json:"served" unit:"visits" def:"of those, reached a counter"`
+	Left        int64 `json:"left" unit:"visits" def:"of those, turned round at the door, left the queue, or were sent home at closing time"`
+	WaitedShare Num   `json:"waited_share" unit:"share" def:"of those served, did not find a counter free: the probability of a wait above zero"`
+	WaitMean    Num   `json:"wait_mean_s" unit:"s" def:"arrival to counter of those served, mean; who did not wait counts as zero"`
+	WaitP50     Num   `json:"wait_p50_s" unit:"s" def:"arrival to counter of those served, median"`
+	WaitP95     Num   `json:"wait_p95_s" unit:"s" def:"arrival to counter of those served, 95th percentile"`
+	WaitMax     Num   `json:"wait_max_s" unit:"s" def:"arrival to counter of those served, longest"`
 }
 
 // LongestWait is where and when Visits.WaitMax was.
@@ -260,6 +277,43 @@ type AgeRow struct {
 	Holders  int64 `json:"holders" unit:"citizens" def:"people with a live mobile credential at the end"`
 }
 
+// Exclusion is who wanted the mobile card and could not get it. Everybody stands in
+// exactly one of the columns, and in exactly one of the cells: in each row
+// Citizens = Wanted + NotWanted, Wanted = Got + Excluded + Pending, and Excluded is
+// the sum of the reasons, which follow it.
+type Exclusion struct {
+	Total    ExclusionRow   `json:"total"`
+	ByAge    []ExclusionRow `json:"by_age"`
+	ByPhone  []ExclusionRow `json:"by_phone"`
+	ByRegion []ExclusionRow `json:"by_region"` // in the order of Nation.ByRegion
+	Cells    []ExclusionRow `json:"cells"`     // region by age by phone, where somebody lives
+}
+
+// ExclusionRow is one group of residents by region, age and phone.
+type ExclusionRow struct {
+	Region string `json:"region"` // ISO code; empty: all
+	From   int    `json:"age_from" way:"input" unit:"years" def:"first age of the group; 0: all ages"`
+	To     int    `json:"age_to" way:"input" unit:"years" def:"last age of the group, inclusive; 0: no upper end"`
+	Phone  string `json:"phone"` // "none", "without_nfc", "nfc"; empty: all
+
+	Citizens  int64 `json:"citizens" unit:"citizens" def:"residents of the group"`
+	NotWanted int64 `json:"not_wanted" unit:"citizens" def:"of the residents, did not want a mobile card by the end of the run, and would not have with a phone"`
+	Wanted    int64 `json:"wanted" unit:"citizens" def:"of the residents, set out to get a mobile card by the end of the run, or would have but had no smartphone"`
+	Got       int64 `json:"got" unit:"citizens" def:"of those who wanted one, were issued one at least once"`
+	Pending   int64 `json:"pending" unit:"citizens" def:"of those who wanted one, still on the way at the end: before a visit, a tap, a next try, or a plastic card on order"`
+	Excluded  int64 `json:"excluded" unit:"citizens" def:"of those who wanted one, neither got it nor are on the way: the sum of the reasons"`
+	Share     Num   `json:"excluded_share" unit:"share" def:"excluded by wanted; derived"`
+
+	NoPhone      int64 `json:"no_phone" unit:"citizens" def:"excluded: would have wished for one, by the same draws as everybody, but has no smartphone"`
+	GaveUpNoNFC  int64 `json:"gave_up_no_nfc" unit:"citizens" def:"excluded: gave up after visits in which they were not served, and could not tap instead, because the phone does not read cards"`
+	GaveUpNoChip int64 `json:"gave_up_no_chip" unit:"citizens" def:"excluded: gave up after visits in which they were not served, and could not tap instead, because the plastic card has no chip and they have not paid for one"`
+	GaveUp       int64 `json:"gave_up" unit:"citizens" def:"excluded: gave up after visits in which they were not served, though card and phone could have tapped"`
+	FaceFailed   int64 `json:"face_failed" unit:"citizens" def:"excluded: gave up after the face was not matched at the last try, a new photo included"`
+	Refused      int64 `json:"refused" unit:"citizens" def:"excluded: gave up after they were refused, or the card could not be read, at the last try, for another reason than the face"`
+	NoPlastic    int64 `json:"no_plastic" unit:"citizens" def:"excluded: still wants one at the end, but the plastic card that issuing needs is lost, suspended, or not yet had"`
+	NotOpen      int64 `json:"not_open" unit:"citizens" def:"excluded: asked for one where the region does not open before the end"`
+}
+
 // PopulationRow is one region and band of age of the synthetic population.
 type PopulationRow struct {
 	Region   string `json:"region"`
@@ -295,6 +349,8 @@ type CentreRow struct {
 	Counters     int64  `json:"counters" way:"input" unit:"counters" def:"counters that serve this business"`
 	Visits       int64  `json:"visits" unit:"visits" def:"arrivals"`
 	Issued       int64  `json:"issued" unit:"cards" def:"mobile cards issued at its counters"`
+	Waited       int64  `json:"waited_ms" unit:"ms" def:"time in its queue, summed over all visitors who left it, served or not; other business not included"`
+	WaitMean     Num    `json:"wait_mean_s" unit:"s" def:"arrival to counter of those served, mean; who did not wait counts as zero"`
 	WaitP95      Num    `json:"wait_p95_s" unit:"s" def:"arrival to counter of those served, 95th percentile"`
 	WaitMax      Num    `json:"wait_max_s" unit:"s" def:"arrival to counter of those served, longest"`
 }

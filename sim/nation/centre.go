@@ -120,10 +120,19 @@ func (c *centre) pass(t int64, waiting int) {
 // close ends the account of those who waited.
 func (c *centre) close(p *rollout.Place, end int64) {
 	c.pass(end, len(c.waiting))
+	t := c.tally(p)
 	for _, x := range c.waiting {
 		p.T.StillWaiting(x.Arrive, end)
+		if !x.other {
+			t.Waited += end - x.Arrive
+		}
 	}
-	p.T.ByCentre[c.index-p.M.Nation.Municipalities[p.Municipality].First].Queue = c.queue
+	t.Queue = c.queue
+}
+
+// tally is the centre's own account.
+func (c *centre) tally(p *rollout.Place) *rollout.CentreTally {
+	return &p.T.ByCentre[c.index-p.M.Nation.Municipalities[p.Municipality].First]
 }
 
 // advance starts all service that begins by t.
@@ -158,17 +167,19 @@ func (c *centre) advance(m *rollout.Model, p *rollout.Place, t int64, out []roll
 		}
 		c.pass(start, len(c.waiting)-n)
 		c.free[counter] = start + x.Service
-		p.T.Serve(x.Arrive, start, x.Service)
+		p.T.Serve(x.Arrive, start, x.Service, x.other)
 		d := &p.T.Day[m.Cal.Day(start)]
 		if x.other {
 			d.OtherServed++
+			p.T.OtherWait.Add(start - x.Arrive)
 			continue
 		}
 		d.Served++
 		d.Wait.Add(start - x.Arrive)
-		t := &p.T.ByCentre[x.Centre-int32(m.Nation.Municipalities[p.Municipality].First)]
+		t := c.tally(p)
 		t.Visits++
 		t.Wait.Add(start - x.Arrive)
+		t.Waited += start - x.Arrive
 		out = append(out, rollout.VisitResult{Citizen: x.Citizen, Home: x.Home, Centre: x.Centre,
 			Purpose: x.Purpose, From: x.From, End: rollout.Served, At: start + x.Service})
 	}
@@ -202,6 +213,7 @@ func (c *centre) leave(p *rollout.Place, x customer, end rollout.VisitEnd, at in
 		d.OtherLeft++
 		return out
 	}
+	c.tally(p).Waited += at - x.Arrive
 	switch end {
 	case rollout.Balked:
 		d.Balked++

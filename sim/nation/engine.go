@@ -184,7 +184,12 @@ func (e *engine) birth(sh *shard) {
 func (e *engine) finish(sh *shard) {
 	sh.place.Finish()
 	for i := range sh.citizens {
-		sh.place.T.CountOpen(&sh.citizens[i])
+		c := &sh.citizens[i]
+		if c.Age == 0 { // of a centre that the scenario leaves out
+			continue
+		}
+		sh.place.T.CountOpen(c)
+		e.m.CountEnding(sh.place.T, c, sh.place.Municipality)
 	}
 	for i := range sh.centres {
 		sh.centres[i].close(&sh.place, e.m.End)

@@ -136,17 +136,19 @@ func (h *hall) serve(counter *des.Timer, x *customer) {
 	now := h.e.office.Now()
 	counter.Set(now + x.Service)
 	tally := h.town.place.T
-	tally.Serve(x.Arrive, now, x.Service)
+	tally.Serve(x.Arrive, now, x.Service, x.other)
 	day := &tally.Day[h.e.m.Cal.Day(now)]
 	if x.other {
 		day.OtherServed++
+		tally.OtherWait.Add(now - x.Arrive)
 		return
 	}
 	day.Served++
 	day.Wait.Add(now - x.Arrive)
-	here := &tally.ByCentre[h.centre-h.e.m.Nation.Municipalities[h.town.place.Municipality].First]
+	here := h.tally()
 	here.Visits++
 	here.Wait.Add(now - x.Arrive)
+	here.Waited += now - x.Arrive
 	h.tell(x, rollout.Served, now+x.Service)
 }
 
@@ -176,7 +178,14 @@ func (h *hall) leave(x *customer, end rollout.VisitEnd) {
 	case end == rollout.Shut:
 		day.Shut++
 	}
+	h.tally().Waited += now - x.Arrive
 	h.tell(x, end, now)
+}
+
+// tally is the hall's own account.
+func (h *hall) tally() *rollout.CentreTally {
+	first := h.e.m.Nation.Municipalities[h.town.place.Municipality].First
+	return &h.town.place.T.ByCentre[h.centre-first]
 }
 
 func (h *hall) tell(x *customer, end rollout.VisitEnd, at int64) {
@@ -189,7 +198,9 @@ func (h *hall) shut(end int64) {
 	h.waiting += int64(len(h.queue)) * (end - h.since)
 	for _, x := range h.queue {
 		h.town.place.T.StillWaiting(x.Arrive, end)
+		if !x.other {
+			h.tally().Waited += end - x.Arrive
+		}
 	}
-	first := h.e.m.Nation.Municipalities[h.town.place.Municipality].First
-	h.town.place.T.ByCentre[h.centre-first].Queue = h.waiting
+	h.tally().Queue = h.waiting
 }

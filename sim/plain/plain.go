@@ -305,6 +305,7 @@ func (e *engine) outcome() *rollout.Outcome {
 		Complete: !e.stopped, Until: e.until, Tallies: make([]*rollout.Tally, len(e.m.Nation.Municipalities))}
 	for _, p := range e.people {
 		p.town.place.T.CountOpen(&p.Citizen)
+		e.m.CountEnding(p.town.place.T, &p.Citizen, p.town.place.Municipality)
 	}
 	for _, h := range e.halls {
 		h.shut(e.m.End)

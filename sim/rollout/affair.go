@@ -115,11 +115,11 @@ func (m *Model) tapCard(p *Place, c *Citizen, at int64) {
 	switch {
 	case t.lost == 3:
 		p.keep(c, Record{Act: ActIssueTap, Env: TagLost, At: at, Device: c.Device, TagsLost: 3, Centre: -1})
-		m.tryAgain(p, c, at, m.Scenario.Channels.TapRetry)
+		m.tryAgain(p, c, at, m.Scenario.Channels.TapRetry, otherwise)
 	case t.wrong == 3:
 		c.Flags |= PINBlocked // a clerk resets it; the QR code is the quicker way
 		p.keep(c, Record{Act: ActIssueTap, Env: PINWrong, At: at, Device: c.Device, TagsLost: uint8(t.lost), WrongPINs: 3, Centre: -1})
-		m.tryAgain(p, c, at, m.Scenario.Channels.TapRetry)
+		m.tryAgain(p, c, at, m.Scenario.Channels.TapRetry, otherwise)
 	default:
 		s := m.face.session(m.Source, c, uint32(c.nAffair))
 		c.Affair = Never
@@ -128,8 +128,9 @@ func (m *Model) tapCard(p *Place, c *Citizen, at int64) {
 }
 
 // tryAgain comes back to the affair after a while.
-func (m *Model) tryAgain(p *Place, c *Citizen, at int64, mean time.Duration) {
+func (m *Model) tryAgain(p *Place, c *Citizen, at int64, mean time.Duration, why failure) {
 	c.Tries++
+	c.failed = why
 	p.peopleRetry(at)
 	c.Affair, c.AffairStep = at+after(m.affairDraw(c)[1], mean.Milliseconds()), ComeAgain
 }
@@ -155,7 +156,7 @@ func (m *Model) visitedAffair(p *Place, c *Citizen, v VisitResult) {
 		return
 	}
 	p.day(v.At).SecondVisits++
-	m.tryAgain(p, c, v.At, m.Scenario.Centres.ComeBack)
+	m.tryAgain(p, c, v.At, m.Scenario.Centres.ComeBack, notServed)
 }
 
 // answerIssue is the service's word on an application.
@@ -194,7 +195,7 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 		} else {
 			retry = m.Scenario.Channels.OutageRetry
 		}
-		m.tryAgain(p, c, at, retry)
+		m.tryAgain(p, c, at, retry, otherwise)
 		c.Tries-- // not their fault
 		return
 	}
@@ -239,9 +240,9 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 			m.order(p, c, at, OrderPhoto)
 			return
 		}
-		m.tryAgain(p, c, at, retry)
+		m.tryAgain(p, c, at, retry, notMatched)
 	default:
-		m.tryAgain(p, c, at, retry)
+		m.tryAgain(p, c, at, retry, otherwise)
 	}
 }
 

@@ -60,17 +60,28 @@ func (m *Model) atMostEnd(t int64) int64 {
 	return t
 }
 
-// wish draws whether and when a citizen wants the mobile card: the keen come
-// with a pulse after their place opens, on a day that they have chosen; the others
-// wish by Bass diffusion, and go when they find the time.
+// wish is the wish of those who have a phone to keep a mobile card on.
 func (m *Model) wish(c *Citizen, municipality int) {
-	a := &m.Scenario.Adoption
-	if c.Flags&HasPhone == 0 || m.opens[municipality] == Never {
+	if c.Flags&HasPhone == 0 {
 		return
 	}
-	w := m.Source.Draw(c.ID, population.ForAdoption, 0)
-	if !rng.Below(w[0], float64(a.Level)*m.byAge[int(c.Age)-scenarios.FirstAge]*m.appeal[municipality]) {
-		return
+	if at, step := m.wishes(c.ID, int(c.Age), municipality); at != Never {
+		c.Affair, c.AffairStep = at, step
+	}
+}
+
+// wishes draws whether and when somebody wants the mobile card, phone or not: the
+// keen come with a pulse after their place opens, on a day that they have chosen;
+// the others wish by Bass diffusion, and go when they find the time. Never: not in
+// this run.
+func (m *Model) wishes(id uint32, age, municipality int) (at int64, step Step) {
+	a := &m.Scenario.Adoption
+	if m.opens[municipality] == Never {
+		return Never, Idle
+	}
+	w := m.Source.Draw(id, population.ForAdoption, 0)
+	if !rng.Below(w[0], float64(a.Level)*m.byAge[age-scenarios.FirstAge]*m.appeal[municipality]) {
+		return Never, Idle
 	}
 	var delay float64 // days
 	keen := rng.Below(w[1], float64(a.Keen))
@@ -80,19 +91,17 @@ func (m *Model) wish(c *Citizen, municipality int) {
 		delay = bassInverse(rng.Uniform(w[2]), float64(a.Innovation), float64(a.Imitation))
 	}
 	if delay > 100_000 {
-		return
+		return Never, Idle
 	}
 	opens := max(0, m.opens[municipality]) // who came before the start is not part of the run
-	at, step := opens+int64(delay*float64(day)), WantMobile
+	at, step = opens+int64(delay*float64(day)), WantMobile
 	if keen { // before the centres open on that day
 		whole := math.Floor(delay)
 		at, step = opens+int64(whole)*day+int64((delay-whole)*float64(m.Cal.opens)), WantToday
 	}
 	if delay < 28 && rng.Below(w[3], float64(m.Scenario.Channels.EarlyAttempt)) {
-		v := m.Source.Draw(c.ID, population.ForAdoption, 1)
+		v := m.Source.Draw(id, population.ForAdoption, 1)
 		at, step = max(0, opens-after(v[0], m.Scenario.Habits.EarlyBy.Milliseconds())), WantMobile
 	}
-	if at = m.atMostEnd(at); at != Never {
-		c.Affair, c.AffairStep = at, step
-	}
+	return m.atMostEnd(at), step
 }

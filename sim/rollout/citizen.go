@@ -38,7 +38,17 @@ type Citizen struct {
 	cardBy, phoneBy                         ReportBy // the way of the report under way
 	cardAt, phoneAt, affairAt               uint16   // the centre that served the process's last visit
 	ordered                                 uint16   // hour of the application for the card on order
+	failed                                  failure  // of the affair's last try
 }
+
+// failure is what a try to get the mobile card broke off at.
+type failure uint8
+
+const (
+	notServed failure = iota + 1 // at the counter: the queue too long, the wait too long, closing time
+	notMatched
+	otherwise // no card read, wrong PIN, wrong centre, service not reached, refused for another reason
+)
 
 // Flags are what is true of a citizen.
 type Flags uint16

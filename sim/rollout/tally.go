@@ -59,7 +59,8 @@ type DayCount[N Counter] struct {
 
 	Served, Balked, Reneged, Shut N // visits for mobile and plastic cards and losses
 	SecondVisits                  N
-	OtherServed, OtherLeft        N
+	OtherServed, OtherLeft        N // other business
+	OtherDelayed                  N // of the served with other business: did not find a counter free
 	Wait                          Histogram[N]
 	Delayed                       N         // of all served, other business too: did not find a counter free
 	Waited                        int64     // ms in the queue, by all who left it
@@ -90,8 +91,8 @@ type DayCount[N Counter] struct {
 // Histogram counts waits: ten seconds wide up to 10 minutes, a minute up to
 // an hour, ten minutes beyond.
 type Histogram[N Counter] struct {
-	Bucket [WaitBuckets]N
-	Max    int64 // ms
+	Bucket   [WaitBuckets]N
+	Max, Sum int64 // ms
 }
 
 // WaitBuckets is the number of buckets.
@@ -101,6 +102,7 @@ const WaitBuckets = 60 + 50 + 54
 func (h *Histogram[N]) Add(ms int64) {
 	h.Bucket[waitBucket(ms)]++
 	h.Max = max(h.Max, ms)
+	h.Sum += ms
 }
 
 // Count is the number of waits.
@@ -164,8 +166,10 @@ type Totals struct {
 	Holders   [AgeBands]int64       // at the end
 	Latency   [LatencyBuckets]int64 // of online verifications
 	OrderWait [OrderHours / 6]int64 // plastic cards, application to hand, six hours wide
+	OtherWait Histogram[int64]      // of those with other business who were served
 	ChipCards int64
 	ByPlace   [MaxPlaces]PlaceTally
+	Endings   Endings // at the end, as the citizens' records say
 }
 
 // OrderHours bounds the waits for plastic cards that are told apart.
@@ -181,6 +185,7 @@ type CentreTally struct {
 	Citizens, Visits int64
 	Wait             Histogram[int32]
 	Queue            int64 // ms: the number of people waiting, integrated over the run
+	Waited           int64 // ms in the queue, by all who left it, without other business
 }
 
 // NewTally makes an empty tally.
@@ -225,11 +230,14 @@ func (t *Tally) waiting(i Intent, at int64, by int32) {
 }
 
 // Serve counts the service of a customer, whatever their business.
-func (t *Tally) Serve(arrive, start, service int64) {
+func (t *Tally) Serve(arrive, start, service int64, other bool) {
 	d := &t.Day[start/day]
 	if start > arrive {
 		d.Delayed++
 		d.Waited += start - arrive
+		if other {
+			d.OtherDelayed++
+		}
 	}
 	for end := start + service; start < end; {
 		h := start / hour

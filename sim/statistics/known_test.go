@@ -111,7 +111,7 @@ func figures(t *testing.T, r *reports.Result) map[string]any {
 		case map[string]any:
 			for k, y := range x {
 				switch k {
-				case "population", "series", "by_centre", "timeline", "points":
+				case "population", "series", "by_centre", "cells", "timeline", "points":
 				default:
 					walk(pointer+"/"+k, y)
 				}

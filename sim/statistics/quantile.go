@@ -34,6 +34,19 @@ func wait[N rollout.Counter](h *rollout.Histogram[N], q float64) reports.Num {
 	return reports.Num(float64(min(rollout.WaitEdge(i+1), h.Max)) / 1000)
 }
 
+// mean is the mean wait in seconds; none where nobody was served.
+func mean[N rollout.Counter](h *rollout.Histogram[N]) reports.Num {
+	return share(h.Sum, 1000*h.Count())
+}
+
+// share is a part of a whole; none where there is no whole.
+func share(part, whole int64) reports.Num {
+	if whole == 0 {
+		return reports.None()
+	}
+	return reports.Num(float64(part) / float64(whole))
+}
+
 // latency is a quantile of the times of online verifications in milliseconds.
 func latency(h []int64, q float64) reports.Num {
 	if i := bucketOf(h, q); i >= 0 {

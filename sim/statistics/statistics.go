@@ -77,9 +77,13 @@ func fillNation(n *reports.Nation, o *rollout.Outcome, s *sums) {
 	n.Issued = reports.Issued{Total: tap + centre, Tap: tap, Centre: centre, First: t.First}
 	n.Holders = t.Holders
 	n.Visits = reports.Visits{Count: visits(t), Served: t.Served,
+		WaitedShare: share(t.Delayed-t.OtherDelayed, t.Served), WaitMean: mean(&t.Wait),
 		WaitP50: wait(&t.Wait, 0.5), WaitP95: wait(&t.Wait, 0.95), WaitMax: wait(&t.Wait, 1),
 		Balked: t.Balked, Reneged: t.Reneged + t.Shut, SecondVisits: t.SecondVisits,
 		WrongCentre: t.Refused[lifecycle.WrongCentre], Waited: t.Waited, Queue: s.queue, Longest: longest(o)}
+	n.Other = reports.OtherBusiness{Count: t.OtherServed + t.OtherLeft, Served: t.OtherServed, Left: t.OtherLeft,
+		WaitedShare: share(t.OtherDelayed, t.OtherServed), WaitMean: mean(&s.OtherWait),
+		WaitP50: wait(&s.OtherWait, 0.5), WaitP95: wait(&s.OtherWait, 0.95), WaitMax: wait(&s.OtherWait, 1)}
 	n.Verification = reports.Verifications{Count: t.Presentations, Accepted: t.Accepted,
 		RejectedSuspended: t.RejectedSuspended, RejectedOther: t.RejectedOther,
 		FalseAccepts: t.FalseAccepts, ExposureAccepts: t.ExposureAccepts,
@@ -98,6 +102,7 @@ func fillNation(n *reports.Nation, o *rollout.Outcome, s *sums) {
 	n.ByPhase = byPhase(o, s)
 	n.ByPlace = byPlace(o, s)
 	n.ByAge, n.Population = byAge(o, s)
+	n.Exclusion = exclusion(o, s)
 	n.Municipality, n.ByCentre = byMunicipality(o, s)
 	n.ByDay, n.Series = byDay(o, s)
 }

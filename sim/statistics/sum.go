@@ -14,8 +14,9 @@ type sums struct {
 	day          []rollout.DaySum
 	region       [][]rollout.DaySum // by region and day; nil where it is not simulated
 	municipality []rollout.DaySum
-	issuedAt     []int64 // by centre
-	queue        int64   // ms that people stood before the counters
+	issuedAt     []int64           // by centre
+	queue        int64             // ms that people stood before the counters
+	endings      []rollout.Endings // by region
 }
 
 func sumUp(o *rollout.Outcome) *sums {
@@ -23,6 +24,7 @@ func sumUp(o *rollout.Outcome) *sums {
 	s := &sums{
 		day: make([]rollout.DaySum, days), region: make([][]rollout.DaySum, len(nation.Regions)),
 		municipality: make([]rollout.DaySum, len(o.Tallies)), issuedAt: make([]int64, len(nation.Centres)),
+		endings: make([]rollout.Endings, len(nation.Regions)),
 	}
 	for i, t := range o.Tallies {
 		if t == nil {
@@ -38,6 +40,7 @@ func sumUp(o *rollout.Outcome) *sums {
 		}
 		add(&s.all, &s.municipality[i])
 		add(&s.Totals, &t.Totals)
+		add(&s.endings[r], &t.Endings)
 		for c, n := range t.IssuedAt {
 			s.issuedAt[c] += int64(n)
 		}
@@ -93,5 +96,5 @@ func join[N rollout.Counter](h *rollout.Histogram[int64], x *rollout.Histogram[N
 	for i, n := range x.Bucket {
 		h.Bucket[i] += int64(n)
 	}
-	h.Max = max(h.Max, x.Max)
+	h.Max, h.Sum = max(h.Max, x.Max), h.Sum+x.Sum
 }

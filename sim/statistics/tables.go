@@ -117,11 +117,9 @@ func byAge(o *rollout.Outcome, s *sums) (rows []reports.AgeRow, population []rep
 		}
 	}
 	for k := range citizens {
-		row := reports.AgeRow{From: max(scenarios.FirstAge, (k+1)*10), To: (k+1)*10 + 9, Citizens: citizens[k],
+		row := reports.AgeRow{Citizens: citizens[k],
 			Tap: s.ByAge[lifecycle.Tap][k], Centre: s.ByAge[lifecycle.Counter][k], Holders: s.Holders[k]}
-		if k == rollout.AgeBands-1 {
-			row.To = 0
-		}
+		row.From, row.To = ageBand(k)
 		row.Issued = row.Tap + row.Centre
 		rows = append(rows, row)
 	}
@@ -161,6 +159,7 @@ func byMunicipality(o *rollout.Outcome, s *sums) (rows []reports.MunicipalRow, c
 			b := &t.ByCentre[k]
 			centres = append(centres, reports.CentreRow{Code: nation.Centres[c].Code, Name: nation.Centres[c].NameKo,
 				Municipality: mu.Code, Citizens: b.Citizens, Counters: int64(m.Counters(c)), Visits: b.Visits, Issued: s.issuedAt[c],
+				Waited: b.Waited, WaitMean: mean(&b.Wait),
 				WaitP95: wait(&b.Wait, 0.95), WaitMax: wait(&b.Wait, 1)})
 		}
 	}
