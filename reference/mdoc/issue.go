@@ -53,6 +53,25 @@ func certificateOf(s Signer) (*x509.Certificate, error) {
 	return x509.ParseCertificate(s.Certificate())
 }
 
+// CheckSigner says whether the signer's certificate is valid at this time, so that
+// verifiers accept what is signed now.
+func CheckSigner(s Signer, at time.Time) error {
+	_, err := validCertificate(s, at)
+	return err
+}
+
+func validCertificate(s Signer, at time.Time) (*x509.Certificate, error) {
+	c, err := certificateOf(s)
+	if err != nil {
+		return nil, fmt.Errorf("the signer's certificate cannot be read: %w", err)
+	}
+	if at.Before(c.NotBefore) || at.After(c.NotAfter) {
+		return nil, refuse(ErrSignerExpired, "signing at %s, the certificate of %s is valid from %s to %s",
+			at.UTC().Format(tdate), c.Subject.CommonName, c.NotBefore.Format(tdate), c.NotAfter.Format(tdate))
+	}
+	return c, nil
+}
+
 // saltSize is the least that §9.1.2.5 allows.
 const saltSize = 16
 
@@ -71,13 +90,9 @@ func Issue(s Signer, random io.Reader, deviceKey *ecdsa.PublicKey, elements []El
 		return nil, fmt.Errorf("signed %s, valid from %s until %s: the times must follow each other",
 			v.Signed.Format(tdate), v.From.Format(tdate), v.Until.Format(tdate))
 	}
-	c, err := certificateOf(s)
+	c, err := validCertificate(s, v.Signed)
 	if err != nil {
-		return nil, fmt.Errorf("the signer's certificate cannot be read: %w", err)
-	}
-	if v.Signed.Before(c.NotBefore) || v.Signed.After(c.NotAfter) {
-		return nil, refuse(ErrSignerExpired, "signing at %s, the certificate of %s is valid from %s to %s",
-			v.Signed.Format(tdate), c.Subject.CommonName, c.NotBefore.Format(tdate), c.NotAfter.Format(tdate))
+		return nil, err
 	}
 
 	salts := make([]byte, saltSize*len(elements))

@@ -69,6 +69,25 @@ func (a *TrustAnchors) StatusSigner(chain [][]byte, at time.Time) (*ecdsa.Public
 	return s.key, s.checkTime(at)
 }
 
+// SignerCertificate is what a verifier needs to know of a document signer.
+type SignerCertificate struct {
+	Name        string
+	Key         *ecdsa.PublicKey
+	From, Until time.Time
+}
+
+// DocumentSigner returns a document signer whose certificate (the chain carries it
+// alone: the root must be known) is good at this time, for another form of the
+// card than this package's. What it signed must have been signed between From and
+// Until.
+func (a *TrustAnchors) DocumentSigner(chain [][]byte, at time.Time) (*SignerCertificate, error) {
+	s, err := a.signer(chain, &a.documentSigners, &documentSignerProfile)
+	if err != nil {
+		return nil, err
+	}
+	return &SignerCertificate{s.name, s.key, s.from, s.until}, s.checkTime(at)
+}
+
 // signer validates a chain (§9.3.3; RFC 5280 §6.1) but for the time.
 func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p *profile) (*signer, error) {
 	if len(chain) != 1 {

@@ -1,0 +1,77 @@
+package jws
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Key is a public P-256 key as a JWK (RFC 7517, RFC 7518 §6.2.1).
+type Key struct {
+	Kty string `json:"kty"`
+	Crv string `json:"crv"`
+	X   string `json:"x"`
+	Y   string `json:"y"`
+
+	KeyID     string `json:"kid,omitempty"`
+	Use       string `json:"use,omitempty"`
+	Algorithm string `json:"alg,omitempty"`
+
+	// D and K are never written. A key that comes with them is refused: whoever sent
+	// it has given a private key away.
+	D *json.RawMessage `json:"d,omitempty"`
+	K *json.RawMessage `json:"k,omitempty"`
+}
+
+// KeyOf is a key as a JWK.
+func KeyOf(key *ecdsa.PublicKey) (Key, error) {
+	if key == nil || key.Curve != elliptic.P256() {
+		return Key{}, errors.New("a JWK is made of a P-256 key alone")
+	}
+	point, err := key.Bytes()
+	if err != nil {
+		return Key{}, err
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	return Key{Kty: "EC", Crv: "P-256", X: encode(point[1:33]), Y: encode(point[33:])}, nil
+}
+
+// Public is the key, if it is one: a point on P-256 that is not at infinity.
+func (k Key) Public() (*ecdsa.PublicKey, error) {
+	if k.Kty != "EC" || k.Crv != "P-256" {
+		return nil, fmt.Errorf("a key of kind %.20q %.20q is not P-256", k.Kty, k.Crv)
+	}
+	if k.D != nil || k.K != nil {
+		return nil, errors.New("a private key stands where a public one is expected")
+	}
+	point := make([]byte, 1, 65)
+	point[0] = 4
+	for _, coordinate := range []string{k.X, k.Y} {
+		b, err := Decode([]byte(coordinate))
+		if err != nil || len(b) != 32 {
+			return nil, errors.New("a coordinate of a key is not 32 bytes in base64url")
+		}
+		point = append(point, b...)
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return nil, errors.New("a key is no point on P-256")
+	}
+	return key, nil
+}
+
+// Thumbprint is the SHA-256 thumbprint of the key (RFC 7638). The key has been
+// read by Public or made by KeyOf.
+func (k Key) Thumbprint() [sha256.Size]byte {
+	return sha256.Sum256([]byte(`{"crv":"P-256","kty":"EC","x":"` + k.X + `","y":"` + k.Y + `"}`))
+}
+
+// ThumbprintText is the thumbprint in base64url, as cnf.jkt holds it.
+func (k Key) ThumbprintText() string {
+	sum := k.Thumbprint()
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,181 @@
+package jws
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	otherjws "github.com/lestrrat-go/jwx/v3/jws"
+)
+
+func TestAnotherImplementationReadsWhatIsSigned(t *testing.T) {
+	k := key(t)
+	public, err := KeyOf(&k.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := With(k).Token(Header{Type: "x+jwt", Key: &public}, map[string]any{"sub": "a<b>&c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := otherjws.Verify([]byte(token), otherjws.WithKey(jwa.ES256(), &k.PublicKey))
+	if err != nil || string(payload) != `{"sub":"a<b>&c"}` {
+		t.Errorf("%s, %v", payload, err)
+	}
+	p, err := Parse([]byte(token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := p.ReadHeader("x+jwt")
+	if err != nil || *h.Key != public || !p.Verify(&k.PublicKey) {
+		t.Errorf("%+v, %v", h, err)
+	}
+	again, err := With(k).Token(Header{Type: "x+jwt", Key: &public}, map[string]any{"sub": "a<b>&c"})
+	if err != nil || again != token {
+		t.Errorf("the same token is signed in two ways: %v", err)
+	}
+}
+
+func TestWhatAnotherImplementationSignsIsRead(t *testing.T) {
+	k := key(t)
+	h := otherjws.NewHeaders()
+	if err := errors.Join(h.Set("typ", "x+jwt"), h.Set("kid", "1")); err != nil {
+		t.Fatal(err)
+	}
+	token, err := otherjws.Sign([]byte(goodClaims), otherjws.WithKey(jwa.ES256(), k, otherjws.WithProtectedHeaders(h)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := read(t, string(token)); err != nil || c.Subject != "s" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// RFC 7515 appendix A.3: ES256.
+func TestTheExampleOfRFC7515IsVerified(t *testing.T) {
+	const header, payload = "eyJhbGciOiJFUzI1NiJ9", "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+	const signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
+	k, err := Key{Kty: "EC", Crv: "P-256", X: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", Y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}.Public()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Parse([]byte(header + "." + payload + "." + signature))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Verify(k) {
+		t.Error("the signature of the example is refused")
+	}
+	if err := p.Header("", &struct{}{}); err != nil {
+		t.Errorf("its header: %v", err)
+	}
+	var c struct {
+		Issuer  string `json:"iss"`
+		Expires int64  `json:"exp"`
+	}
+	if err := p.Claims(&c); err != nil || c.Issuer != "joe" || c.Expires != 1300819380 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// RFC 7638 has an RSA key for its example; the P-256 key of RFC 7517 appendix A.1
+// has the thumbprint that other implementations compute.
+func TestThumbprintsAreThoseOfOthers(t *testing.T) {
+	k := Key{Kty: "EC", Crv: "P-256", X: "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", Y: "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM", Use: "enc", KeyID: "1"}
+	if _, err := k.Public(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := jwk.ParseKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := other.Thumbprint(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := k.Thumbprint(); !bytes.Equal(got[:], want) {
+		t.Errorf("%x, elsewhere %x", got, want)
+	}
+	// RFC 9449 section 6.1: the key of its examples, and cnf.jkt.
+	k = Key{Kty: "EC", Crv: "P-256", X: "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", Y: "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"}
+	if got := k.ThumbprintText(); got != "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" {
+		t.Errorf("the thumbprint of RFC 9449 is %s", got)
+	}
+}
+
+func TestKeysThatAreNonePublicOnP256AreRefused(t *testing.T) {
+	good, err := KeyOf(&key(t).PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Key){
+		"another kind": func(k *Key) { k.Kty = "OKP" }, "another curve": func(k *Key) { k.Crv = "P-384" }, "no curve": func(k *Key) { k.Crv = "" },
+		"no point": func(k *Key) { k.Y = k.X }, "a short coordinate": func(k *Key) { k.X = k.X[:40] }, "a long coordinate": func(k *Key) { k.X += "AAAA" },
+		"padding": func(k *Key) { k.X += "=" }, "zero": func(k *Key) { k.X, k.Y = strings.Repeat("A", 43), strings.Repeat("A", 43) },
+		"a private key": func(k *Key) { k.D = new(json.RawMessage) }, "a secret": func(k *Key) { k.K = new(json.RawMessage) },
+	} {
+		k := good
+		change(&k)
+		if got, err := k.Public(); err == nil {
+			t.Errorf("%s was read: %v", name, got)
+		}
+	}
+	if got, err := good.Public(); err != nil || !got.Equal(&key(t).PublicKey) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := KeyOf(&ecdsa.PublicKey{}); err == nil {
+		t.Error("no key became a JWK")
+	}
+}
+
+func TestHeadersBeyondTheirLimitsAreRefused(t *testing.T) {
+	public, err := KeyOf(&key(t).PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := []byte{0x30}
+	for name, h := range map[string]Header{
+		"a key in two ways":      {KeyID: "1", Key: &public},
+		"key and chain":          {Key: &public, Chain: [][]byte{certificate}},
+		"a long kid":             {KeyID: strings.Repeat("k", maxKeyID+1)},
+		"a long chain":           {Chain: [][]byte{certificate, certificate, certificate, certificate, certificate}},
+		"a large certificate":    {Chain: [][]byte{make([]byte, maxCertificate+1)}},
+		"an empty certificate":   {Chain: [][]byte{{}}},
+		"another type of header": {Type: "y+jwt"},
+	} {
+		if h.Type == "" {
+			h.Type = "x+jwt"
+		}
+		token, err := With(key(t)).Token(h, struct{}{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Parse([]byte(token))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.ReadHeader("x+jwt"); err == nil {
+			t.Errorf("%s was read: %+v", name, got)
+		}
+	}
+}
+
+func TestASignerThatFailsSignsNothing(t *testing.T) {
+	broken := Sign(func([]byte) ([]byte, error) { return nil, errors.New("the key is locked") })
+	if token, err := broken.Token(Header{Type: "x+jwt"}, 1); err == nil || !strings.Contains(err.Error(), "locked") {
+		t.Errorf("%s, %v", token, err)
+	}
+	if _, err := With(key(t)).Token(Header{}, func() {}); err == nil {
+		t.Error("claims that are no JSON were signed")
+	}
+}
