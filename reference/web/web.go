@@ -114,21 +114,42 @@ func Problem(h Handler) http.Handler {
 	})
 }
 
-func handle(h Handler, answer func(http.ResponseWriter, *Error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := h(w, r)
-		if err == nil {
-			return
-		}
-		e := judge(err)
-		if f, ok := r.Context().Value(failedKey{}).(Failed); ok {
-			f(e)
-		}
-		for name, values := range e.Header {
-			w.Header()[name] = values
-		}
-		answer(w, e)
-	})
+// Refuser is a handler that also knows how an error of its protocol is answered
+// when the request never reaches it.
+type Refuser interface {
+	http.Handler
+	Refuse(http.ResponseWriter, *http.Request, error)
+}
+
+type styled struct {
+	h      Handler
+	answer func(http.ResponseWriter, *Error)
+}
+
+func handle(h Handler, answer func(http.ResponseWriter, *Error)) http.Handler { return &styled{h, answer} }
+
+func (s *styled) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := s.h(w, r); err != nil {
+		s.Refuse(w, r, err)
+	}
+}
+
+// Refuse implements Refuser.
+func (s *styled) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	s.answer(w, Report(w, r, err))
+}
+
+// Report makes an Error of any error, tells the request's Failed of it, and sets
+// its headers. It is for handlers that answer errors in a form of their own.
+func Report(w http.ResponseWriter, r *http.Request, err error) *Error {
+	e := judge(err)
+	if f, ok := r.Context().Value(failedKey{}).(Failed); ok {
+		f(e)
+	}
+	for name, values := range e.Header {
+		w.Header()[name] = values
+	}
+	return e
 }
 
 // JSON answers with a value as JSON that nobody may keep.

@@ -1,0 +1,137 @@
+package httpapi
+
+import (
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/web"
+)
+
+// Rate is how many requests somebody may make. The zero value limits nothing.
+type Rate struct {
+	PerSecond float64
+	Burst     int // at once, after a pause
+}
+
+// Limits protect the service from those who ask too much of it. They hold in one
+// replica: behind a balancer the whole is so many times as much.
+type Limits struct {
+	Address    Rate // one address, before it is known who calls
+	Failed     int  // what a request with a wrong credential counts for its address, in requests
+	Citizen    Rate
+	Staff      Rate
+	Verifier   Rate
+	Remembered int // callers and addresses, at most
+	Concurrent int // requests handled at the same time; 0: any number
+}
+
+// DefaultLimits are for one replica that serves a country's branches: a verifier
+// sends for many people, and so does the address of an office.
+var DefaultLimits = Limits{
+	Address: Rate{500, 2000}, Failed: 20,
+	Citizen: Rate{20, 100}, Staff: Rate{50, 200}, Verifier: Rate{2000, 8000},
+	Remembered: 100_000, Concurrent: 1024,
+}
+
+func (l *Limits) of(c access.Caller) Rate {
+	switch c.Role {
+	case access.Citizen:
+		return l.Citizen
+	case access.Verifier:
+		return l.Verifier
+	}
+	return l.Staff
+}
+
+// meter counts requests by who makes them: a leaky bucket, kept as the moment at
+// which it will be empty (the generic cell rate algorithm).
+type meter struct {
+	now func() time.Time
+	max int
+
+	mu sync.Mutex
+	// Those who called lately, and those who did before: when the one is full it
+	// becomes the other, which is forgotten. Who is forgotten begins anew.
+	young, old map[string]time.Time
+}
+
+func newMeter(now func() time.Time, max int) *meter {
+	return &meter{now: now, max: max, young: map[string]time.Time{}}
+}
+
+// take counts n requests of somebody, or says how long they must wait. A charge
+// that is forced counts even where there is no room for it.
+func (m *meter) take(who string, rate Rate, n int, forced bool) (wait time.Duration) {
+	if rate.PerSecond <= 0 {
+		return 0
+	}
+	each := time.Duration(float64(time.Second) / rate.PerSecond)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	empty, known := m.young[who]
+	if !known {
+		empty = m.old[who]
+	}
+	if empty.Before(now) {
+		empty = now
+	}
+	empty = empty.Add(time.Duration(n) * each)
+	room := max(rate.Burst, 1)
+	if over := empty.Sub(now) - time.Duration(room)*each; over > 0 {
+		if !forced {
+			return over
+		}
+		empty = now.Add(time.Duration(room+n) * each)
+	}
+	if !known && len(m.young) >= m.max/2 {
+		m.old, m.young = m.young, make(map[string]time.Time, len(m.young))
+	}
+	m.young[who] = empty
+	return 0
+}
+
+func tooMany(wait time.Duration) error {
+	seconds := int(math.Ceil(wait.Seconds()))
+	return web.Refuse(http.StatusTooManyRequests, "too_many_requests", "Too many requests: ask again in %d s.", seconds).
+		With("Retry-After", strconv.Itoa(seconds))
+}
+
+// address is whom an address belongs to: of IPv6 the network, which one
+// subscriber has to themselves. Proxies that are trusted say whom they speak for.
+func address(r *http.Request, trusted []netip.Prefix) string {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	at := from.Addr().Unmap()
+	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(forwarded) - 1; i >= 0 && contains(trusted, at); i-- {
+		next, err := netip.ParseAddr(strings.TrimSpace(forwarded[i]))
+		if err != nil {
+			break
+		}
+		at = next.Unmap()
+	}
+	if at.Is6() {
+		if network, err := at.WithZone("").Prefix(64); err == nil {
+			return network.String()
+		}
+	}
+	return at.String()
+}
+
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,51 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+
+	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/web"
+)
+
+// Sets of roles that several routes share.
+const (
+	anyone    = access.Anyone
+	operators = access.Auditor | access.Administrator
+)
+
+// Sizes of bodies, in bytes.
+const (
+	none  = 0
+	small = 16 << 10 // forms, tokens
+)
+
+// API is all whose methods the routes lead to. A module that is nil is for
+// reading the table only.
+type API struct {
+	Health *Health
+	// Modules: each stands here by its package's name, its routes in a section
+	// of the table below.
+
+	// Extra are routes that are not of the service itself: those of a
+	// demonstration.
+	Extra []Route
+}
+
+// table lists every route there is.
+func (a *API) table() []Route {
+	return slices.Concat(
+		a.health(),
+		a.Extra,
+	)
+}
+
+// health is for balancers, probes and metrics. What they tell concerns nobody.
+func (a *API) health() []Route {
+	h := a.Health
+	return []Route{
+		{Name: "alive", Method: http.MethodGet, Path: "/healthz", Roles: anyone, Body: none, Handler: web.Problem(h.Alive)},
+		{Name: "ready", Method: http.MethodGet, Path: "/readyz", Roles: anyone, Body: none, Handler: web.Problem(h.Ready)},
+		{Name: "metrics", Method: http.MethodGet, Path: "/metrics", Roles: operators, Body: none, Handler: web.Problem(h.Metrics)},
+	}
+}
