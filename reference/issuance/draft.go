@@ -83,7 +83,7 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 func (s *Service) record(p store.Person, plastic store.Card, document string, now, until time.Time) mdoc.Card {
 	return mdoc.Card{
 		FamilyName: p.FamilyName, GivenName: p.GivenName, BirthDate: mdoc.DateOf(p.BirthDate), Sex: iso5218(p.Sex),
-		ResidentNumber: hyphenated(p.RRN), Address: p.Address, Municipality: p.Municipality, Portrait: plastic.Portrait,
+		ResidentNumber: mdoc.Hyphenated(p.RRN), Address: p.Address, Municipality: p.Municipality, Portrait: plastic.Portrait,
 		IssueDate: mdoc.DateOf(now.In(s.o.Civil)), ExpiryDate: mdoc.DateOf(until.In(s.o.Civil)),
 		IssuingAuthority: s.o.Authority, DocumentNumber: document, PlasticCardNumber: plastic.Number,
 	}
@@ -113,14 +113,6 @@ func iso5218(sex byte) int {
 		return 2
 	}
 	return 0
-}
-
-// hyphenated writes a registration number as people do, 900102-1234567.
-func hyphenated(rrn string) string {
-	if len(rrn) == 13 {
-		return rrn[:6] + "-" + rrn[6:]
-	}
-	return rrn
 }
 
 // A status list is filled to three quarters, so that a free place is found

@@ -86,6 +86,15 @@ func (c Card) Elements() ([]Element, error) {
 	return out, nil
 }
 
+// Hyphenated writes a resident registration number of 13 digits as people do:
+// "900102-1234567".
+func Hyphenated(number string) string {
+	if len(number) == 13 {
+		return number[:6] + "-" + number[6:]
+	}
+	return number
+}
+
 // Masked shows a resident registration number as it may be shown:
 // "900102-1******".
 func Masked(number string) string {

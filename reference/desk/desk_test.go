@@ -1,0 +1,316 @@
+package desk_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/desk"
+	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/service/servicetest"
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/web"
+)
+
+var (
+	clerk     = access.Caller{Role: access.Clerk, ID: "clerk-1", Centre: servicetest.Sejong}
+	operator  = access.Caller{Role: access.CallCentre, ID: "operator-1"}
+	registrar = access.Caller{Role: access.Registrar, ID: "registrar-1"}
+	auditor   = access.Caller{Role: access.Auditor, ID: "auditor-1"}
+)
+
+func citizen(c *servicetest.Citizen) access.Caller {
+	return access.Caller{Role: access.Citizen, ID: fmt.Sprint(c.ID), Person: c.ID}
+}
+
+// counter is a desk with the residents before it.
+type counter struct {
+	*servicetest.World
+	t   *testing.T
+	mux *http.ServeMux
+	n   int
+}
+
+func open(t *testing.T) *counter {
+	w := servicetest.New(t)
+	d, err := desk.New(desk.Options{Register: w.Register, Issuance: w.Issuance, Suspension: w.Suspension, Verification: w.Verification, Published: 65 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &counter{World: w, t: t, mux: http.NewServeMux()}
+	for path, h := range map[string]web.Handler{
+		"GET /residents": d.Find, "GET /residents/{id}": d.Look, "POST /residents": d.Enter, "POST /residents/{id}/cards": d.EnterCard,
+		"POST /residents/{id}/removal": d.Remove, "POST /residents/{id}/reports": d.Suspend, "GET /residents/{id}/reports": d.Reports,
+		"POST /residents/{id}/releases": d.Release, "POST /residents/{id}/offers": d.Offer, "POST /cards/check": d.Plastic,
+	} {
+		c.mux.Handle(path, web.Problem(h))
+	}
+	return c
+}
+
+type answer struct {
+	status int
+	body   map[string]any
+	text   string
+}
+
+// problem is the end of the problem's type.
+func (a answer) problem() string {
+	text, _ := a.body["type"].(string)
+	return strings.TrimPrefix(text, "urn:rollcall:problem:")
+}
+
+func (c *counter) ask(by access.Caller, method, path string, body any, headers ...string) answer {
+	c.t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if text, ok := body.(string); ok {
+		data = []byte(text)
+	}
+	r := httptest.NewRequest(method, path, bytes.NewReader(data))
+	r.Header.Set("Content-Type", "application/json")
+	c.n++
+	r.Header.Set("Idempotency-Key", fmt.Sprint("desk-", c.n))
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Del(headers[i])
+		if headers[i+1] != "" {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	w := httptest.NewRecorder()
+	c.mux.ServeHTTP(w, r.WithContext(access.With(context.Background(), by)))
+	a := answer{status: w.Code, text: w.Body.String()}
+	_ = json.Unmarshal(w.Body.Bytes(), &a.body)
+	return a
+}
+
+func path(c *servicetest.Citizen, rest string) string {
+	return fmt.Sprintf("/residents/%d%s", c.ID, rest)
+}
+
+// issue gives the resident a mobile card.
+func (c *counter) issue(r *servicetest.Citizen) {
+	c.t.Helper()
+	challenge, err := c.Issuance.Challenge(context.Background())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	v, reason, err := c.Issuance.ApproveTap(context.Background(), challenge, r.Evidence(challenge), r.Capture())
+	if err != nil || reason != lifecycle.Granted {
+		c.t.Fatal(reason, err)
+	}
+	phone := issuance.Phone{Wallet: fmt.Sprint("phone-", r.ID)}
+	phone.Keys = append(phone.Keys, &servicetest.Key(phone.Wallet).PublicKey)
+	a, err := c.Issuance.IssueApproved(context.Background(), issuance.ApprovedRequest{Request: c.Request(register.Citizen(r.ID)), Approval: v, Phone: phone, Format: issuance.Mdoc})
+	if err != nil || a.Reason != lifecycle.Granted {
+		c.t.Fatal(a.Reason, err)
+	}
+}
+
+func verdicts(a answer) string {
+	state, _ := a.body["state"].(map[string]any)
+	return fmt.Sprint(state["plastic"], " ", state["mobile"])
+}
+
+func TestALostCardIsReportedFoundAndReleased(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	c.issue(r)
+	at := c.Now()
+	a := c.ask(operator, "POST", path(r, "/reports"), map[string]string{"cause": "physical-lost", "why": "left on the train"})
+	if a.status != 200 || verdicts(a) != "suspended suspended" {
+		t.Fatalf("%+v", a)
+	}
+	for name, want := range map[string]time.Time{"at": at, "online": at, "everywhere": at.Add(65 * time.Minute)} {
+		if got, err := time.Parse(time.RFC3339Nano, fmt.Sprint(a.body[name])); err != nil || !got.Equal(want) {
+			t.Errorf("%s: %v, want %v", name, a.body[name], want)
+		}
+	}
+	seq := a.body["sequence"]
+	if a := c.ask(clerk, "GET", path(r, "/reports"), nil); !strings.Contains(a.text, `"subject":"`+r.Number+`"`) || !strings.Contains(a.text, fmt.Sprintf(`"sequence":%v`, seq)) {
+		t.Errorf("%+v", a)
+	}
+	if a := c.ask(clerk, "POST", path(r, "/releases"), map[string]any{"cause": "physical-lost", "sequence": 1, "why": "found"}); a.status != 409 || a.problem() != "older-than-report" {
+		t.Errorf("a release by who has not seen the report: %+v", a)
+	}
+	if a := c.ask(operator, "POST", path(r, "/releases"), map[string]any{"cause": "physical-lost", "sequence": seq, "why": "says so"}); a.status != 403 || a.problem() != "not-authorised" {
+		t.Errorf("a release by telephone: %+v", a)
+	}
+	if a := c.ask(clerk, "POST", path(r, "/releases"), map[string]any{"cause": "physical-lost", "sequence": seq, "why": "it is here"}); a.status != 200 || verdicts(a) != "accepted accepted" {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestALostPhoneLeavesThePlasticCardAlone(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	c.issue(r)
+	if a := c.ask(citizen(r), "POST", "/residents/me/reports", map[string]string{"cause": "mobile-lost", "why": "stolen"}); a.status != 200 || verdicts(a) != "accepted suspended" {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestARequestThatIsRepeatedHasTheEffectOfOne(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	report := map[string]string{"cause": "physical-lost", "why": "gone"}
+	first := c.ask(operator, "POST", path(r, "/reports"), report, "Idempotency-Key", "once")
+	again := c.ask(operator, "POST", path(r, "/reports"), report, "Idempotency-Key", "once")
+	if first.status != 200 || again.text != first.text {
+		t.Errorf("%+v\n%+v", first, again)
+	}
+	report["why"] = "something else"
+	if a := c.ask(operator, "POST", path(r, "/reports"), report, "Idempotency-Key", "once"); a.status != 422 || a.problem() != "idempotency-key-reused" {
+		t.Errorf("another request with the same key: %+v", a)
+	}
+	if a := c.ask(operator, "POST", path(r, "/reports"), report, "Idempotency-Key", ""); a.status != 400 || a.problem() != "no-idempotency-key" {
+		t.Errorf("without a key: %+v", a)
+	}
+	if a := c.ask(operator, "POST", path(r, "/reports"), report, "Idempotency-Key", strings.Repeat("x", 201)); a.status != 400 {
+		t.Errorf("with a long key: %+v", a)
+	}
+}
+
+func TestACitizenSeesAndChangesOnlyThemselves(t *testing.T) {
+	c := open(t)
+	r, other := c.Resident(), c.Resident()
+	if a := c.ask(citizen(r), "GET", "/residents/me", nil); a.status != 200 || a.body["id"] != float64(r.ID) {
+		t.Errorf("%+v", a)
+	}
+	unknown := c.ask(citizen(r), "GET", "/residents/987654", nil)
+	for _, a := range []answer{
+		c.ask(citizen(r), "GET", path(other, ""), nil),
+		c.ask(citizen(r), "GET", path(other, "/reports"), nil),
+		c.ask(citizen(r), "POST", path(other, "/reports"), map[string]string{"cause": "physical-lost"}),
+	} {
+		if a.status != 404 || a.text != unknown.text {
+			t.Errorf("somebody else looks different from nobody: %+v, %+v", a, unknown)
+		}
+	}
+	if a := c.ask(clerk, "GET", path(other, ""), nil); verdicts(a) != "accepted not-valid" {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestARegistrationNumberLeavesMasked(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	for _, by := range []access.Caller{clerk, operator, registrar, citizen(r)} {
+		a := c.ask(by, "GET", path(r, ""), nil)
+		if a.body["resident_number"] != "900102-1******" || strings.Contains(a.text, "234560") {
+			t.Errorf("to %v: %s", by.Role, a.text)
+		}
+	}
+}
+
+func TestARegistrarEntersReplacesAndRemoves(t *testing.T) {
+	c := open(t)
+	template, picture := servicetest.Portrait(7), base64.StdEncoding.EncodeToString([]byte{0xff, 0xd8})
+	resident := map[string]any{
+		"id": 4711, "resident_number": "9001021234560", "family_name": "이", "given_name": "소라", "birth_date": "1990-01-02", "sex": "F",
+		"address": "한누리대로 2130", "municipality": servicetest.Sejong, "centre": "3611051500", "why": "moved here",
+		"card": map[string]any{"number": "B1", "chip": true, "template": template.Bytes(), "portrait": picture},
+	}
+	if a := c.ask(clerk, "POST", "/residents", resident); a.status != 403 {
+		t.Errorf("by a clerk: %+v", a)
+	}
+	if a := c.ask(registrar, "POST", "/residents", resident); a.status != 201 {
+		t.Fatalf("%+v", a)
+	}
+	if a := c.ask(registrar, "POST", "/residents", resident); a.status != 409 || a.problem() != "number-taken" {
+		t.Errorf("twice: %+v", a)
+	}
+	next := map[string]any{"number": "B2", "template": template.Bytes(), "portrait": picture, "why": "damaged"}
+	if a := c.ask(clerk, "POST", "/residents/4711/cards", next); a.status != 201 {
+		t.Errorf("%+v", a)
+	}
+	for number, want := range map[string]string{"B1": "not-valid", "B2": "accepted", "B3": "not-valid"} {
+		if a := c.ask(access.Caller{Role: access.Verifier}, "POST", "/cards/check", map[string]string{"card": number}); a.body["verdict"] != want {
+			t.Errorf("%s: %+v, want %s", number, a, want)
+		}
+	}
+	if a := c.ask(clerk, "GET", "/residents?card=B1", nil); a.body["id"] != 4711.0 || a.body["card"] != "B2" {
+		t.Errorf("found by an old number: %+v", a)
+	}
+	if a := c.ask(registrar, "POST", "/residents/4711/removal", map[string]string{"why": "emigrated"}); a.status != 201 {
+		t.Errorf("%+v", a)
+	}
+	if a := c.ask(clerk, "GET", "/residents/4711", nil); verdicts(a) != "not-valid not-valid" {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestAClerkMakesAnOfferAtTheirOwnCentre(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	a := c.ask(clerk, "POST", path(r, "/offers"), struct{}{})
+	if end, err := time.Parse(time.RFC3339Nano, fmt.Sprint(a.body["expires"])); a.status != 201 || err != nil || !end.Equal(c.Now().Add(90*time.Second)) {
+		t.Fatalf("%+v", a)
+	}
+	if _, reason, err := c.Issuance.ApproveOffer(context.Background(), fmt.Sprint(a.body["uri"]), r.Capture()); err != nil || reason != lifecycle.Granted {
+		t.Errorf("%v, %v", reason, err)
+	}
+	elsewhere := clerk
+	elsewhere.Centre = "11010"
+	if a := c.ask(elsewhere, "POST", path(r, "/offers"), struct{}{}); a.status != 409 || a.problem() != "wrong-centre" {
+		t.Errorf("%+v", a)
+	}
+	if a := c.ask(operator, "POST", path(r, "/offers"), struct{}{}); a.status != 403 {
+		t.Errorf("by telephone: %+v", a)
+	}
+	never := c.Resident(func(q *issuance.ResidentRequest) { q.Resident.Municipality = servicetest.Never })
+	if a := c.ask(clerk, "POST", path(never, "/offers"), struct{}{}); a.status != 409 || a.problem() != "not-open-yet" {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestWhatIsAskedWronglyIsRefusedAndChangesNothing(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	sequence := func() (n uint64) {
+		_ = c.DB.View(context.Background(), func(r store.Reader) (err error) { n, err = r.Sequence(); return err })
+		return n
+	}
+	before := sequence()
+	for name, test := range map[string]struct {
+		by         access.Caller
+		path, body string
+		want       int
+	}{
+		"an unknown resident":      {operator, "/residents/99/reports", `{"cause":"physical-lost"}`, 404},
+		"no number":                {operator, "/residents/kim/reports", `{"cause":"physical-lost"}`, 404},
+		"a number of 64 bits":      {operator, "/residents/18446744073709551615/reports", `{"cause":"physical-lost"}`, 404},
+		"an unknown cause":         {operator, path(r, "/reports"), `{"cause":"eaten"}`, 400},
+		"two causes":               {operator, path(r, "/reports"), `{"cause":"physical-lost+mobile-lost"}`, 400},
+		"a cause twice":            {operator, path(r, "/reports"), `{"cause":"mobile-lost","cause":"physical-lost"}`, 400},
+		"no phone to be lost":      {operator, path(r, "/reports"), `{"cause":"mobile-lost"}`, 409},
+		"an order by an operator":  {operator, path(r, "/reports"), `{"cause":"administrative"}`, 403},
+		"by an auditor":            {auditor, path(r, "/reports"), `{"cause":"physical-lost"}`, 403},
+		"a long reason":            {operator, path(r, "/reports"), `{"cause":"physical-lost","why":"` + strings.Repeat("x", 201) + `"}`, 400},
+		"nothing to release":       {clerk, path(r, "/releases"), `{"cause":"physical-lost","sequence":1}`, 409},
+		"a negative sequence":      {clerk, path(r, "/releases"), `{"cause":"physical-lost","sequence":-1}`, 400},
+		"a card without template":  {clerk, path(r, "/cards"), `{"number":"C1","portrait":""}`, 400},
+		"a number given before":    {clerk, path(r, "/cards"), `{"number":"` + r.Number + `","template":"` + base64.StdEncoding.EncodeToString(r.Face.Bytes()) + `"}`, 409},
+		"a resident without names": {registrar, "/residents", `{"id":5,"birth_date":"1990-01-02","municipality":"36110"}`, 400},
+		"a resident of no birth":   {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"soon","municipality":"36110"}`, 400},
+	} {
+		if a := c.ask(test.by, "POST", test.path, test.body); a.status != test.want || a.problem() == "" {
+			t.Errorf("%s: %d %s, want %d", name, a.status, a.text, test.want)
+		}
+	}
+	if after := sequence(); after != before {
+		t.Errorf("the register went from %d to %d", before, after)
+	}
+}
