@@ -54,6 +54,8 @@ func OnceAs[A any](ctx context.Context, r *Register, operation string, q Request
 		return answer, ErrNoKey
 	}
 	err = r.Update(ctx, func(tx store.Tx) error {
+		var none A // an earlier run may have left an answer
+		answer = none
 		found, err := stored(tx, operation, q, fingerprint, &answer)
 		if found || err != nil {
 			return err

@@ -2,8 +2,9 @@
 // promises about it. It holds no rule of the country: those are in lifecycle,
 // and package register applies them inside an Update.
 //
-// The only implementation that ships is store/sqlite; store/storetest holds the
-// conformance suite that every implementation passes.
+// store/sqlite keeps a register in a file, for one process; store/postgres in a
+// database, for several replicas at once. store/storetest holds the conformance
+// suite that every implementation passes.
 package store
 
 import (
@@ -28,6 +29,12 @@ var (
 	ErrClosed = errors.New("this register is closed")
 	// ErrFull: there is no room for the transaction; nothing of it was written.
 	ErrFull = errors.New("the register has no room left and wrote nothing: free space, then ask again with the same idempotency key")
+	// ErrUnavailable: the database could not be reached, or did not answer in
+	// time; nothing was written.
+	ErrUnavailable = errors.New("the register's database is not available and nothing was written: ask again with the same idempotency key")
+	// ErrUnknown: the database was lost, or the caller went away, while the
+	// transaction was being committed.
+	ErrUnknown = errors.New("it is not known whether the register has written this: ask again with the same idempotency key")
 )
 
 // Store is a register database.
@@ -43,18 +50,23 @@ type Store interface {
 	// has returned nil survives a crash of process or machine. If f returns an
 	// error, nothing of f is written and Update returns that error. Any other
 	// error means that f is not acknowledged; it is then not written, with the
-	// exception of ErrFenced (see there).
+	// exception of ErrFenced and ErrUnknown (see there).
 	//
 	// Updates of several callers may share one commit and one sync. Each runs
 	// on the outcome of those before it, and the failure of one undoes that one
-	// alone. f runs at most once, on another goroutine; it must not call the
-	// Store and must not keep the Tx.
+	// alone. f runs on another goroutine; it must not call the Store and must not
+	// keep the Tx. Should the database undo what f did, f may run again, and only
+	// its last run counts: what it leaves elsewhere must not depend on the others.
 	Update(ctx context.Context, f func(Tx) error) error
 
 	// Fence takes the handle out of service at once: when it has returned, no
 	// Update can commit or be acknowledged on it any more, and no View answers.
 	// Updates in flight return ErrFenced. It does not touch the files.
 	Fence()
+
+	// Ready says whether the register can be asked, and why not. It changes
+	// nothing.
+	Ready(ctx context.Context) error
 
 	// Stats returns counters since the handle was opened.
 	Stats() Stats

@@ -136,9 +136,10 @@ func (s *Service) Verify(ctx context.Context, t Transaction, response []byte) (A
 	}
 	presented, wrong := mdoc.Verify(response, t.Transcript(), s.options.Anchors, now)
 
-	answer := Answer{Verdict: lifecycle.NotValid}
+	var answer Answer
 	used := sha256.Sum256(raw)
 	err = s.register.Update(ctx, func(tx store.Tx) error {
+		answer = Answer{Verdict: lifecycle.NotValid}
 		if err := tx.UseNonce(used[:], expires); errors.Is(err, store.ErrTaken) {
 			return ErrReplayed
 		} else if err != nil {

@@ -218,6 +218,14 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 	return err
 }
 
+// Ready implements store.Store.
+func (db *DB) Ready(ctx context.Context) error {
+	return db.View(ctx, func(r store.Reader) error {
+		_, err := r.Sequence()
+		return err
+	})
+}
+
 // Stats implements store.Store.
 func (db *DB) Stats() store.Stats {
 	return store.Stats{Commits: db.commits.Load(), Batches: db.batches.Load(), Views: db.views.Load()}

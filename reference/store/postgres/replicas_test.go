@@ -1,0 +1,295 @@
+package postgres_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/postgres"
+)
+
+// replicas are n handles on one register.
+func replicas(t testing.TB, n int, o postgres.Options) (all []*postgres.DB) {
+	t.Helper()
+	address := schema(t, t.TempDir())
+	for range n {
+		all = append(all, open(t, address, o))
+	}
+	return all
+}
+
+// entered is what one Update of the load writes: a change with its number, on a
+// person whom everybody changes, with a credential and a place in a list.
+type entered struct {
+	sequence   uint64
+	credential store.CredentialID
+	index      uint64
+}
+
+const crowd = 5 // people on whom everybody works
+
+func enter(s store.Store, draw *rand.Rand) (e entered, err error) {
+	person, index := store.PersonID(draw.IntN(crowd)+1), draw.Uint64N(64)
+	err = s.Update(ctx, func(tx store.Tx) (err error) {
+		e = entered{}
+		p, err := tx.Person(person)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if e.credential, err = tx.AddCredential(store.Credential{Person: person}); err != nil {
+			return err
+		}
+		for e.index = index; ; e.index++ { // the next free place: contended
+			if err := tx.AddEntry(0, e.index, e.credential); err == nil {
+				break
+			} else if !errors.Is(err, store.ErrTaken) {
+				return err
+			}
+		}
+		e.sequence, err = audit.Append(tx, audit.Entry{Event: "test", Person: uint64(person), Credential: uint64(e.credential)})
+		if err != nil {
+			return err
+		}
+		return tx.PutPerson(store.Person{ID: person, Changed: p.Changed + 1, Credential: e.credential})
+	})
+	return e, err
+}
+
+// judge looks at a register on which several have worked: nothing acknowledged is
+// missing, nothing was done twice, every number was given once, and the chain holds.
+func judge(t *testing.T, s store.Store, acknowledged []entered, mayBeMore int) {
+	t.Helper()
+	head, err := audit.Verify(ctx, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := uint64(len(acknowledged))
+	if head.Sequence < n || head.Sequence > n+uint64(mayBeMore) {
+		t.Errorf("%d changes are in the register, %d were acknowledged, %d may be there besides", head.Sequence, n, mayBeMore)
+	}
+	slices.SortFunc(acknowledged, func(a, b entered) int { return int(a.sequence) - int(b.sequence) })
+	if err := s.View(ctx, func(r store.Reader) error {
+		total := uint64(0)
+		for id := store.PersonID(1); id <= crowd; id++ {
+			if p, err := r.Person(id); err == nil {
+				total += p.Changed
+			}
+		}
+		if total != head.Sequence {
+			t.Errorf("%d changes have moved the people %d times", head.Sequence, total)
+		}
+		for i, e := range acknowledged {
+			if i > 0 && (e.sequence == acknowledged[i-1].sequence || e.credential <= acknowledged[i-1].credential) {
+				t.Errorf("%+v came after %+v", e, acknowledged[i-1])
+			}
+			if _, err := r.Credential(e.credential); err != nil {
+				t.Errorf("credential %d was acknowledged: %v", e.credential, err)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// load lets workers change the register through all replicas until stop is closed or
+// everybody has done their share. errs are the refusals.
+func load(all []*postgres.DB, workers, each int, pause time.Duration, stop <-chan struct{}) (acknowledged []entered, errs []error) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			draw := rand.New(rand.NewPCG(uint64(w), 7))
+			for range each {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				e, err := enter(all[w%len(all)], draw)
+				mu.Lock()
+				if err == nil {
+					acknowledged = append(acknowledged, e)
+				} else {
+					errs = append(errs, err)
+				}
+				mu.Unlock()
+				if err != nil {
+					time.Sleep(pause)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return acknowledged, errs
+}
+
+func TestThreeReplicasMakeOneChainAndLoseNothing(t *testing.T) {
+	all := replicas(t, 3, postgres.Options{})
+	acknowledged, errs := load(all, 12, 20, 0, nil)
+	if len(errs) > 0 {
+		t.Fatal(errs[0])
+	}
+	for _, s := range all {
+		judge(t, s, acknowledged, 0)
+	}
+}
+
+func TestWhatOneReplicaHasAcknowledgedAllOthersSee(t *testing.T) {
+	all := replicas(t, 2, postgres.Options{})
+	for id := store.PersonID(1); id <= 40; id++ {
+		if err := add(all[id%2], id); err != nil {
+			t.Fatal(err)
+		}
+		if !has(t, all[1-id%2], id) {
+			t.Fatalf("person %d was acknowledged by one replica and is unknown to the other", id)
+		}
+	}
+}
+
+func TestAKeyIsGivenOnceAcrossReplicas(t *testing.T) {
+	all := replicas(t, 4, postgres.Options{})
+	for what, use := range map[string]func(store.Tx) error{
+		"nonce": func(tx store.Tx) error { return tx.UseNonce([]byte("n"), time.UnixMilli(1)) },
+		"index": func(tx store.Tx) error { return tx.AddEntry(0, 5, 1) },
+		"key": func(tx store.Tx) error {
+			return tx.PutAnswer("s", "k", store.Answer{Request: []byte{}, Body: []byte{}})
+		},
+		"offer": func(tx store.Tx) error { return tx.AddOffer(store.Offer{Hash: []byte("o")}) },
+		"challenge that is used once": func(tx store.Tx) error {
+			c, err := tx.Challenge([]byte("c"))
+			if errors.Is(err, store.ErrNotFound) {
+				return tx.AddChallenge(store.Challenge{Value: []byte("c"), Used: 1})
+			}
+			if err == nil && c.Used != 0 {
+				return store.ErrTaken
+			}
+			return err
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			results := make(chan error, 32)
+			for i := range 32 {
+				go func() { results <- all[i%4].Update(ctx, use) }()
+			}
+			won := 0
+			for range 32 {
+				switch err := <-results; {
+				case err == nil:
+					won++
+				case !errors.Is(err, store.ErrTaken):
+					t.Error(err)
+				}
+			}
+			if won != 1 {
+				t.Errorf("%d got it", won)
+			}
+		})
+	}
+}
+
+func TestConcurrentUpdatesShareACommit(t *testing.T) {
+	db := replicas(t, 1, postgres.Options{})[0]
+	inside, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := db.Update(ctx, func(store.Tx) error { close(inside); <-release; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-inside
+	for id := range store.PersonID(50) {
+		wg.Go(func() {
+			if err := add(db, id); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	time.Sleep(50 * time.Millisecond) // until all wait
+	close(release)
+	wg.Wait()
+	if s := db.Stats(); s.Commits != 51 || s.Batches > 8 {
+		t.Errorf("%d commits took %d batches", s.Commits, s.Batches)
+	}
+}
+
+func TestSeveralThatStartAtOnceMakeTheSchemaOnce(t *testing.T) {
+	address := schema(t, t.TempDir())
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Go(func() {
+			db, err := postgres.Open(ctx, address, postgres.Options{Readers: 1})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer db.Close()
+			if err := add(db, store.PersonID(i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	db := open(t, address, postgres.Options{})
+	for i := range 6 {
+		if !has(t, db, store.PersonID(i)) {
+			t.Errorf("person %d is missing", i)
+		}
+	}
+}
+
+func TestAReplicaThatFallsSilentInABatchDoesNotHoldUpTheOthers(t *testing.T) {
+	address := schema(t, t.TempDir())
+	silent := open(t, address, postgres.Options{Statement: 200 * time.Millisecond})
+	other := open(t, address, postgres.Options{Wait: 5 * time.Second})
+	inside, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	runs := 0
+	go func() {
+		done <- silent.Update(ctx, func(tx store.Tx) error {
+			if runs++; runs == 1 {
+				close(inside)
+				<-release
+			}
+			return tx.PutPerson(store.Person{ID: 1})
+		})
+	}()
+	<-inside
+	if err := add(other, 2); err != nil { // the server throws the silent one out
+		t.Errorf("the other replica waits: %v", err)
+	}
+	if has(t, other, 1) {
+		t.Error("what was not committed is there")
+	}
+	close(release)
+	if err := <-done; err != nil || runs != 2 || !has(t, other, 1) {
+		t.Errorf("when it speaks again: %v, after %d runs", err, runs)
+	}
+}
+
+func TestAReplicaThatWaitsTooLongForAnotherSaysSo(t *testing.T) {
+	address := schema(t, t.TempDir())
+	slow := open(t, address, postgres.Options{})
+	other := open(t, address, postgres.Options{Wait: 100 * time.Millisecond})
+	release := make(chan struct{})
+	inside := make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- slow.Update(ctx, func(store.Tx) error { close(inside); <-release; return nil })
+	}()
+	<-inside
+	if err := add(other, 1); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("it says %v", err)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := add(other, 1); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}

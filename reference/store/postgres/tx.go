@@ -1,0 +1,505 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/store"
+)
+
+// tx implements store.Tx on a link on which a transaction has begun.
+type tx struct {
+	*link
+	broken error // the first failure of the database itself
+	// head is the end of the audit chain in this transaction, for who writes: it
+	// holds the lock, so nobody else moves it. Readers ask the database.
+	head *store.AuditRecord
+}
+
+var _ store.Tx = (*tx)(nil)
+
+func (t *tx) fail(err error) error {
+	if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrTaken) {
+		return err
+	}
+	if t.broken == nil {
+		t.broken = err
+	}
+	return plain(err)
+}
+
+// get scans one row.
+func (t *tx) get(query string, args []any, to ...any) error {
+	err := t.row(query, args, to...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	return t.fail(err)
+}
+
+// all gathers rows.
+func all[R any](t *tx, query string, args []any, scan func(func(...any) error) (R, error)) (out []R, err error) {
+	err = t.rows(query, args, func(rows pgx.Rows) error {
+		r, err := scan(rows.Scan)
+		out = append(out, r)
+		return err
+	})
+	if err != nil {
+		return nil, t.fail(err)
+	}
+	return out, nil
+}
+
+// page is how many rows are asked for at a time where there may be very many. No
+// statement then takes long, and f may ask for other things.
+const page = 1000
+
+// put runs a statement that must change a row.
+func (t *tx) put(otherwise error, query string, args ...any) error {
+	n, err := t.exec(query, args...)
+	if err == nil && n == 0 {
+		err = otherwise
+	}
+	return t.fail(err)
+}
+
+// text refuses what PostgreSQL cannot keep as text.
+func text(fields ...string) error {
+	for _, s := range fields {
+		if !keepable(s) {
+			return fmt.Errorf("%q cannot be kept: text must be UTF-8 without zero bytes", s)
+		}
+	}
+	return nil
+}
+
+func keepable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+func millis(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.UnixMilli()
+}
+
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+const personColumns = `id, rrn, family_name, given_name, birth_date, sex, address, municipality, centre, state, card, credential, changed`
+
+func (t *tx) Person(id store.PersonID) (p store.Person, err error) {
+	if id > math.MaxInt64 {
+		return p, store.ErrNotFound
+	}
+	err = t.get(`SELECT `+personColumns+` FROM person WHERE id = $1`, []any{int64(id)},
+		&p.ID, &p.RRN, &p.FamilyName, &p.GivenName, &p.BirthDate, &p.Sex, &p.Address, &p.Municipality, &p.Centre, &p.State, &p.Card, &p.Credential, &p.Changed)
+	if err != nil {
+		return store.Person{}, err
+	}
+	return p, nil
+}
+
+func (t *tx) PutPerson(p store.Person) error {
+	if p.ID > math.MaxInt64 {
+		return fmt.Errorf("a person's number must be below 2^63, this is %d", p.ID)
+	}
+	if err := text(p.RRN, p.FamilyName, p.GivenName, p.Address, p.Municipality, p.Centre, p.Card); err != nil {
+		return err
+	}
+	t.later(`INSERT INTO person (`+personColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)
+		ON CONFLICT (id) DO UPDATE SET rrn=excluded.rrn, family_name=excluded.family_name, given_name=excluded.given_name,
+		birth_date=excluded.birth_date, sex=excluded.sex, address=excluded.address, municipality=excluded.municipality,
+		centre=excluded.centre, state=excluded.state, card=excluded.card, credential=excluded.credential, changed=excluded.changed`,
+		int64(p.ID), p.RRN, p.FamilyName, p.GivenName, p.BirthDate, int16(p.Sex), p.Address, p.Municipality, p.Centre,
+		int16(p.State), p.Card, int64(p.Credential), int64(p.Changed))
+	return nil
+}
+
+func (t *tx) Card(number string) (c store.Card, err error) {
+	if !keepable(number) {
+		return c, store.ErrNotFound
+	}
+	var issued int64
+	err = t.get(`SELECT number, person, chip, template, portrait, issued, ended FROM card WHERE number = $1`, []any{number},
+		&c.Number, &c.Person, &c.Chip, &c.Template, &c.Portrait, &issued, &c.Ended)
+	c.Issued = moment(issued)
+	return c, err
+}
+
+func (t *tx) AddCard(c store.Card) error {
+	if err := text(c.Number); err != nil {
+		return err
+	}
+	return t.put(store.ErrTaken, `INSERT INTO card (number, person, chip, template, portrait, issued, ended) VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT DO NOTHING`,
+		c.Number, int64(c.Person), c.Chip, c.Template, c.Portrait, millis(c.Issued), int64(c.Ended))
+}
+
+func (t *tx) PutCard(c store.Card) error {
+	if !keepable(c.Number) {
+		return store.ErrNotFound
+	}
+	return t.put(store.ErrNotFound, `UPDATE card SET chip=$1, template=$2, portrait=$3, issued=$4, ended=$5 WHERE number=$6 AND person=$7`,
+		c.Chip, c.Template, c.Portrait, millis(c.Issued), int64(c.Ended), c.Number, int64(c.Person))
+}
+
+func (t *tx) Wallet(person store.PersonID, id string) (store.Wallet, error) {
+	w := store.Wallet{ID: id, Person: person}
+	if !keepable(id) {
+		return w, nil
+	}
+	err := t.get(`SELECT lost FROM wallet WHERE person = $1 AND id = $2`, []any{int64(person), id}, &w.Lost)
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return w, err
+}
+
+func (t *tx) PutWallet(w store.Wallet) error {
+	if err := text(w.ID); err != nil {
+		return err
+	}
+	t.later(`INSERT INTO wallet (id, person, lost) VALUES ($1,$2,$3) ON CONFLICT (person, id) DO UPDATE SET lost=excluded.lost`,
+		w.ID, int64(w.Person), int64(w.Lost))
+	return nil
+}
+
+func (t *tx) Credential(id store.CredentialID) (c store.Credential, err error) {
+	if id > math.MaxInt64 {
+		return c, store.ErrNotFound
+	}
+	var issued, until int64
+	err = t.get(`SELECT id, person, card, wallet, issued, until, ended FROM credential WHERE id = $1`, []any{int64(id)},
+		&c.ID, &c.Person, &c.Card, &c.Wallet, &issued, &until, &c.Ended)
+	c.Issued, c.Until = moment(issued), moment(until)
+	return c, err
+}
+
+// AddCredential gives the next number under the lock, so that there is no gap and
+// the order is that of the commits; a sequence of PostgreSQL promises neither.
+func (t *tx) AddCredential(c store.Credential) (id store.CredentialID, err error) {
+	if err := text(c.Card, c.Wallet); err != nil {
+		return 0, err
+	}
+	err = t.get(`INSERT INTO credential (id, person, card, wallet, issued, until, ended)
+		SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM credential RETURNING id`,
+		[]any{int64(c.Person), c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended)}, &id)
+	return id, err
+}
+
+func (t *tx) PutCredential(c store.Credential) error {
+	if err := text(c.Card, c.Wallet); err != nil {
+		return err
+	}
+	return t.put(store.ErrNotFound, `UPDATE credential SET card=$1, wallet=$2, issued=$3, until=$4, ended=$5 WHERE id=$6 AND person=$7`,
+		c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended), int64(c.ID), int64(c.Person))
+}
+
+func (t *tx) Due(at time.Time, limit int) ([]store.CredentialID, error) {
+	return all(t, `SELECT id FROM credential WHERE ended = 0 AND until <= $1 ORDER BY until, id LIMIT $2`, []any{millis(at), limit},
+		func(scan func(...any) error) (id store.CredentialID, err error) {
+			err = scan(&id)
+			return id, err
+		})
+}
+
+func (t *tx) Lists() ([]store.List, error) {
+	return all(t, `SELECT number, size, allotted FROM list ORDER BY number`, nil, func(scan func(...any) error) (l store.List, err error) {
+		err = scan(&l.Number, &l.Size, &l.Allotted)
+		return l, err
+	})
+}
+
+func (t *tx) PutList(l store.List) error {
+	t.later(`INSERT INTO list (number, size, allotted) VALUES ($1,$2,$3) ON CONFLICT (number) DO UPDATE SET size=excluded.size, allotted=excluded.allotted`,
+		int64(l.Number), int64(l.Size), int64(l.Allotted))
+	return nil
+}
+
+const entryColumns = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.until `
+
+// entrySelect joins an entry with what its status depends on, so that status
+// is kept nowhere twice.
+const entrySelect = entryColumns + `FROM entry e JOIN credential c ON c.id = e.credential JOIN person p ON p.id = c.person `
+
+func scanEntry(scan func(...any) error) (e store.Entry, err error) {
+	var until int64
+	err = scan(&e.List, &e.Index, &e.Credential, &e.Person, &e.State, &e.Ended, &until)
+	e.Until = moment(until)
+	return e, err
+}
+
+func (t *tx) Entry(list uint32, index uint64) (store.Entry, error) {
+	if index > math.MaxInt64 {
+		return store.Entry{}, store.ErrNotFound
+	}
+	return scanEntry(func(to ...any) error {
+		return t.get(entrySelect+`WHERE e.list = $1 AND e.idx = $2`, []any{int64(list), int64(index)}, to...)
+	})
+}
+
+func (t *tx) EntriesOf(id store.CredentialID) ([]store.Entry, error) {
+	return all(t, entrySelect+`WHERE e.credential = $1 ORDER BY e.list, e.idx`, []any{int64(id)}, scanEntry)
+}
+
+func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
+	for _, query := range []string{
+		entryColumns + `FROM credential c JOIN entry e ON e.credential = c.id JOIN person p ON p.id = c.person
+			WHERE c.ended <> 0 AND e.list = $1 AND (c.id, e.idx) > ($2, $3) ORDER BY c.id, e.idx LIMIT $4`,
+		entryColumns + `FROM person p JOIN credential c ON c.id = p.credential JOIN entry e ON e.credential = c.id
+			WHERE p.state & 7 <> 0 AND c.ended = 0 AND e.list = $1 AND (p.id, e.idx) > ($2, $3) ORDER BY p.id, e.idx LIMIT $4`,
+	} {
+		after, index := int64(-1), int64(-1)
+		for more := true; more; {
+			entries, err := all(t, query, []any{int64(list), after, index, page}, scanEntry)
+			if err != nil {
+				return err
+			}
+			for _, e := range entries {
+				if err := f(e); err != nil {
+					return err
+				}
+			}
+			if more = len(entries) == page; more {
+				last := entries[page-1]
+				index = int64(last.Index)
+				if after = int64(last.Credential); !last.Ended {
+					after = int64(last.Person)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tx) AddEntry(list uint32, index uint64, id store.CredentialID) error {
+	return t.put(store.ErrTaken, `INSERT INTO entry (list, idx, credential) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING`, int64(list), int64(index), int64(id))
+}
+
+func (t *tx) Offer(hash []byte) (o store.Offer, err error) {
+	var made int64
+	err = t.get(`SELECT hash, person, centre, clerk, made, used FROM offer WHERE hash = $1`, []any{hash},
+		&o.Hash, &o.Person, &o.Centre, &o.Clerk, &made, &o.Used)
+	o.Made = moment(made)
+	return o, err
+}
+
+func (t *tx) AddOffer(o store.Offer) error {
+	if err := text(o.Centre, o.Clerk); err != nil {
+		return err
+	}
+	return t.put(store.ErrTaken, `INSERT INTO offer (hash, person, centre, clerk, made, used) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT DO NOTHING`,
+		o.Hash, int64(o.Person), o.Centre, o.Clerk, millis(o.Made), int64(o.Used))
+}
+
+func (t *tx) PutOffer(o store.Offer) error {
+	return t.put(store.ErrNotFound, `UPDATE offer SET used=$1 WHERE hash=$2`, int64(o.Used), o.Hash)
+}
+
+func (t *tx) Challenge(value []byte) (c store.Challenge, err error) {
+	var made int64
+	err = t.get(`SELECT value, made, used FROM challenge WHERE value = $1`, []any{value}, &c.Value, &made, &c.Used)
+	c.Made = moment(made)
+	return c, err
+}
+
+func (t *tx) AddChallenge(c store.Challenge) error {
+	return t.put(store.ErrTaken, `INSERT INTO challenge (value, made, used) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING`, c.Value, millis(c.Made), int64(c.Used))
+}
+
+func (t *tx) PutChallenge(c store.Challenge) error {
+	return t.put(store.ErrNotFound, `UPDATE challenge SET made=$1, used=$2 WHERE value=$3`, millis(c.Made), int64(c.Used), c.Value)
+}
+
+func (t *tx) Ticket(kind string, key []byte) (k store.Ticket, err error) {
+	if !keepable(kind) {
+		return k, store.ErrNotFound
+	}
+	var expires int64
+	err = t.get(`SELECT kind, key, body, expires FROM ticket WHERE kind = $1 AND key = $2`, []any{kind, key}, &k.Kind, &k.Key, &k.Body, &expires)
+	k.Expires = moment(expires)
+	return k, err
+}
+
+func (t *tx) AddTicket(k store.Ticket) error {
+	if err := text(k.Kind); err != nil {
+		return err
+	}
+	return t.put(store.ErrTaken, `INSERT INTO ticket (kind, key, body, expires) VALUES ($1,$2,$3,$4) ON CONFLICT DO NOTHING`, k.Kind, k.Key, k.Body, millis(k.Expires))
+}
+
+func (t *tx) PutTicket(k store.Ticket) error {
+	if !keepable(k.Kind) {
+		return store.ErrNotFound
+	}
+	return t.put(store.ErrNotFound, `UPDATE ticket SET body=$1, expires=$2 WHERE kind=$3 AND key=$4`, k.Body, millis(k.Expires), k.Kind, k.Key)
+}
+
+const partySelect = `SELECT id, role, body, ended FROM party `
+
+func scanParty(scan func(...any) error) (p store.Party, err error) {
+	var ended int64
+	err = scan(&p.ID, &p.Role, &p.Body, &ended)
+	p.Ended = moment(ended)
+	return p, err
+}
+
+func (t *tx) Party(id string) (store.Party, error) {
+	if !keepable(id) {
+		return store.Party{}, store.ErrNotFound
+	}
+	return scanParty(func(to ...any) error { return t.get(partySelect+`WHERE id = $1`, []any{id}, to...) })
+}
+
+func (t *tx) Parties() ([]store.Party, error) {
+	return all(t, partySelect+`ORDER BY id`, nil, scanParty)
+}
+
+func (t *tx) PutParty(p store.Party) error {
+	if err := text(p.ID, p.Role); err != nil {
+		return err
+	}
+	t.later(`INSERT INTO party (id, role, body, ended) VALUES ($1,$2,$3,$4) ON CONFLICT (id) DO UPDATE SET role=excluded.role, body=excluded.body, ended=excluded.ended`,
+		p.ID, p.Role, p.Body, millis(p.Ended))
+	return nil
+}
+
+func (t *tx) UseNonce(hash []byte, expires time.Time) error {
+	return t.put(store.ErrTaken, `INSERT INTO nonce (hash, expires) VALUES ($1,$2) ON CONFLICT DO NOTHING`, hash, millis(expires))
+}
+
+func (t *tx) Answer(scope, key string) (a store.Answer, err error) {
+	if !keepable(scope) || !keepable(key) {
+		return a, store.ErrNotFound
+	}
+	var at int64
+	err = t.get(`SELECT request, body, at FROM answer WHERE scope = $1 AND key = $2`, []any{scope, key}, &a.Request, &a.Body, &at)
+	a.At = moment(at)
+	return a, err
+}
+
+func (t *tx) PutAnswer(scope, key string, a store.Answer) error {
+	if err := text(scope, key); err != nil {
+		return err
+	}
+	return t.put(store.ErrTaken, `INSERT INTO answer (scope, key, request, body, at) VALUES ($1,$2,$3,$4,$5) ON CONFLICT DO NOTHING`,
+		scope, key, a.Request, a.Body, millis(a.At))
+}
+
+const reportSelect = `SELECT sequence, person, cause, subject, actor, at FROM report WHERE person = $1`
+
+func scanReport(scan func(...any) error) (r store.Report, err error) {
+	var at int64
+	err = scan(&r.Sequence, &r.Person, &r.Cause, &r.Subject, &r.Actor, &at)
+	r.At = moment(at)
+	return r, err
+}
+
+func (t *tx) NewestReport(person store.PersonID, cause lifecycle.Causes, subject string) (store.Report, error) {
+	if !keepable(subject) {
+		return store.Report{}, store.ErrNotFound
+	}
+	return scanReport(func(to ...any) error {
+		return t.get(reportSelect+` AND cause = $2 AND subject = $3 ORDER BY sequence DESC LIMIT 1`, []any{int64(person), int16(cause), subject}, to...)
+	})
+}
+
+func (t *tx) Reports(person store.PersonID) ([]store.Report, error) {
+	return all(t, reportSelect+` ORDER BY sequence`, []any{int64(person)}, scanReport)
+}
+
+func (t *tx) AddReport(r store.Report) error {
+	if err := text(r.Subject, r.Actor); err != nil {
+		return err
+	}
+	return t.put(store.ErrTaken, `INSERT INTO report (sequence, person, cause, subject, actor, at) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT DO NOTHING`,
+		int64(r.Sequence), int64(r.Person), int16(r.Cause), r.Subject, r.Actor, millis(r.At))
+}
+
+func (t *tx) Sequence() (n uint64, err error) {
+	if t.head != nil {
+		return t.head.Sequence, nil
+	}
+	err = t.get(`SELECT coalesce(max(sequence), 0) FROM audit`, nil, &n)
+	return n, err
+}
+
+const auditSelect = `SELECT sequence, body, hash FROM audit `
+
+// headSelect is the end of the chain.
+const headSelect = auditSelect + `ORDER BY sequence DESC LIMIT 1`
+
+func scanAudit(scan func(...any) error) (r store.AuditRecord, err error) {
+	err = scan(&r.Sequence, &r.Body, &r.Hash)
+	return r, err
+}
+
+func (t *tx) AuditHead() (store.AuditRecord, error) {
+	switch {
+	case t.head == nil:
+		return scanAudit(func(to ...any) error { return t.get(headSelect, nil, to...) })
+	case t.head.Sequence == 0:
+		return store.AuditRecord{}, store.ErrNotFound
+	}
+	return *t.head, nil
+}
+
+func (t *tx) Audit(from, to uint64, f func(store.AuditRecord) error) error {
+	to = min(to, math.MaxInt64)
+	for from <= to {
+		records, err := all(t, auditSelect+`WHERE sequence BETWEEN $1 AND $2 ORDER BY sequence LIMIT $3`, []any{int64(from), int64(to), page}, scanAudit)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			if err := f(r); err != nil {
+				return err
+			}
+		}
+		if len(records) < page {
+			break
+		}
+		from = records[page-1].Sequence + 1
+	}
+	return nil
+}
+
+func (t *tx) AppendAudit(r store.AuditRecord) error {
+	last, err := t.Sequence()
+	if err != nil {
+		return err
+	}
+	if r.Sequence != last+1 {
+		return fmt.Errorf("the audit entry after %d must be %d, not %d", last, last+1, r.Sequence)
+	}
+	t.later(`INSERT INTO audit (sequence, body, hash) VALUES ($1,$2,$3)`, int64(r.Sequence), r.Body, r.Hash)
+	*t.head = r
+	return nil
+}
+
+func (t *tx) Forget(before time.Time, limit int) (n int, err error) {
+	for _, query := range []string{
+		`DELETE FROM nonce WHERE ctid = ANY(ARRAY(SELECT ctid FROM nonce WHERE expires < $1 LIMIT $2))`,
+		`DELETE FROM ticket WHERE ctid = ANY(ARRAY(SELECT ctid FROM ticket WHERE expires < $1 LIMIT $2))`,
+		`DELETE FROM challenge WHERE ctid = ANY(ARRAY(SELECT ctid FROM challenge WHERE made < $1 LIMIT $2))`,
+		`DELETE FROM offer WHERE ctid = ANY(ARRAY(SELECT ctid FROM offer WHERE made < $1 LIMIT $2))`,
+		`DELETE FROM answer WHERE ctid = ANY(ARRAY(SELECT ctid FROM answer WHERE at < $1 LIMIT $2))`,
+	} {
+		d, err := t.exec(query, millis(before), limit)
+		if err != nil {
+			return n, t.fail(err)
+		}
+		n += int(d)
+	}
+	return n, nil
+}
