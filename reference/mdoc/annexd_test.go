@@ -32,7 +32,11 @@ func annexD(t *testing.T, name string) []byte {
 
 // The chain is not checked: the root of Annex D is not published. All the rest is.
 func TestAnnexDVerifiesAtItsTime(t *testing.T) {
-	d, err := parseResponse(annexD(t, "device_response"))
+	response, err := parseResponse(annexD(t, "device_response"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := response.only()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,5 +128,46 @@ func TestAnnexDIsNotOurCard(t *testing.T) {
 	}
 	if _, err := Verify(annexD(t, "device_response"), transcript, w.anchors, w.at); !errors.Is(err, ErrUntrusted) {
 		t.Errorf("%v, want %v", err, ErrUntrusted)
+	}
+}
+
+func TestAnnexDsReaderHasACertificateOfTableB7(t *testing.T) {
+	certificate, err := x509.ParseCertificate(annexD(t, "reader_cert"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := readerProfile.check(certificate); err != nil {
+		t.Error(err)
+	}
+	if err := documentSignerProfile.check(certificate); err == nil {
+		t.Error("it passes for a document signer's")
+	}
+}
+
+// What Annex D's phone authenticates by MAC comes out the same when it is made here.
+func TestAnnexDsMACIsMadeHere(t *testing.T) {
+	response, err := parseResponse(annexD(t, "device_response"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := response.only()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := ecdh.P256().NewPrivateKey(annexD(t, "ephemeral_reader_key_d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	phone, err := ecdh.P256().NewPrivateKey(annexD(t, "static_device_key_d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transcript, err := cose.Untag24(annexD(t, "session_transcript_bytes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, message, err := ByMAC(phone, reader.PublicKey()).authenticate(transcript, deviceAuthentication(transcript, d.docType, d.deviceNameSpaces))
+	if err != nil || kind != "deviceMac" || !bytes.Equal(message, d.deviceAuth) {
+		t.Errorf("%s %x, %v", kind, message, err)
 	}
 }

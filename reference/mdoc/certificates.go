@@ -45,6 +45,8 @@ var (
 	oidBasicConstraints = asn1.ObjectIdentifier{2, 5, 29, 19}
 	// oidMDLDS is the extended key usage of a document signer (Table B.3).
 	oidMDLDS = asn1.ObjectIdentifier{1, 0, 18013, 5, 1, 2}
+	// oidReader is that of a reader (Table B.7).
+	oidReader = asn1.ObjectIdentifier{1, 0, 18013, 5, 1, 6}
 )
 
 const day = 24 * time.Hour
@@ -55,18 +57,21 @@ type profile struct {
 	longest  time.Duration
 	keyUsage x509.KeyUsage
 	purpose  asn1.ObjectIdentifier // extended key usage, critical; nil: none may stand there
+	anywhere bool                  // the subject need not name a country
 }
 
 var (
 	// Table B.1: 20 years at most.
-	iacaProfile = profile{"IACA root", 20 * 366 * day, x509.KeyUsageCertSign | x509.KeyUsageCRLSign, nil}
+	iacaProfile = profile{"IACA root", 20 * 366 * day, x509.KeyUsageCertSign | x509.KeyUsageCRLSign, nil, false}
 	// Table B.3: 457 days at most.
-	documentSignerProfile = profile{"document signer", 457 * day, x509.KeyUsageDigitalSignature, oidMDLDS}
+	documentSignerProfile = profile{"document signer", 457 * day, x509.KeyUsageDigitalSignature, oidMDLDS, false}
 	// Signer of status lists, from the draft of the second edition: 1187 days at
 	// most. The extended key usage that is meant for it (id-kp-oauthStatusSigning)
 	// has no number yet, so it carries none; a document signer always has one, and
 	// therefore cannot sign lists.
-	statusSignerProfile = profile{"status list signer", 1187 * day, x509.KeyUsageDigitalSignature, nil}
+	statusSignerProfile = profile{"status list signer", 1187 * day, x509.KeyUsageDigitalSignature, nil, false}
+	// Table B.7: 1187 days at most.
+	readerProfile = profile{"reader", 1187 * day, x509.KeyUsageDigitalSignature, oidReader, true}
 )
 
 // NewIACA makes a root certificate by Table B.1 of Annex B. The same key, serial
@@ -120,6 +125,13 @@ func NewDocumentSigner(a *IACA, key *ecdsa.PublicKey, spec CertificateSpec) ([]b
 // NewStatusSigner makes the certificate of a signer of status lists.
 func NewStatusSigner(a *IACA, key *ecdsa.PublicKey, spec CertificateSpec) ([]byte, error) {
 	return statusSignerProfile.issue(a, key, spec)
+}
+
+// NewReader makes the certificate of a reader by Table B.7. Its authority is
+// founded as one of cards is (NewIACA) and need not be one: phones trust it for
+// readers only (TrustAnchors.Reader).
+func NewReader(a *IACA, key *ecdsa.PublicKey, spec CertificateSpec) ([]byte, error) {
+	return readerProfile.issue(a, key, spec)
 }
 
 func (p profile) issue(a *IACA, key *ecdsa.PublicKey, spec CertificateSpec) ([]byte, error) {
@@ -204,7 +216,7 @@ func (p profile) check(c *x509.Certificate) error {
 		{c.SerialNumber.Sign() > 0, "a positive serial number"},
 		{ok && key.Curve == elliptic.P256(), "a P-256 key"},
 		{c.SignatureAlgorithm == x509.ECDSAWithSHA256, "ECDSA with SHA-256"},
-		{len(c.Subject.Country) == 1 && c.Subject.CommonName != "", "a subject with country and common name"},
+		{(p.anywhere || len(c.Subject.Country) == 1) && c.Subject.CommonName != "", "a subject with country and common name"},
 		{c.NotBefore.Before(c.NotAfter), "a validity"},
 		{c.NotAfter.Sub(c.NotBefore) <= p.longest, fmt.Sprintf("at most %d days", p.longest/day)},
 		{len(c.SubjectKeyId) > 0, "a subject key identifier"},

@@ -8,8 +8,10 @@
 //   - Present makes a DeviceResponse that shows only the elements asked for,
 //     signed by the phone over this session's transcript (§9.1.3.4, .6).
 //   - Verify checks all of it (§9.3.1) against TrustAnchors at a given time.
-//   - NewIACA, NewDocumentSigner and NewStatusSigner make the certificates of
-//     Annex B.
+//   - Respond and VerifyResponse do the same nearby (package proximity): several
+//     cards, a MAC instead of a signature, what is missing or withheld.
+//   - NewIACA, NewDocumentSigner, NewStatusSigner and NewReader make the
+//     certificates of Annex B.
 //
 // It is pure: keys, time and randomness are handed in; nothing is stored but what
 // TrustAnchors remembers of chains and signatures it has verified. It may not know

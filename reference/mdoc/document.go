@@ -35,7 +35,17 @@ type document struct {
 	deviceNameSpaces []byte // with the tag
 	deviceAuth       []byte
 	mac              bool
+	withheld         []string // names of elements that were asked for and not returned
 }
+
+// deviceResponse is a DeviceResponse (§8.3.2.1.2.2).
+type deviceResponse struct {
+	documents []*document
+	missing   []string // types of documents that were asked for and not returned
+}
+
+// maxDocuments is how many documents a response may have, and a request ask for.
+const maxDocuments = 8
 
 func (s *issuerSigned) read(r *cose.Reader) {
 	r.Fields(func(key []byte) {
@@ -124,28 +134,38 @@ func parseIssuerSigned(data []byte) (*issuerSigned, error) {
 	return s, r.End()
 }
 
-// parseResponse reads a DeviceResponse (§8.3.2.1.2.2) of exactly one document.
-func parseResponse(data []byte) (*document, error) {
+// parseResponse reads a DeviceResponse of status 0.
+func parseResponse(data []byte) (*deviceResponse, error) {
 	if len(data) > MaxResponse {
 		return nil, fmt.Errorf("%d bytes; a response has at most %d", len(data), MaxResponse)
 	}
-	var d *document
+	d := &deviceResponse{}
 	var ver string
-	status, refused := uint64(1), false
+	status := uint64(1)
 	r := cose.NewReader(data)
 	r.Fields(func(key []byte) {
 		switch string(key) {
 		case "version":
 			ver = string(r.Text())
 		case "documents":
-			if n := r.Array(); n != 1 {
-				r.Fail("%d documents; one is expected", n)
-				return
+			n := r.Array()
+			if r.Err() == nil && (n < 1 || n > maxDocuments) {
+				r.Fail("%d documents; 1 to %d are expected", n, maxDocuments)
 			}
-			d = readDocument(r)
+			for i := 0; i < n && r.Err() == nil; i++ {
+				d.documents = append(d.documents, readDocument(r))
+			}
 		case "documentErrors":
-			r.Skip()
-			refused = true
+			n := r.Array()
+			if n > maxDocuments {
+				r.Fail("%d documents are missing; %d are the most that can be asked for", n, maxDocuments)
+			}
+			for i := 0; i < n && r.Err() == nil; i++ {
+				r.Fields(func(docType []byte) {
+					d.missing = append(d.missing, string(docType))
+					r.Int()
+				})
+			}
 		case "status":
 			status = r.Uint()
 		default:
@@ -159,12 +179,21 @@ func parseResponse(data []byte) (*document, error) {
 		return nil, fmt.Errorf("version %q, not 1.0", ver)
 	case status != 0:
 		return nil, fmt.Errorf("the phone answers with status %d", status)
-	case d == nil && refused:
-		return nil, errors.New("the phone returned no document")
-	case d == nil:
-		return nil, errors.New("no document")
 	}
 	return d, nil
+}
+
+// only is the one document of a response that must have one.
+func (d *deviceResponse) only() (*document, error) {
+	switch {
+	case len(d.documents) > 1:
+		return nil, fmt.Errorf("%d documents; one is expected", len(d.documents))
+	case len(d.documents) == 1:
+		return d.documents[0], nil
+	case len(d.missing) > 0:
+		return nil, errors.New("the phone returned no document")
+	}
+	return nil, errors.New("no document")
 }
 
 func readDocument(r *cose.Reader) *document {
@@ -177,6 +206,8 @@ func readDocument(r *cose.Reader) *document {
 			d.issuer.read(r)
 		case "deviceSigned":
 			d.readDeviceSigned(r)
+		case "errors":
+			d.readErrors(r)
 		default:
 			r.Skip()
 		}
@@ -185,6 +216,17 @@ func readDocument(r *cose.Reader) *document {
 		r.Fail("a document lacks docType, issuerSigned or deviceSigned")
 	}
 	return d
+}
+
+// readErrors reads which elements were asked for and not returned. The code says
+// no more than that.
+func (d *document) readErrors(r *cose.Reader) {
+	r.Fields(func([]byte) {
+		r.Fields(func(name []byte) {
+			d.withheld = append(d.withheld, string(name))
+			r.Int()
+		})
+	})
 }
 
 var noNameSpaces = cose.Tag24([]byte{0xa0})

@@ -1,6 +1,7 @@
 package mdoc
 
 import (
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
@@ -122,4 +123,38 @@ func (w *world) object(t testing.TB) (wrapped, inner []byte) {
 		t.Fatal(err)
 	}
 	return auth.Payload, inner
+}
+
+func readOne(response []byte) (*document, error) {
+	all, err := parseResponse(response)
+	if err != nil {
+		return nil, err
+	}
+	return all.only()
+}
+
+// meet is what a phone answers to a reader nearby: two cards, one authenticated by
+// MAC, and one that is missing.
+func (w *world) meet(t testing.TB) []byte {
+	t.Helper()
+	agreement, err := w.phone.ECDH()
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := Respond(w.transcript, []Showing{
+		{Card: w.card, Disclose: []string{"family_name"}, Withhold: []string{"portrait", "blood_type", "portrait"}, By: ByMAC(agreement, w.reader().PublicKey())},
+		{Card: w.card, By: BySignature(w.phone)},
+	}, []string{"org.iso.18013.5.1.mDL"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+func (w *world) reader() *ecdh.PrivateKey {
+	k, err := testKey("reader's ephemeral").ECDH()
+	if err != nil {
+		panic(err)
+	}
+	return k
 }

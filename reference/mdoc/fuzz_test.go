@@ -73,6 +73,7 @@ func FuzzResponse(f *testing.F) {
 	w := newWorld(f)
 	f.Add(w.present(f, "family_name", "birth_date"))
 	f.Add(w.present(f))
+	f.Add(w.meet(f))
 	f.Fuzz(func(t *testing.T, response []byte) {
 		d, err := parseResponse(response)
 		if err != nil {
@@ -97,9 +98,14 @@ func FuzzResponse(f *testing.F) {
 		if err := elsewhere.Unmarshal(response, &other); err != nil {
 			t.Fatalf("%x was read; elsewhere: %v", response, err)
 		}
-		if other.Status != 0 || len(other.Documents) != 1 || other.Documents[0].DocType != d.docType ||
-			len(other.Documents[0].IssuerSigned.NameSpaces[d.issuer.namespace]) != len(d.issuer.items) {
-			t.Errorf("%x was read as %q with %d elements, elsewhere as %+v", response, d.docType, len(d.issuer.items), other)
+		if other.Status != 0 || len(other.Documents) != len(d.documents) {
+			t.Fatalf("%x was read as %d documents, elsewhere as %+v", response, len(d.documents), other)
+		}
+		for i, one := range d.documents {
+			o := other.Documents[i]
+			if o.DocType != one.docType || len(o.IssuerSigned.NameSpaces[one.issuer.namespace]) != len(one.issuer.items) {
+				t.Errorf("%x was read as %q with %d elements, elsewhere as %+v", response, one.docType, len(one.issuer.items), o)
+			}
 		}
 	})
 }

@@ -2,7 +2,6 @@ package mdoc
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/sha256"
 	"fmt"
 	"time"
@@ -49,8 +48,8 @@ func (m *mso) digest(namespace string, id uint64) ([sha256.Size]byte, bool) {
 }
 
 func encodeMSO(docType, namespace string, digests [][sha256.Size]byte, key *ecdsa.PublicKey, v Validity, status *StatusRef) ([]byte, error) {
-	point, err := key.Bytes()
-	if err != nil || key.Curve != elliptic.P256() {
+	point, err := cose.AppendKey(nil, key)
+	if err != nil {
 		return nil, fmt.Errorf("the phone's key is not a P-256 key")
 	}
 	b := make([]byte, 0, 512+40*len(digests))
@@ -76,9 +75,7 @@ func encodeMSO(docType, namespace string, digests [][sha256.Size]byte, key *ecds
 	}
 	b = cose.AppendMap(cose.AppendText(b, "deviceKeyInfo"), 1)
 	b = cose.AppendText(b, "deviceKey")
-	b = append(b, 0xa4, 0x01, 0x02, 0x20, 0x01, 0x21) // kty EC2, crv P-256, x (RFC 9053 §7.1.1)
-	b = append(cose.AppendBytes(b, point[1:33]), 0x22)
-	b = cose.AppendBytes(b, point[33:])
+	b = append(b, point...)
 	return cose.AppendText(cose.AppendText(b, "digestAlgorithm"), digestAlgorithm), nil
 }
 
@@ -111,7 +108,7 @@ func decodeMSO(payload []byte) (*mso, error) {
 		case "deviceKeyInfo":
 			r.Fields(func(key []byte) {
 				if string(key) == "deviceKey" {
-					m.deviceKey = readKey(r)
+					m.deviceKey = r.Key()
 				} else {
 					r.Skip() // keyAuthorizations: elements signed by the device are refused anyway
 				}
@@ -211,37 +208,4 @@ func (m *mso) readStatus(r *cose.Reader) {
 		}
 		m.status = ref
 	})
-}
-
-// readKey reads a COSE_Key of a P-256 point (RFC 9053 §7.1.1).
-func readKey(r *cose.Reader) *ecdsa.PublicKey {
-	var kty, crv int64
-	var x, y []byte
-	r.Labels(func(label int64) {
-		switch label {
-		case 1:
-			kty = r.Int()
-		case -1:
-			crv = r.Int()
-		case -2:
-			x = r.Bytes()
-		case -3:
-			y = r.Bytes()
-		default:
-			r.Skip()
-		}
-	})
-	if r.Err() != nil {
-		return nil
-	}
-	if kty != 2 || crv != 1 || len(x) != 32 || len(y) != 32 {
-		r.Fail("the device key is not an uncompressed P-256 key")
-		return nil
-	}
-	point := append(append(append(make([]byte, 0, 65), 4), x...), y...)
-	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
-	if err != nil {
-		r.Fail("the device key is not a point of P-256")
-	}
-	return key
 }

@@ -14,7 +14,7 @@ import (
 // An independent COSE library judges both signatures of a presentation.
 func TestBothSignaturesAreCOSE(t *testing.T) {
 	w := newWorld(t)
-	d, err := parseResponse(w.present(t, "family_name"))
+	d, err := readOne(w.present(t, "family_name"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // by f; nil leaves a part out.
 func rebuilt(t *testing.T, w *world, f func(parts map[string][]byte)) []byte {
 	t.Helper()
-	d, err := parseResponse(w.present(t, "family_name"))
+	d, err := readOne(w.present(t, "family_name"))
 	if err != nil {
 		t.Fatal(err)
 	}

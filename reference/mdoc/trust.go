@@ -17,6 +17,7 @@ type TrustAnchors struct {
 	roots           []*x509.Certificate
 	documentSigners memory[string, *signer] // by certificate, DER
 	statusSigners   memory[string, *signer]
+	readers         memory[string, *signer]
 	objects         memory[objectKey, *mso]
 }
 
@@ -29,7 +30,7 @@ const (
 // NewTrustAnchors reads root certificates, DER, which must be IACA roots.
 func NewTrustAnchors(roots ...[]byte) (*TrustAnchors, error) {
 	a := &TrustAnchors{}
-	a.documentSigners.limit, a.statusSigners.limit = rememberedSigners, rememberedSigners
+	a.documentSigners.limit, a.statusSigners.limit, a.readers.limit = rememberedSigners, rememberedSigners, rememberedSigners
 	a.objects.limit = rememberedObjects
 	for _, der := range roots {
 		c, err := x509.ParseCertificate(der)
@@ -88,6 +89,17 @@ func (a *TrustAnchors) DocumentSigner(chain [][]byte, at time.Time) (*SignerCert
 	return &SignerCertificate{s.name, s.key, s.from, s.until}, s.checkTime(at)
 }
 
+// Reader returns name and key of a reader whose certificate (alone, as for
+// StatusSigner) is good at this time (§9.3.1.1). A phone asks its anchors of
+// readers, which are others than those of cards.
+func (a *TrustAnchors) Reader(chain [][]byte, at time.Time) (name string, key *ecdsa.PublicKey, err error) {
+	s, err := a.signer(chain, &a.readers, &readerProfile)
+	if err != nil {
+		return "", nil, err
+	}
+	return s.name, s.key, s.checkTime(at)
+}
+
 // signer validates a chain (§9.3.3; RFC 5280 §6.1) but for the time.
 func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p *profile) (*signer, error) {
 	if len(chain) != 1 {
@@ -105,7 +117,7 @@ func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p 
 		return nil, err
 	}
 	for _, root := range a.roots {
-		if !slices.Equal(c.AuthorityKeyId, root.SubjectKeyId) || !slices.Equal(c.Subject.Country, root.Subject.Country) {
+		if !slices.Equal(c.AuthorityKeyId, root.SubjectKeyId) || !p.anywhere && !slices.Equal(c.Subject.Country, root.Subject.Country) {
 			continue
 		}
 		pool := x509.NewCertPool()

@@ -15,6 +15,7 @@ import (
 type Presented struct {
 	DocType   string
 	Elements  []Element // those disclosed, in the card's order
+	Withheld  []string  // names of those that were asked for and not returned, as the phone says
 	Status    *StatusRef
 	Validity  Validity
 	DeviceKey *ecdsa.PublicKey
@@ -40,10 +41,43 @@ func Verify(response, transcript []byte, anchors *TrustAnchors, at time.Time) (*
 // VerifyProximity is Verify for a reader that met the phone (§9.1.3.5): the phone
 // may authenticate by a MAC for the reader's ephemeral key instead of a signature.
 func VerifyProximity(response, transcript []byte, anchors *TrustAnchors, at time.Time, reader *ecdh.PrivateKey) (*Presented, error) {
-	d, err := parseResponse(response)
+	all, err := parseResponse(response)
 	if err != nil {
 		return nil, malformed("the response", err)
 	}
+	d, err := all.only()
+	if err != nil {
+		return nil, malformed("the response", err)
+	}
+	return d.verify(transcript, anchors, at, reader)
+}
+
+// Response is what a verifier may believe of a response that may hold several
+// cards.
+type Response struct {
+	Documents []*Presented
+	Missing   []string // types of documents that were asked for and not returned, as the phone says
+}
+
+// VerifyResponse is VerifyProximity for a response of several cards, or of none.
+// All are good, or none is believed.
+func VerifyResponse(response, transcript []byte, anchors *TrustAnchors, at time.Time, reader *ecdh.PrivateKey) (*Response, error) {
+	all, err := parseResponse(response)
+	if err != nil {
+		return nil, malformed("the response", err)
+	}
+	out := &Response{Missing: all.missing}
+	for _, d := range all.documents {
+		p, err := d.verify(transcript, anchors, at, reader)
+		if err != nil {
+			return nil, err
+		}
+		out.Documents = append(out.Documents, p)
+	}
+	return out, nil
+}
+
+func (d *document) verify(transcript []byte, anchors *TrustAnchors, at time.Time, reader *ecdh.PrivateKey) (*Presented, error) {
 	object, err := anchors.issuerAuth(d.issuer.issuerAuth, at)
 	if err != nil {
 		return nil, err
@@ -72,7 +106,7 @@ func VerifyProximity(response, transcript []byte, anchors *TrustAnchors, at time
 		status = new(StatusRef)
 		*status = *object.status
 	}
-	return &Presented{d.docType, elements, status, object.validity, object.deviceKey}, nil
+	return &Presented{d.docType, elements, d.withheld, status, object.validity, object.deviceKey}, nil
 }
 
 // issuerAuth checks the issuer's signature and its certificate at this time.
@@ -138,7 +172,11 @@ func (d *document) checkDevice(key *ecdsa.PublicKey, transcript []byte, reader *
 	if reader == nil {
 		return refuse(ErrDeviceAuth, "a MAC, which only a reader nearby can check; a signature is expected")
 	}
-	mac, err := deviceMACKey(key, reader, transcript)
+	public, err := key.ECDH()
+	if err != nil {
+		return malformed("the device key", err)
+	}
+	mac, err := deviceMACKey(reader, public, transcript)
 	if err != nil {
 		return malformed("the device key", err)
 	}
@@ -148,13 +186,16 @@ func (d *document) checkDevice(key *ecdsa.PublicKey, transcript []byte, reader *
 	return nil
 }
 
-// deviceMACKey derives EMacKey (§9.1.3.5).
-func deviceMACKey(key *ecdsa.PublicKey, reader *ecdh.PrivateKey, transcript []byte) ([]byte, error) {
-	public, err := key.ECDH()
-	if err != nil {
-		return nil, err
-	}
-	shared, err := reader.ECDH(public)
+// Agreement is a private key for ECDH: an *ecdh.PrivateKey, or one in a secure
+// element.
+type Agreement interface {
+	ECDH(public *ecdh.PublicKey) (shared []byte, err error)
+}
+
+// deviceMACKey derives EMacKey (§9.1.3.5) from one side's private and the other
+// side's public key.
+func deviceMACKey(own Agreement, other *ecdh.PublicKey, transcript []byte) ([]byte, error) {
+	shared, err := own.ECDH(other)
 	if err != nil {
 		return nil, err
 	}

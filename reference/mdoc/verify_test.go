@@ -201,7 +201,7 @@ func brokenMSO(t *testing.T, w *world) []byte {
 		t.Fatal(err)
 	}
 	good := w.present(t, "family_name")
-	d, err := parseResponse(good)
+	d, err := readOne(good)
 	if err != nil {
 		t.Fatal(err)
 	}

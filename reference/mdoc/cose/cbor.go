@@ -1,6 +1,7 @@
 package cose
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"reflect"
@@ -86,8 +87,24 @@ func AppendText(b []byte, s string) []byte {
 func AppendArray(b []byte, n int) []byte { return appendHead(b, arrayType, uint64(n)) }
 
 // AppendMap appends the head of a map of n pairs. Who appends pairs keeps the
-// order of keys: shorter first, then bytewise.
+// order of keys: shorter first, then bytewise (CompareText).
 func AppendMap(b []byte, n int) []byte { return appendHead(b, mapType, uint64(n)) }
+
+// CompareText is the order of text keys in a map (RFC 8949 §4.2.1).
+func CompareText(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+}
+
+// AppendBool appends true or false.
+func AppendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 0xf5)
+	}
+	return append(b, 0xf4)
+}
+
+// AppendNull appends null.
+func AppendNull(b []byte) []byte { return append(b, null) }
 
 // AppendTag appends the head of a tag.
 func AppendTag(b []byte, number uint64) []byte { return appendHead(b, tagType, number) }

@@ -292,3 +292,20 @@ func SignDigest(key crypto.Signer, digest []byte) ([]byte, error) {
 	sig.S.FillBytes(rs[32:])
 	return rs, nil
 }
+
+// MAC0 authenticates payload with HMAC 256/256 and returns an untagged COSE_Mac0
+// (RFC 9052 §6.2). A detached payload is authenticated but not carried.
+func MAC0(key, payload []byte, detached bool) []byte {
+	protected := append(AppendMap(nil, 1), labelAlg, HMAC256)
+	h := hmac.New(sha256.New, key)
+	h.Write(structureHead(mac0, protected, len(payload)))
+	h.Write(payload)
+	b := AppendBytes(AppendArray(make([]byte, 0, len(payload)+64), 4), protected)
+	b = append(b, mapType<<5)
+	if detached {
+		b = append(b, null)
+	} else {
+		b = AppendBytes(b, payload)
+	}
+	return AppendBytes(b, h.Sum(nil))
+}

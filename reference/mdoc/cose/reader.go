@@ -154,6 +154,25 @@ func (r *Reader) Text() []byte {
 	return b
 }
 
+// Bool reads true or false.
+func (r *Reader) Bool() bool {
+	start := r.pos
+	r.head()
+	if r.err == nil && r.data[start] != 0xf4 && r.data[start] != 0xf5 {
+		r.Fail("true or false is expected")
+	}
+	return r.err == nil && r.data[start] == 0xf5
+}
+
+// Null reads null if it is there, and says whether it was.
+func (r *Reader) Null() bool {
+	if r.err != nil || r.pos >= len(r.data) || r.data[r.pos] != null {
+		return false
+	}
+	r.pos++
+	return true
+}
+
 // Array reads the head of an array.
 func (r *Reader) Array() int { return r.count(arrayType, "an array") }
 
