@@ -26,7 +26,7 @@ func wallet() []Held {
 		}},
 		{Format: SDJWT, Type: vct, AuthorityKeyIDs: []string{authority}, HolderBound: true, Claims: map[string]any{
 			"family_name": "김", "age_equal_or_over": map[string]any{"19": true},
-			"address": map[string]any{"locality": "세종"}, "nationalities": []any{"KR", "FI"}, "sex": float64(2),
+			"address": map[string]any{"locality": "세종"}, "nationalities": []any{"KR", "FI"}, "sex": json.Number("2"),
 		}},
 	}
 }

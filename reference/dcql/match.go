@@ -1,6 +1,7 @@
 package dcql
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -166,6 +167,9 @@ func same(v, want any) bool {
 		return v == want
 	}
 	switch n := v.(type) {
+	case json.Number:
+		f, err := n.Float64()
+		return err == nil && f == number
 	case float64:
 		return n == number
 	case int:

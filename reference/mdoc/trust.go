@@ -75,6 +75,7 @@ type SignerCertificate struct {
 	Name        string
 	Key         *ecdsa.PublicKey
 	From, Until time.Time
+	Authority   []byte // key identifier of the root that it stands under
 }
 
 // DocumentSigner returns a document signer whose certificate (the chain carries it
@@ -86,7 +87,7 @@ func (a *TrustAnchors) DocumentSigner(chain [][]byte, at time.Time) (*SignerCert
 	if err != nil {
 		return nil, err
 	}
-	return &SignerCertificate{s.name, s.key, s.from, s.until}, s.checkTime(at)
+	return &SignerCertificate{s.name, s.key, s.from, s.until, s.root.SubjectKeyId}, s.checkTime(at)
 }
 
 // Reader returns name and key of a reader whose certificate (alone, as for

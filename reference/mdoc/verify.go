@@ -19,6 +19,7 @@ type Presented struct {
 	Status    *StatusRef
 	Validity  Validity
 	DeviceKey *ecdsa.PublicKey
+	Authority []byte // key identifier of the root that signed for the issuer
 }
 
 // Element returns the value of a disclosed element.
@@ -78,7 +79,7 @@ func VerifyResponse(response, transcript []byte, anchors *TrustAnchors, at time.
 }
 
 func (d *document) verify(transcript []byte, anchors *TrustAnchors, at time.Time, reader *ecdh.PrivateKey) (*Presented, error) {
-	object, err := anchors.issuerAuth(d.issuer.issuerAuth, at)
+	object, by, err := anchors.issuerAuth(d.issuer.issuerAuth, at)
 	if err != nil {
 		return nil, err
 	}
@@ -106,37 +107,37 @@ func (d *document) verify(transcript []byte, anchors *TrustAnchors, at time.Time
 		status = new(StatusRef)
 		*status = *object.status
 	}
-	return &Presented{d.docType, elements, d.withheld, status, object.validity, object.deviceKey}, nil
+	return &Presented{d.docType, elements, d.withheld, status, object.validity, object.deviceKey, by.root.SubjectKeyId}, nil
 }
 
 // issuerAuth checks the issuer's signature and its certificate at this time.
-func (a *TrustAnchors) issuerAuth(raw []byte, at time.Time) (*mso, error) {
+func (a *TrustAnchors) issuerAuth(raw []byte, at time.Time) (*mso, *signer, error) {
 	m, err := cose.Parse(raw)
 	if err != nil {
-		return nil, malformed("issuerAuth", err)
+		return nil, nil, malformed("issuerAuth", err)
 	}
 	s, err := a.signer(m.Chain, &a.documentSigners, &documentSignerProfile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if m.Algorithm != cose.ES256 || len(m.Signature) != 64 {
-		return nil, refuse(ErrIssuerSignature, "it is not an ES256 signature")
+		return nil, nil, refuse(ErrIssuerSignature, "it is not an ES256 signature")
 	}
 	key := objectKey{s, m.Digest(), [64]byte(m.Signature)}
 	object, ok := a.objects.get(key)
 	if !ok {
 		if !cose.VerifyDigest(s.key, key.digest[:], m.Signature) {
-			return nil, refuse(ErrIssuerSignature, "it is not by %q", s.name)
+			return nil, nil, refuse(ErrIssuerSignature, "it is not by %q", s.name)
 		}
 		if object, err = decodeMSO(m.Payload); err != nil {
-			return nil, malformed("the mobile security object", err)
+			return nil, nil, malformed("the mobile security object", err)
 		}
 		if signed := object.validity.Signed; signed.Before(s.from) || signed.After(s.until) {
-			return nil, refuse(ErrUntrusted, "signed at %s, outside the validity of the certificate of %q", signed.Format(tdate), s.name)
+			return nil, nil, refuse(ErrUntrusted, "signed at %s, outside the validity of the certificate of %q", signed.Format(tdate), s.name)
 		}
 		a.objects.put(key, object)
 	}
-	return object, s.checkTime(at)
+	return object, s, s.checkTime(at)
 }
 
 // check says whether the card may be used at this time; both ends are within.

@@ -39,6 +39,8 @@ type Presented struct {
 	Holder   *ecdsa.PublicKey
 	Binding  Binding // of a presentation
 	Disclose []Path  // which of the claims were disclosed, and not shown to everybody
+	// Authority is the key identifier of the root that signed for the issuer.
+	Authority []byte
 }
 
 // Verify checks a presentation: form, chain, issuer's signature, disclosures,
@@ -107,7 +109,7 @@ func (p *parts) verify(want Expected, trusted trust) (*Presented, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := &Presented{Claims: claims}
+	shown := &Presented{Claims: claims, Authority: signer.Authority}
 	for _, d := range all {
 		if len(d.at) == 1 && slices.Contains(reserved, d.name) && d.name != "iat" {
 			return nil, refuse(ErrDisclosure, "%s must always be shown", d.name)

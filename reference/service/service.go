@@ -15,6 +15,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/suspension"
 	"rollcall.example/rollcall/reference/verification"
@@ -36,6 +37,7 @@ type Config struct {
 	StatusSigner   mdoc.Signer
 	Anchors        *mdoc.TrustAnchors // the authority's root
 	Authority      string             // its name on the cards
+	Issuer         string             // URL of the issuer in SD-JWTs; empty: the certificate names it
 
 	Copies            int           // of a mobile card, at most
 	ChallengeLifetime time.Duration // of a card's challenge
@@ -71,6 +73,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	i, err := issuance.New(r, issuance.Options{
 		Policy: c.Policy, Cards: c.Cards, Faces: c.Faces, Phones: c.Phones, Signer: c.DocumentSigner,
 		ChallengeLifetime: c.ChallengeLifetime, MaxCopies: c.Copies, Authority: c.Authority, Civil: c.Civil,
+		Formats: map[string]issuance.Format{sdjwt.Format: issuance.SDJWT(c.DocumentSigner, c.Issuer)},
 	})
 	if err != nil {
 		return nil, err

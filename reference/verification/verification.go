@@ -126,47 +126,71 @@ func (s *Service) Begin(v Verifier) (Transaction, error) {
 // durable.
 func (s *Service) Verify(ctx context.Context, t Transaction, response []byte) (Answer, error) {
 	now := s.register.Now()
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(t.Nonce)
-	if err != nil || len(raw) != nonceSize || !hmac.Equal(raw[nonceRandom+8:], s.mac(raw[:nonceRandom+8], t.Verifier)) {
-		return Answer{}, ErrTransaction
-	}
-	expires := time.UnixMilli(int64(binary.BigEndian.Uint64(raw[nonceRandom:])))
-	if now.After(expires) {
-		return Answer{}, ErrTransactionOver
-	}
-	presented, wrong := mdoc.Verify(response, t.Transcript(), s.options.Anchors, now)
-
-	var answer Answer
-	used := sha256.Sum256(raw)
-	err = s.register.Update(ctx, func(tx store.Tx) error {
-		answer = Answer{Verdict: lifecycle.NotValid}
-		if err := tx.UseNonce(used[:], expires); errors.Is(err, store.ErrTaken) {
-			return ErrReplayed
-		} else if err != nil {
-			return err
-		}
-		if wrong != nil {
-			return nil
-		}
-		entry, err := s.entry(tx, presented.Status)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if now.Before(entry.Until) {
-			answer.Verdict = entry.Verdict()
-		}
-		return nil
-	})
+	n, err := s.open(t, now)
 	if err != nil {
 		return Answer{}, err
 	}
+	presented, wrong := mdoc.Verify(response, t.Transcript(), s.options.Anchors, now)
+	var status *mdoc.StatusRef
+	if wrong == nil {
+		status = presented.Status
+	}
+	verdicts, err := s.judge(ctx, n, []*mdoc.StatusRef{status}, now)
+	if err != nil {
+		return Answer{}, err
+	}
+	answer := Answer{Verdict: verdicts[0]}
 	if answer.Verdict == lifecycle.Accepted {
 		answer.Elements = presented.Elements
 	}
 	return answer, nil
+}
+
+// nonce is one of ours.
+type nonce struct {
+	hash    [sha256.Size]byte
+	expires time.Time
+}
+
+// open says whether a transaction was begun here by this verifier and lasts.
+func (s *Service) open(t Transaction, now time.Time) (nonce, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(t.Nonce)
+	if err != nil || len(raw) != nonceSize || !hmac.Equal(raw[nonceRandom+8:], s.mac(raw[:nonceRandom+8], t.Verifier)) {
+		return nonce{}, ErrTransaction
+	}
+	n := nonce{sha256.Sum256(raw), time.UnixMilli(int64(binary.BigEndian.Uint64(raw[nonceRandom:])))}
+	if now.After(n.expires) {
+		return nonce{}, ErrTransactionOver
+	}
+	return n, nil
+}
+
+// judge uses up the transaction and reads what the register says of each
+// presentation, in one commit. One that is not good has no status here.
+func (s *Service) judge(ctx context.Context, n nonce, shown []*mdoc.StatusRef, now time.Time) (verdicts []lifecycle.Verdict, err error) {
+	err = s.register.Update(ctx, func(tx store.Tx) error {
+		verdicts = make([]lifecycle.Verdict, len(shown))
+		if err := tx.UseNonce(n.hash[:], n.expires); errors.Is(err, store.ErrTaken) {
+			return ErrReplayed
+		} else if err != nil {
+			return err
+		}
+		for i, status := range shown {
+			verdicts[i] = lifecycle.NotValid
+			entry, err := s.entry(tx, status)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if now.Before(entry.Until) {
+				verdicts[i] = entry.Verdict()
+			}
+		}
+		return nil
+	})
+	return verdicts, err
 }
 
 func (s *Service) entry(r store.Reader, ref *mdoc.StatusRef) (store.Entry, error) {

@@ -126,7 +126,9 @@ type styled struct {
 	answer func(http.ResponseWriter, *Error)
 }
 
-func handle(h Handler, answer func(http.ResponseWriter, *Error)) http.Handler { return &styled{h, answer} }
+func handle(h Handler, answer func(http.ResponseWriter, *Error)) http.Handler {
+	return &styled{h, answer}
+}
 
 func (s *styled) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.h(w, r); err != nil {
