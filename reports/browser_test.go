@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,7 +9,7 @@ import (
 
 // Reports for a browser to open and to compare with pictures (browser/README.md):
 // one of a run, and of invented figures one of the whole nation, one of a run that
-// failed and one with replications.
+// failed and one with replications; and of results side by side.
 func TestReportsForTheBrowser(t *testing.T) {
 	dir := os.Getenv("ROLLCALL_REPORTS")
 	if dir == "" {
@@ -16,6 +17,20 @@ func TestReportsForTheBrowser(t *testing.T) {
 	}
 	for name, r := range map[string]*Result{"smoke": ofARun(t), "nation": large(true), "failing": failing(), "uncertain": uncertain()} {
 		if err := Write(filepath.Join(dir, name), r, realMap(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var six []Side
+	for i := range MostBeside {
+		r := large(true)
+		for j := range r.Nation.ByDay {
+			r.Nation.ByDay[j].Holders = r.Nation.ByDay[j].Holders * int64(10+i) / 10
+		}
+		six = append(six, Side{Name: fmt.Sprintf("plan-with-a-long-name-%d", i+1), Result: r})
+	}
+	for name, all := range map[string][]Side{"beside": sampleSides(), "six": six} {
+		b, _, _ := laid(t, all)
+		if err := WriteBeside(filepath.Join(dir, name), b); err != nil {
 			t.Fatal(err)
 		}
 	}

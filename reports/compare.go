@@ -29,6 +29,7 @@ type Comparison struct {
 	Differ     int              `json:"differ"`             // figures that differ, those beyond the tolerance included
 	Beyond     int              `json:"beyond"`             // of them, beyond the tolerance
 	ByChance   Num              `json:"expected_by_chance"` // figures that would differ if chance alone were at work; null without intervals
+	remarks    []remark         // the notes
 }
 
 // Compared is one of the two results.
@@ -213,35 +214,57 @@ func drawnAlike(base, head *Uncertainty) bool {
 }
 
 func (c *Comparison) note(base, head *Result) {
-	add := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
+	add := func(key string, args ...any) {
+		n := remark{key, args}
+		c.remarks, c.Notes = append(c.remarks, n), append(c.Notes, n.english())
+	}
 	var single []string
 	for i, r := range []*Result{base, head} {
 		name := []string{"BASE", "HEAD"}[i]
 		if u := r.Uncertainty; u == nil || u.Chance.Runs < 2 {
 			single = append(single, name)
 		} else if u.Assumptions.Runs < u.Asked {
-			add("%s was interrupted: it has %d replications by chance and %d over the assumptions, of %d", name, u.Chance.Runs, u.Assumptions.Runs, u.Asked)
+			add("note.interrupted", "which", name, "chance", u.Chance.Runs, "assumed", u.Assumptions.Runs, "asked", u.Asked)
 		}
 	}
-	if len(single) > 0 {
-		add("%s without replications (rollcall run ... --replications 20 makes them)", strings.Join(single, " and "))
+	switch len(single) {
+	case 1:
+		add("note.single", "which", single[0], "command", makesReplications)
+	case 2:
+		add("note.singles", "command", makesReplications)
 	}
 	switch {
 	case c.Method == Exact && base.Meta.Seed == head.Meta.Seed:
-		add("both have seed %d, the same random numbers: less of a difference is chance than between two seeds", base.Meta.Seed)
+		add("note.oneseed", "seed", base.Meta.Seed)
 	case c.Method == Exact:
-		add("their seeds differ (%d and %d): some of each difference is chance", base.Meta.Seed, head.Meta.Seed)
+		add("note.seeds", "base", base.Meta.Seed, "head", head.Meta.Seed)
 	case c.Method != Paired:
-		add("their seeds differ: replications of the same seed would give narrower intervals")
+		add("note.unpaired")
 	case base.Uncertainty.Chance.Runs != head.Uncertainty.Chance.Runs:
-		add("only the %d replications that both have are used", c.Runs[0])
+		add("note.common", "runs", c.Runs[0])
 	}
 	if base.Meta.Start != head.Meta.Start || base.Meta.End != head.Meta.End {
-		add("their days differ: %s to %s, and %s to %s", base.Meta.Start, base.Meta.End, head.Meta.Start, head.Meta.End)
+		add("note.days", "bstart", base.Meta.Start, "bend", base.Meta.End, "hstart", head.Meta.Start, "hend", head.Meta.End)
 	}
 	if base.Meta.Version != head.Meta.Version {
-		add("they are of different versions of rollcall: %s and %s", base.Meta.Version, head.Meta.Version)
+		add("note.versions", "base", base.Meta.Version, "head", head.Meta.Version)
 	}
+}
+
+const makesReplications = "rollcall run ... --replications 20"
+
+// remark is a message with what stands in its places.
+type remark struct {
+	key  string
+	args []any // name, value, name, value
+}
+
+func (n remark) english() string {
+	s := english(n.key)
+	for i := 0; i+1 < len(n.args); i += 2 {
+		s = strings.ReplaceAll(s, "{"+n.args[i].(string)+"}", fmt.Sprint(n.args[i+1]))
+	}
+	return s
 }
 
 // figure compares one headline.

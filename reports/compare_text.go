@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -124,7 +123,7 @@ func (c *Comparison) Print(w io.Writer, t Terminal) error {
 	}
 	verdict := fmt.Sprintf("%d of %d figures differ", c.Differ, len(c.Figures))
 	if c.ByChance.Known() {
-		verdict += fmt.Sprintf(", %s would by chance alone", s.say("plain", Num(math.Round(float64(c.ByChance)*10)/10)))
+		verdict += fmt.Sprintf(", %s would by chance alone", s.say("plain", tenths(c.ByChance)))
 	}
 	if c.Beyond > 0 {
 		say("%s %s; %d beyond the tolerance", s.paint(red, "✗"), verdict, c.Beyond)
@@ -134,6 +133,8 @@ func (c *Comparison) Print(w io.Writer, t Terminal) error {
 	_, err := io.WriteString(w, s.b.String())
 	return err
 }
+
+func tenths(n Num) Num { return Num(math.Round(float64(n)*10) / 10) }
 
 // widths are those of the columns.
 func widths(rows [][]string) []int {
@@ -205,45 +206,8 @@ func (s *summary) reached(f ComparedFigure, n Num, never, of int) string {
 	return fmt.Sprintf("%s, never in %d", s.say(f.form, n), never)
 }
 
-// signed is a difference; of shares in points, as a percentage of a percentage is
-// misread.
-func (s *summary) signed(form string, n Num) string {
-	switch {
-	case !n.Known():
-		return missing
-	case n == 0:
-		return "0"
-	}
-	sign := "+"
-	if n < 0 {
-		sign, n = "−", -n
-	}
-	switch form {
-	case "share":
-		return sign + twoDigits(n*100) + " pt"
-	case "times", "count":
-		return sign + twoDigits(n)
-	case "ms":
-		return sign + twoDigits(n) + " ms"
-	}
-	return sign + s.say(form, n)
-}
-
-// twoDigits keeps two digits of what is small.
-func twoDigits(n Num) string {
-	digits := 0
-	if n < 10 {
-		digits = 1 - int(math.Floor(math.Log10(float64(n))))
-	}
-	text := strconv.FormatFloat(float64(n), 'f', digits, 64)
-	if n >= 1000 {
-		return sayCount(n)
-	}
-	if strings.Contains(text, ".") {
-		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
-	}
-	return text
-}
+// signed is a difference in the terminal's spelling.
+func (s *summary) signed(form string, n Num) string { return signed(form, n, s.say) }
 
 func (s *summary) between(form string, low, high Num, wide bool) string {
 	if !low.Known() || !wide {

@@ -33,8 +33,9 @@ func define(out map[string]Definition, t reflect.Type, at string, f reflect.Stru
 		}
 	case reflect.Struct:
 		for i := range t.NumField() {
-			sub := t.Field(i)
-			define(out, sub.Type, at+"/"+jsonName(sub), sub, d)
+			if sub := t.Field(i); jsonName(sub) != "-" {
+				define(out, sub.Type, at+"/"+jsonName(sub), sub, d)
+			}
 		}
 	case reflect.Int, reflect.Int64, reflect.Uint64, reflect.Float64:
 		out[at] = d
@@ -171,6 +172,9 @@ func schemaOf(t reflect.Type, at string, defs map[string]Definition) *schema {
 		for i := range t.NumField() {
 			f := t.Field(i)
 			name := jsonName(f)
+			if name == "-" {
+				continue
+			}
 			if !strings.HasSuffix(f.Tag.Get("json"), ",omitempty") {
 				s.Required = append(s.Required, name)
 			}

@@ -1,6 +1,7 @@
 // Package reports is what a run leaves behind: result.json with its JSON
 // Schema, report.html for planners, junit.xml for pipelines, series.csv for
-// spreadsheets, and the summary on the terminal.
+// spreadsheets, and the summary on the terminal; and what several results are
+// beside one another, compare.html and compare.json.
 //
 // result.go is the contract: every figure is a field, and beside the field
 // stand its unit and its definition. The schema and the definitions inside

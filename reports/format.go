@@ -19,6 +19,7 @@ var forms = map[string]func(Num) string{
 	"times":       func(n Num) string { return "×\u202f" + sayDecimal(n, 2) },
 	"ms":          func(n Num) string { return sayUnit(n, "ms") },
 	"won":         func(n Num) string { return sayCount(n) + "\u00a0won" },
+	"change":      sayChange,
 	"correlation": sayCorrelation,
 	"plain":       func(n Num) string { return string(n.append(nil)) },
 	"id":          func(n Num) string { return strconv.FormatInt(int64(n), 10) },
@@ -27,12 +28,56 @@ var forms = map[string]func(Num) string{
 
 const missing = "–" // a figure that is not there
 
-// say formats a figure in one of the forms.
+// say formats a figure in one of the forms; "signed" before a form is a difference
+// of two such figures.
 func say(form string, n Num) string {
+	if of, ok := strings.CutPrefix(form, "signed "); ok {
+		return signed(of, n, say)
+	}
 	if !n.Known() {
 		return missing
 	}
 	return forms[form](n)
+}
+
+// signed is a difference; of shares in points, as a percentage of a percentage is
+// misread.
+func signed(form string, n Num, say func(form string, n Num) string) string {
+	switch {
+	case !n.Known():
+		return missing
+	case n == 0:
+		return "0"
+	}
+	sign := "+"
+	if n < 0 {
+		sign, n = "−", -n
+	}
+	switch form {
+	case "share":
+		return sign + twoDigits(n*100) + " pt"
+	case "times", "count", "exact":
+		return sign + twoDigits(n)
+	case "ms":
+		return sign + twoDigits(n) + " ms"
+	}
+	return sign + say(form, n)
+}
+
+// twoDigits keeps two digits of what is small.
+func twoDigits(n Num) string {
+	digits := 0
+	if n < 10 {
+		digits = 1 - int(math.Floor(math.Log10(float64(n))))
+	}
+	text := strconv.FormatFloat(float64(n), 'f', digits, 64)
+	if n >= 1000 {
+		return sayCount(n)
+	}
+	if strings.Contains(text, ".") {
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	return text
 }
 
 func sayCount(n Num) string {
@@ -107,6 +152,20 @@ func sayShare(n Num) string {
 	return strconv.FormatFloat(p, 'f', digits, 64) + "\u00a0%"
 }
 
+// sayChange is a share that something has changed by; from ten times as much on that.
+func sayChange(n Num) string {
+	sign := "+"
+	switch {
+	case n >= 9:
+		return "×\u202f" + sayCount(n+1)
+	case n == 0:
+		sign = ""
+	case n < 0:
+		sign, n = "−", -n
+	}
+	return sign + sayShare(n)
+}
+
 // sayCorrelation has its sign, and two digits.
 func sayCorrelation(n Num) string {
 	return strings.Replace(strconv.FormatFloat(float64(n), 'f', 2, 64), "-", "−", 1)
@@ -158,6 +217,9 @@ func parseTime(s string) (time.Time, bool) {
 
 // sayKo is say as Koreans write it in a sentence.
 func sayKo(form string, n Num) string {
+	if of, ok := strings.CutPrefix(form, "signed "); ok {
+		return strings.Replace(signed(of, n, sayKo), " pt", "%p", 1)
+	}
 	if !n.Known() {
 		return missing
 	}
@@ -166,8 +228,8 @@ func sayKo(form string, n Num) string {
 		return sayMan(n)
 	case "duration":
 		return durationKo.Replace(sayDuration(n))
-	case "share":
-		return strings.Replace(sayShare(n), "\u00a0", "", 1)
+	case "share", "change":
+		return strings.Replace(say(form, n), "\u00a0", "", 1)
 	case "times":
 		return sayDecimal(n, 2) + "배"
 	case "won":

@@ -142,58 +142,69 @@ var samples = map[string]func() *Result{"small": small, "uncertain": uncertain, 
 func TestEveryNumberOfThePageShowsTheFigureItPointsAt(t *testing.T) {
 	for name, got := range all(t) {
 		t.Run(name, func(t *testing.T) {
-			seen := 0
-			parsePage(t, got.files[ReportFile]).walk(func(n *node) {
-				pointer, ok := n.attr["data-pointer"]
-				if !ok {
-					return
-				}
-				seen++
-				if n.attr["data-as"] == "text" { // a parameter as the scenario writes it
-					if v, err := got.doc.At(pointer); err != nil || v != n.text() {
-						t.Errorf("%s is %v, the page shows %q", pointer, v, n.text())
-					}
-					return
-				}
-				v, err := got.doc.Number(pointer)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if _, _, ok := definitionOf(got.r.Definitions, pointer); !ok {
-					t.Errorf("%s has no definition", pointer)
-				}
-				form := n.attr["data-as"]
-				check := func(text, want string) {
-					if text != want {
-						t.Errorf("%s is %s, the page shows %q", pointer, want, text)
-					}
-				}
-				v1, shape := n.attr["data-v"]
-				switch {
-				case shape: // it says its figure when pointed at
-					check(v1, say(form, v))
-					if ko, ok := n.attr["data-kv"]; ok {
-						check(ko, sayKo(form, v))
-					} else if form != "count" {
-						check(v1, sayKo(form, v))
-					}
-				case isKorean(n):
-					check(n.text(), sayKo(form, v))
-				default:
-					check(n.text(), say(form, v))
-					if ko, ok := n.attr["data-ko"]; ok {
-						check(ko, sayKo(form, v))
-					} else if form != "count" && !n.within(func(x *node) bool { return x.attr["class"] == "en" }) {
-						check(n.text(), sayKo(form, v))
-					}
-				}
+			seen := figuresShown(t, got.files[ReportFile], got.doc, func(pointer string) bool {
+				_, _, ok := definitionOf(got.r.Definitions, pointer)
+				return ok
 			})
 			if seen < 10 {
 				t.Errorf("only %d figures carry a pointer", seen)
 			}
 		})
 	}
+}
+
+// figuresShown holds every figure of a page against the one it points at, and counts
+// them.
+func figuresShown(t *testing.T, page []byte, doc *Document, defined func(pointer string) bool) int {
+	t.Helper()
+	seen := 0
+	parsePage(t, page).walk(func(n *node) {
+		pointer, ok := n.attr["data-pointer"]
+		if !ok {
+			return
+		}
+		seen++
+		if n.attr["data-as"] == "text" { // a parameter as the scenario writes it
+			if v, err := doc.At(pointer); err != nil || v != n.text() {
+				t.Errorf("%s is %v, the page shows %q", pointer, v, n.text())
+			}
+			return
+		}
+		v, err := doc.Number(pointer)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if !defined(pointer) {
+			t.Errorf("%s has no definition", pointer)
+		}
+		form := n.attr["data-as"]
+		check := func(text, want string) {
+			if text != want {
+				t.Errorf("%s is %s, the page shows %q", pointer, want, text)
+			}
+		}
+		v1, shape := n.attr["data-v"]
+		switch {
+		case shape: // it says its figure when pointed at
+			check(v1, say(form, v))
+			if ko, ok := n.attr["data-kv"]; ok {
+				check(ko, sayKo(form, v))
+			} else if form != "count" {
+				check(v1, sayKo(form, v))
+			}
+		case isKorean(n):
+			check(n.text(), sayKo(form, v))
+		default:
+			check(n.text(), say(form, v))
+			if ko, ok := n.attr["data-ko"]; ok {
+				check(ko, sayKo(form, v))
+			} else if form != "count" && !n.within(func(x *node) bool { return x.attr["class"] == "en" }) {
+				check(n.text(), sayKo(form, v))
+			}
+		}
+	})
+	return seen
 }
 
 // A number without a pointer may stand in a date, in code, on an axis, or in

@@ -46,6 +46,19 @@ func renderHTML(r *Result, doc *Document, m *Map) ([]byte, error) {
 		}
 		return x.PerThousand > y.PerThousand
 	})
+	t, err := p.template()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, p); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), p.err
+}
+
+// template is the page with its parts, which ask p for figures and words.
+func (p *page) template() (*template.Template, error) {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"t": p.t, "say": p.say, "fig": p.fig, "arg": p.arg, "td": p.td, "attr": p.attribute, "way": p.way, "def": p.defLink,
 		"own": p.own, "ownarg": ownArg, "codearg": codeArg, "ownlist": ownList, "dataKo": p.dataKo, "region": p.region, "short": p.shortRegion, "regionarg": p.regionArg,
@@ -58,14 +71,7 @@ func renderHTML(r *Result, doc *Document, m *Map) ([]byte, error) {
 	if err == nil {
 		t, err = t.Parse(uncertainTemplate)
 	}
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	if err := t.Execute(&b, p); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), p.err
+	return t, err
 }
 
 // css is the style of what the page holds.

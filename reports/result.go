@@ -31,6 +31,9 @@ type Result struct {
 	Trust        Trust                 `json:"trust" way:"input"`
 	Uncertainty  *Uncertainty          `json:"uncertainty,omitempty" way:"nation"` // nil: no replications were asked for
 	Definitions  map[string]Definition `json:"definitions"`                        // by JSON pointer, * for any index or key; filled by Write
+
+	// Scenario is the resolved scenario as a file; empty: Write leaves none.
+	Scenario []byte `json:"-"`
 }
 
 // Meta says what was run.

@@ -16,11 +16,14 @@ const (
 	ReportFile = "report.html"
 	JUnitFile  = "junit.xml"
 	SeriesFile = "series.csv"
+
+	// ScenarioFile is the resolved scenario, which gives the same result again.
+	ScenarioFile = "resolved.yaml"
 )
 
 // Write fills the derived figures and writes the four files into a folder,
-// which it makes when there is none; with replications a fifth, and without it
-// takes away that of an earlier run. All are written under temporary names and
+// which it makes when there is none; with replications and with a scenario one more
+// each, and without them it takes away those of an earlier run. All are written under temporary names and
 // renamed at the end, result.json last, so that no half-written result stands
 // under its final name. m may be nil: then the report has no map.
 func Write(dir string, r *Result, m *Map) error {
@@ -31,9 +34,12 @@ func Write(dir string, r *Result, m *Map) error {
 	if err := (folder{dir, createTemp}).write(files); err != nil {
 		return err
 	}
-	if r.Uncertainty == nil {
-		if err := os.Remove(filepath.Join(dir, ReplicationsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("replications of an earlier run could not be removed: %w", err)
+	for name, there := range map[string]bool{ReplicationsFile: r.Uncertainty != nil, ScenarioFile: len(r.Scenario) > 0} {
+		if there {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s of an earlier run could not be removed: %w", name, err)
 		}
 	}
 	return nil
@@ -90,6 +96,9 @@ func render(r *Result, m *Map) ([]file, error) {
 	files := []file{{SeriesFile, renderSeries(r)}, {JUnitFile, junit}, {ReportFile, html}}
 	if r.Uncertainty != nil {
 		files = append(files, file{ReplicationsFile, renderReplications(r.Uncertainty)})
+	}
+	if len(r.Scenario) > 0 {
+		files = append(files, file{ScenarioFile, r.Scenario})
 	}
 	return append(files, file{ResultFile, result}), nil
 }

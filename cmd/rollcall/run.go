@@ -51,8 +51,8 @@ func runCommand() *cobra.Command {
 the oracle's judgement. SCENARIO is the name of one that is built in (see
 rollcall scenario list) or a file.
 
-Writes report.html, result.json, junit.xml and series.csv. The exit code is 0
-when every expectation holds, 99 when one does not.
+Writes report.html, result.json, junit.xml, series.csv, and the whole scenario as
+resolved.yaml. The exit code is 0 when every expectation holds, 99 when one does not.
 
 With --replications N the nation runs 2·N times more: N times with other random
 numbers, N times with the assumptions drawn within their plausible ranges. The
@@ -198,6 +198,7 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	r.Meta.InputsSHA256 = inputsHash(s, f.replications)
 	r.Meta.Version, r.Meta.Command = version, command
 	r.Meta.Started = began.Format(time.RFC3339)
+	r.Scenario = s.YAML()
 	if !o.Complete {
 		p.end()
 		return interrupted(r, f.out, o)

@@ -98,6 +98,11 @@ async function checkReport(path) {
   }
   report(`${title}: under three megabytes`, unless(statSync(path).size < 3_000_000, `${statSync(path).size} bytes`));
 
+  // A page of results side by side has neither map nor slider.
+  const first = await open();
+  const slides = (await first.locator('#day').count()) > 0;
+  await first.context().close();
+
   // What the slider moves: shades, circles, table, tiles, time line, and the
   // pointers of all that is a figure.
   const picture = (page) => page.evaluate(() => ({
@@ -111,57 +116,59 @@ async function checkReport(path) {
   const slide = (page, day) => page.locator('#day').fill(String(day));
   const lastDay = (page) => page.evaluate(() => +document.getElementById('day').max);
 
-  await check('the slider moves map, table, tiles and time line together', {}, async (page) => {
-    const before = await picture(page);
-    await slide(page, 0);
-    const after = await picture(page);
-    const still = ['day', 'name', 'table', 'tiles', 'cursors'].filter((k) => before[k] === after[k]);
-    if (before.map.every((m, i) => m === after.map[i])) still.push('map');
-    return unless(still.length === 0, `did not move: ${still.join(', ')}`);
-  });
-
-  await check('the slider answers to arrow keys', {}, async (page) => {
-    await page.focus('#day');
-    await page.keyboard.press('ArrowLeft');
-    await page.keyboard.press('ArrowLeft');
-    const [day, last] = [+(await picture(page)).day, await lastDay(page)];
-    return unless(day === last - 2, `day ${day} of ${last}`);
-  });
-
-  await check('play begins at the first day, goes on, and stops when pressed again', {}, async (page) => {
-    const pressed = () => page.getAttribute('#play', 'aria-pressed');
-    const said = await page.evaluate(() => {
-      const play = document.getElementById('play');
-      play.click();
-      return [play.getAttribute('aria-pressed'), document.getElementById('day').value].join();
+  if (slides) {
+    await check('the slider moves map, table, tiles and time line together', {}, async (page) => {
+      const before = await picture(page);
+      await slide(page, 0);
+      const after = await picture(page);
+      const still = ['day', 'name', 'table', 'tiles', 'cursors'].filter((k) => before[k] === after[k]);
+      if (before.map.every((m, i) => m === after.map[i])) still.push('map');
+      return unless(still.length === 0, `did not move: ${still.join(', ')}`);
     });
-    if (said !== 'true,0') return `after the first click: ${said}`;
-    // In one breath, for a short run is over soon.
-    await page.waitForFunction(() => {
-      const [day, play] = [document.getElementById('day'), document.getElementById('play')];
-      if (+day.value < 1 || day.value === day.max || play.getAttribute('aria-pressed') !== 'true') return false;
-      play.click();
-      return true;
+
+    await check('the slider answers to arrow keys', {}, async (page) => {
+      await page.focus('#day');
+      await page.keyboard.press('ArrowLeft');
+      await page.keyboard.press('ArrowLeft');
+      const [day, last] = [+(await picture(page)).day, await lastDay(page)];
+      return unless(day === last - 2, `day ${day} of ${last}`);
     });
-    if ((await pressed()) !== 'false') return 'the button does not say that it stopped';
-    const at = (await picture(page)).day;
-    await page.waitForTimeout(400);
-    return unless((await picture(page)).day === at, 'goes on after it was stopped');
-  });
 
-  await check('play stops at the last day', {}, async (page) => {
-    await slide(page, (await lastDay(page)) - 2);
-    await page.click('#play');
-    await page.waitForFunction(() => document.getElementById('play').getAttribute('aria-pressed') === 'false');
-    return unless(+(await picture(page)).day === (await lastDay(page)), 'stopped before');
-  });
+    await check('play begins at the first day, goes on, and stops when pressed again', {}, async (page) => {
+      const pressed = () => page.getAttribute('#play', 'aria-pressed');
+      const said = await page.evaluate(() => {
+        const play = document.getElementById('play');
+        play.click();
+        return [play.getAttribute('aria-pressed'), document.getElementById('day').value].join();
+      });
+      if (said !== 'true,0') return `after the first click: ${said}`;
+      // In one breath, for a short run is over soon.
+      await page.waitForFunction(() => {
+        const [day, play] = [document.getElementById('day'), document.getElementById('play')];
+        if (+day.value < 1 || day.value === day.max || play.getAttribute('aria-pressed') !== 'true') return false;
+        play.click();
+        return true;
+      });
+      if ((await pressed()) !== 'false') return 'the button does not say that it stopped';
+      const at = (await picture(page)).day;
+      await page.waitForTimeout(400);
+      return unless((await picture(page)).day === at, 'goes on after it was stopped');
+    });
 
-  await check('nothing moves by itself for those who want less motion', { reducedMotion: 'reduce' }, async (page) => {
-    if (await page.isVisible('#play')) return 'the play button is there';
-    await slide(page, 0);
-    const moving = await page.evaluate(() => [...document.querySelectorAll('.map path, .bars i')].filter((e) => getComputedStyle(e).transitionDuration !== '0s').length);
-    return unless(moving === 0, `${moving} shapes glide`);
-  });
+    await check('play stops at the last day', {}, async (page) => {
+      await slide(page, (await lastDay(page)) - 2);
+      await page.click('#play');
+      await page.waitForFunction(() => document.getElementById('play').getAttribute('aria-pressed') === 'false');
+      return unless(+(await picture(page)).day === (await lastDay(page)), 'stopped before');
+    });
+
+    await check('nothing moves by itself for those who want less motion', { reducedMotion: 'reduce' }, async (page) => {
+      if (await page.isVisible('#play')) return 'the play button is there';
+      await slide(page, 0);
+      const moving = await page.evaluate(() => [...document.querySelectorAll('.map path, .bars i')].filter((e) => getComputedStyle(e).transitionDuration !== '0s').length);
+      return unless(moving === 0, `${moving} shapes glide`);
+    });
+  }
 
   await check('every picture is named, in the tab order, and says its values by arrow keys', {}, async (page) => {
     const pictures = await page.locator('.points').count();
@@ -218,7 +225,7 @@ async function checkReport(path) {
   });
 
   await check('every figure carries a pointer, whatever the day and the language', {}, async (page) => {
-    await slide(page, 1);
+    if (slides) await slide(page, 1);
     await page.click('[data-lang=ko]');
     const bad = await page.evaluate(() => [...document.querySelectorAll('[data-pointer]')].filter((e) => !/^(\/[a-z0-9_~-]+)+$/i.test(e.dataset.pointer) || !(e.dataset.v ?? e.textContent)).length);
     return unless(bad === 0, `${bad} do not`);
@@ -268,7 +275,9 @@ async function checkReport(path) {
     if (await page.locator('.slider').isVisible()) problems.push('the slider is there');
     if (await page.locator('.switch').isVisible()) problems.push('the switch is there');
     if (await page.locator('.ko').first().isVisible()) problems.push('Korean is there');
-    for (const s of ['h1', '.map svg', '.bars tbody tr', '.tile', '#h-trust', '#h-again', '.w0, .w1, .w2, .w3, .w4, .w5, .w6']) {
+    const ofRuns = ['.map svg', '.bars tbody tr', '.tile', '.w0, .w1, .w2, .w3, .w4, .w5, .w6'];
+    const besides = ['.results tbody tr', '#h-changed', '.sides tbody tr', '.area .line.s0', '.area .line.s1'];
+    for (const s of ['h1', '#h-trust', '#h-again', ...(slides ? ofRuns : besides)]) {
       if (!(await page.locator(s).first().isVisible())) problems.push(`${s} is missing`);
     }
     return unless(problems.length === 0, problems.join('; '));
@@ -333,14 +342,15 @@ async function checkReport(path) {
       if (lang === 'ko') await page.click('[data-lang=ko]');
       if ((await page.evaluate(() => document.documentElement.lang)) !== lang) return 'the page does not say its language';
       const closed = await page.evaluate(() => document.querySelectorAll('table').length - document.querySelectorAll('details:not([open]) table').length);
-      const problems = readerProblems(await readTree(page), { lang, tables: closed });
+      const problems = readerProblems(await readTree(page), { lang, tables: closed, slides });
       const tables = await page.evaluate(() => {
         document.querySelectorAll('details').forEach((d) => { d.open = true; });
         return document.querySelectorAll('table').length;
       });
-      problems.push(...readerProblems(await readTree(page), { lang, tables }));
+      problems.push(...readerProblems(await readTree(page), { lang, tables, slides }));
       return unless(problems.length === 0, [...new Set(problems)].slice(0, 4).join('; '));
     });
+    if (!slides) continue;
     await check(`a screen reader is told where the slider stands: ${lang}`, {}, async (page) => {
       if (lang === 'ko') await page.click('[data-lang=ko]');
       const slider = async () => (await readTree(page)).find((n) => n.role === 'slider')?.valueText;

@@ -58,7 +58,7 @@ export function aloud(nodes) {
 
 // readerProblems says what somebody who listens would miss or be bored with. The
 // tables have to be open.
-export function readerProblems(nodes, { lang, tables }) {
+export function readerProblems(nodes, { lang, tables, slides }) {
   const problems = [];
   const of = (role) => nodes.filter((n) => n.role === role);
   const hangul = /[\uac00-\ud7a3]/;
@@ -97,7 +97,7 @@ export function readerProblems(nodes, { lang, tables }) {
   links.filter((l, i) => links.indexOf(l) !== i).forEach((l) => problems.push(`two links are named “${l}”`));
 
   const sliders = of('slider');
-  if (sliders.length !== 1 || !sliders[0].name || !sliders[0].valueText) problems.push('the slider does not say what it is and where it stands');
+  if (slides && (sliders.length !== 1 || !sliders[0].name || !sliders[0].valueText)) problems.push('the slider does not say what it is and where it stands');
 
   // Figures without words are noise, unless a sentence, a table or a list gives them sense.
   const sense = ['paragraph', 'Figcaption', 'cell', 'rowheader', 'columnheader', 'listitem', 'heading', 'definition', 'term', 'status', 'DisclosureTriangle', 'caption', 'button', 'link', 'code'];
