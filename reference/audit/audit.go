@@ -42,9 +42,11 @@ type Entry struct {
 	Before   State     `json:"before"`
 	After    State     `json:"after"`
 	// Cause is set by reports and releases, Subject is what carries it: a card
-	// number or a wallet.
+	// number or a wallet. Of an entry about a party (its Person is 0) Subject is the
+	// party's id, and Digest that of what was kept of it.
 	Cause   string `json:"cause,omitempty"`
 	Subject string `json:"subject,omitempty"`
+	Digest  string `json:"digest,omitempty"`
 	// What came into force, and what ended.
 	Card            string `json:"card,omitempty"`
 	Credential      uint64 `json:"credential,omitempty"`

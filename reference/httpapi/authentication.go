@@ -7,12 +7,9 @@ import (
 	"strings"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/web"
 )
-
-// SessionCookie is the name of the console's cookie. The prefix makes browsers
-// refuse it without Secure, or for another path or domain (RFC 6265bis §4.1.3.2).
-const SessionCookie = "__Host-rollcall"
 
 // A Check says who presents a credential. It returns the request's context with
 // its caller (access.With), and with whatever else the handlers of its own module
@@ -57,7 +54,7 @@ func (a *Authentication) who(r *http.Request, route *Route) (*http.Request, erro
 			return a.Certificate(r, r.TLS.PeerCertificates[0])
 		}
 	case route.Session && a.Session != nil:
-		c, err := r.Cookie(SessionCookie)
+		c, err := r.Cookie(parties.CookieName)
 		if err != nil {
 			return r, nil
 		}

@@ -25,6 +25,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/web"
 )
 
@@ -76,7 +77,7 @@ func as(r *http.Request, way string, role access.Role) {
 	case "certificate":
 		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Subject: pkix.Name{CommonName: role.String()}}}}
 	case "cookie":
-		r.AddCookie(&http.Cookie{Name: SessionCookie, Value: role.String()})
+		r.AddCookie(&http.Cookie{Name: parties.CookieName, Value: role.String()})
 	default:
 		r.Header.Set("Authorization", way+" "+role.String())
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/web"
 )
 
@@ -23,7 +24,8 @@ const (
 // API is all whose methods the routes lead to. A module that is nil is for
 // reading the table only.
 type API struct {
-	Health *Health
+	Health  *Health
+	Parties *parties.Parties
 	// Modules: each stands here by its package's name, its routes in a section
 	// of the table below.
 
@@ -36,6 +38,7 @@ type API struct {
 func (a *API) table() []Route {
 	return slices.Concat(
 		a.health(),
+		a.parties(),
 		a.Extra,
 	)
 }
@@ -47,5 +50,12 @@ func (a *API) health() []Route {
 		{Name: "alive", Method: http.MethodGet, Path: "/healthz", Roles: anyone, Body: none, Handler: web.Problem(h.Alive)},
 		{Name: "ready", Method: http.MethodGet, Path: "/readyz", Roles: anyone, Body: none, Handler: web.Problem(h.Ready)},
 		{Name: "metrics", Method: http.MethodGet, Path: "/metrics", Roles: operators, Body: none, Handler: web.Problem(h.Metrics)},
+	}
+}
+
+// parties is where staff and verifiers get an access token.
+func (a *API) parties() []Route {
+	return []Route{
+		{Name: "party-token", Method: http.MethodPost, Path: "/parties/token", Roles: anyone, Body: small, Handler: web.OAuth(a.Parties.Token)},
 	}
 }

@@ -1,0 +1,618 @@
+package parties
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/sqlite"
+	"rollcall.example/rollcall/reference/web"
+)
+
+var (
+	ctx   = context.Background()
+	start = time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+	admin = access.Caller{Role: access.Administrator, ID: "root"}
+)
+
+const issuer = "https://id.example"
+
+// office is a register with two replicas of the service.
+type office struct {
+	*Parties
+	second *Parties
+	db     store.Store
+	now    time.Time
+}
+
+func newOffice(t testing.TB) *office {
+	t.Helper()
+	db, err := sqlite.Open(filepath.Join(t.TempDir(), "register.db"), sqlite.Options{Readers: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	o := &office{db: db, now: start}
+	for i, to := range []**Parties{&o.Parties, &o.second} {
+		r := &register.Register{Store: db, Now: func() time.Time { return o.now }, Random: rand.NewChaCha8([32]byte{byte(i)})}
+		keys, err := seal.NewKeys([32]byte{7})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *to, err = New(r, Options{Issuer: issuer, TokenEndpoint: issuer + "/parties/token", Keys: keys, Cost: Cost{8, 1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return o
+}
+
+func key(name string) *ecdsa.PrivateKey {
+	d := sha256.Sum256([]byte(name))
+	k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d[:])
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+func jwk(name string) jws.Key {
+	k, err := jws.KeyOf(&key(name).PublicKey)
+	if err != nil {
+		panic(err)
+	}
+	k.KeyID = name
+	return k
+}
+
+func bank() Request {
+	return Request{By: admin, Key: "enter bank", ID: "bank", Role: access.Verifier, Why: "contract 7",
+		Profile: Profile{Name: "First Bank", Keys: []jws.Key{jwk("bank 1"), jwk("bank 2")}, Elements: []string{"age_over_19"}}}
+}
+
+func clerk() Request {
+	return Request{By: admin, Key: "enter kim", ID: "kim", Role: access.Clerk, Passphrase: "correct horse battery",
+		Profile: Profile{Name: "Kim", Centre: "36110"}}
+}
+
+func (o *office) enter(t testing.TB, all ...Request) {
+	t.Helper()
+	for _, q := range all {
+		if _, err := o.Enter(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// said are the claims of a good assertion, changed.
+func (o *office) said(change func(map[string]any)) map[string]any {
+	c := map[string]any{"iss": "bank", "sub": "bank", "aud": issuer, "exp": o.now.Add(time.Minute).Unix(), "iat": o.now.Unix(), "jti": fmt.Sprint("id ", rand.Uint64())}
+	if change != nil {
+		change(c)
+	}
+	return c
+}
+
+func sign(t testing.TB, by string, h jws.Header, claims map[string]any) string {
+	t.Helper()
+	text, err := jws.With(key(by)).Token(h, claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func code(err error) string {
+	if e, ok := errors.AsType[*web.Error](err); ok {
+		return e.Code
+	}
+	return fmt.Sprint(err)
+}
+
+func TestAPartyIsEnteredChangedAndEndedAndTheLogSaysSo(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, bank())
+	change := bank()
+	change.Key, change.Elements = "more", []string{"age_over_19", "family_name"}
+	if _, err := o.Change(ctx, change); err != nil {
+		t.Fatal(err)
+	}
+	one, err := o.second.Party(ctx, "bank")
+	if err != nil || len(one.Elements) != 2 || one.Name != "First Bank" || one.Role != access.Verifier {
+		t.Errorf("%+v %v", one, err)
+	}
+	if _, err := o.End(ctx, Ending{By: admin, Key: "end", ID: "bank", Why: "contract over"}); err != nil {
+		t.Fatal(err)
+	}
+	if one, _ := o.Party(ctx, "bank"); one.inForce(o.now) {
+		t.Error("it was ended and is in force")
+	}
+	if _, err := o.End(ctx, Ending{By: admin, Key: "end again", ID: "bank"}); !errors.Is(err, ErrEnded) {
+		t.Error(err)
+	}
+	again := bank()
+	again.Key = "again"
+	if _, err := o.Enter(ctx, again); !errors.Is(err, ErrEntered) {
+		t.Errorf("an id was given twice: %v", err)
+	}
+	var events []string
+	var last audit.Entry
+	if err := o.db.View(ctx, func(r store.Reader) error {
+		return r.Audit(1, 99, func(a store.AuditRecord) error {
+			if err := json.Unmarshal(a.Body, &last); err != nil {
+				return err
+			}
+			events = append(events, last.Event+" "+last.Subject+" by "+last.Role+" "+last.Actor)
+			return nil
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(events, "; "); got != "party-entered bank by administrator root; party-changed bank by administrator root; party-ended bank by administrator root" {
+		t.Error(got)
+	}
+	if _, err := audit.Verify(ctx, o.db); err != nil {
+		t.Error(err)
+	}
+	_ = o.db.View(ctx, func(r store.Reader) error {
+		s, _ := r.Party("bank")
+		if Digest(s) != last.Digest || len(last.Digest) != 64 {
+			t.Errorf("the log's digest %q is not that of the party", last.Digest)
+		}
+		s.Body = bytes.Replace(s.Body, []byte("family_name"), []byte("portrait"), 1)
+		if Digest(s) == last.Digest {
+			t.Error("a changed party has the same digest")
+		}
+		return nil
+	})
+}
+
+func TestOnlyAnAdministratorEntersChangesAndEnds(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, bank())
+	for _, role := range access.Roles {
+		if role == access.Administrator {
+			continue
+		}
+		q := clerk()
+		q.By = access.Caller{Role: role, ID: "root"}
+		if _, err := o.Enter(ctx, q); !errors.Is(err, ErrNotAdministrator) {
+			t.Errorf("%v entered: %v", role, err)
+		}
+		b := bank()
+		b.By = q.By
+		if _, err := o.Change(ctx, b); !errors.Is(err, ErrNotAdministrator) {
+			t.Errorf("%v changed: %v", role, err)
+		}
+		if _, err := o.End(ctx, Ending{By: q.By, Key: "x", ID: "bank"}); !errors.Is(err, ErrNotAdministrator) {
+			t.Errorf("%v ended: %v", role, err)
+		}
+	}
+}
+
+func TestTheSameRequestTwiceHasTheEffectOfOne(t *testing.T) {
+	o := newOffice(t)
+	a, err := o.Enter(ctx, clerk())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := o.second.Enter(ctx, clerk())
+	if err != nil || a.Sequence != b.Sequence {
+		t.Errorf("%+v %+v %v", a, b, err)
+	}
+	other := clerk()
+	other.Name = "Lee"
+	if _, err := o.Enter(ctx, other); !errors.Is(err, register.ErrKeyReused) {
+		t.Error(err)
+	}
+}
+
+func TestWhatCannotBeSoIsNotEntered(t *testing.T) {
+	o := newOffice(t)
+	private := jwk("private")
+	private.D = new(json.RawMessage)
+	*private.D = json.RawMessage(`"AA"`)
+	for what, wrong := range map[string]func(*Request){
+		"an id with a space":             func(q *Request) { q.ID = "first bank" },
+		"a long id":                      func(q *Request) { q.ID = strings.Repeat("a", 65) },
+		"no name":                        func(q *Request) { q.Name = "" },
+		"a citizen":                      func(q *Request) { q.Role = access.Citizen },
+		"two roles":                      func(q *Request) { q.Role = access.Auditor | access.Administrator },
+		"no role":                        func(q *Request) { q.Role = 0 },
+		"a clerk without a centre":       func(q *Request) { q.Role, q.Elements = access.Clerk, nil },
+		"a verifier with a centre":       func(q *Request) { q.Centre = "36110" },
+		"an auditor who asks":            func(q *Request) { q.Role = access.Auditor },
+		"no way to prove it":             func(q *Request) { q.Keys = nil },
+		"a verifier with a passphrase":   func(q *Request) { q.Passphrase = "correct horse battery" },
+		"a private key":                  func(q *Request) { q.Keys = append(q.Keys, private) },
+		"two keys of one kid":            func(q *Request) { q.Keys = append(q.Keys, q.Keys[0]) },
+		"nine keys":                      func(q *Request) { q.Keys = make([]jws.Key, 9) },
+		"a thumbprint that is none":      func(q *Request) { q.Certificates = []string{"AA"} },
+		"an element twice":               func(q *Request) { q.Elements = []string{"a", "a"} },
+		"a response over plain HTTP":     func(q *Request) { q.Responses = []string{"http://bank.example/r"} },
+		"a redirect with a fragment":     func(q *Request) { q.Redirects = []string{"https://bank.example/r#x"} },
+		"a redirect to a script":         func(q *Request) { q.Redirects = []string{"javascript:alert(1)"} },
+		"a redirect with somebody in it": func(q *Request) { q.Redirects = []string{"https://bank@evil.example/"} },
+	} {
+		q := bank()
+		wrong(&q)
+		if _, err := o.Enter(ctx, q); !errors.Is(err, ErrProfile) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	short := clerk()
+	short.Passphrase = "horse"
+	if _, err := o.Enter(ctx, short); !errors.Is(err, ErrProfile) {
+		t.Errorf("a short passphrase: %v", err)
+	}
+	if all, err := o.All(ctx); err != nil || len(all) != 0 {
+		t.Errorf("%v %v", all, err)
+	}
+	o.enter(t, bank())
+	q := bank()
+	q.Key, q.Role, q.Elements = "other", access.Auditor, nil
+	if _, err := o.Change(ctx, q); !errors.Is(err, ErrProfile) {
+		t.Errorf("a verifier became an auditor: %v", err)
+	}
+}
+
+func TestAnAssertionSaysWhoCalls(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, bank())
+	for what, text := range map[string]string{
+		"with kid":         sign(t, "bank 2", jws.Header{KeyID: "bank 2"}, o.said(nil)),
+		"without kid":      sign(t, "bank 2", jws.Header{}, o.said(nil)),
+		"typ JWT":          sign(t, "bank 1", jws.Header{Type: "JWT"}, o.said(nil)),
+		"its own typ":      sign(t, "bank 1", jws.Header{Type: "client-authentication+jwt"}, o.said(nil)),
+		"aud in a list":    sign(t, "bank 1", jws.Header{}, o.said(func(c map[string]any) { c["aud"] = []string{issuer} })),
+		"aud the endpoint": sign(t, "bank 1", jws.Header{}, o.said(func(c map[string]any) { c["aud"] = issuer + "/parties/token" })),
+		"five minutes":     sign(t, "bank 1", jws.Header{}, o.said(func(c map[string]any) { c["exp"] = o.now.Add(5 * time.Minute).Unix() })),
+	} {
+		who, err := o.Authenticate(ctx, text)
+		if err != nil || who.ID != "bank" || who.Role != access.Verifier || len(who.Elements) != 1 {
+			t.Errorf("%s: %+v %v", what, who, err)
+		}
+	}
+}
+
+func TestAnAssertionThatIsNotGoodIsRefused(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, bank(), clerk())
+	claim := func(name string, v any) map[string]any {
+		return o.said(func(c map[string]any) {
+			if c[name] = v; v == nil {
+				delete(c, name)
+			}
+		})
+	}
+	good := sign(t, "bank 1", jws.Header{}, o.said(nil))
+	for what, text := range map[string]string{
+		"another's key":         sign(t, "stranger", jws.Header{}, o.said(nil)),
+		"another key's kid":     sign(t, "bank 1", jws.Header{KeyID: "bank 2"}, o.said(nil)),
+		"an unknown party":      sign(t, "bank 1", jws.Header{}, o.said(func(c map[string]any) { c["iss"], c["sub"] = "nobody", "nobody" })),
+		"a party without keys":  sign(t, "bank 1", jws.Header{}, o.said(func(c map[string]any) { c["iss"], c["sub"] = "kim", "kim" })),
+		"iss is not sub":        sign(t, "bank 1", jws.Header{}, claim("sub", "kim")),
+		"no iss":                sign(t, "bank 1", jws.Header{}, claim("iss", nil)),
+		"another's audience":    sign(t, "bank 1", jws.Header{}, claim("aud", "https://other.example")),
+		"two audiences":         sign(t, "bank 1", jws.Header{}, claim("aud", []string{issuer, "https://other.example"})),
+		"no audience":           sign(t, "bank 1", jws.Header{}, claim("aud", nil)),
+		"expired":               sign(t, "bank 1", jws.Header{}, claim("exp", o.now.Unix())),
+		"no end":                sign(t, "bank 1", jws.Header{}, claim("exp", nil)),
+		"an hour":               sign(t, "bank 1", jws.Header{}, claim("exp", o.now.Add(time.Hour).Unix())),
+		"from the future":       sign(t, "bank 1", jws.Header{}, claim("iat", o.now.Add(time.Minute).Unix())),
+		"not yet":               sign(t, "bank 1", jws.Header{}, claim("nbf", o.now.Add(time.Minute).Unix())),
+		"no jti":                sign(t, "bank 1", jws.Header{}, claim("jti", nil)),
+		"a long jti":            sign(t, "bank 1", jws.Header{}, claim("jti", strings.Repeat("x", 201))),
+		"exp a text":            sign(t, "bank 1", jws.Header{}, claim("exp", "soon")),
+		"exp out of range":      sign(t, "bank 1", jws.Header{}, claim("exp", 1e300)),
+		"another type":          sign(t, "bank 1", jws.Header{Type: "dpop+jwt"}, o.said(nil)),
+		"a changed signature":   good[:len(good)-4] + "AAAA",
+		"no signature":          good[:strings.LastIndexByte(good, '.')+1],
+		"alg none":              "eyJhbGciOiJub25lIn0." + strings.Split(good, ".")[1] + ".",
+		"nothing":               "",
+		"more than is read":     strings.Repeat("a", maxAssertion+1),
+		"a header with its key": sign(t, "stranger", jws.Header{Key: func() *jws.Key { k := jwk("stranger"); return &k }()}, o.said(nil)),
+	} {
+		if who, err := o.Authenticate(ctx, text); code(err) != "invalid_client" {
+			t.Errorf("%s: %+v %v", what, who, err)
+		}
+	}
+	o.now = o.now.Add(time.Hour)
+	if _, err := o.End(ctx, Ending{By: admin, Key: "end", ID: "bank"}); err != nil {
+		t.Fatal(err)
+	}
+	if who, err := o.Authenticate(ctx, sign(t, "bank 1", jws.Header{}, o.said(nil))); code(err) != "invalid_client" {
+		t.Errorf("an ended party: %+v %v", who, err)
+	}
+}
+
+func TestAnAssertionIsUsedOnceWhicheverReplicaItComesTo(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, bank())
+	text := sign(t, "bank 1", jws.Header{}, o.said(nil))
+	if _, err := o.Authenticate(ctx, text); err != nil {
+		t.Fatal(err)
+	}
+	for _, replica := range []*Parties{o.Parties, o.second} {
+		if _, err := replica.Authenticate(ctx, text); code(err) != "invalid_client" {
+			t.Errorf("again: %v", err)
+		}
+	}
+}
+
+// token asks a replica's token endpoint.
+func token(p *Parties, form url.Values, c *x509.Certificate) (int, map[string]any) {
+	r := httptest.NewRequest("POST", "/parties/token", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if c != nil {
+		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{c}}
+	}
+	w := httptest.NewRecorder()
+	web.OAuth(p.Token).ServeHTTP(w, r)
+	var v map[string]any
+	_ = json.Unmarshal(w.Body.Bytes(), &v)
+	return w.Code, v
+}
+
+func grant(assertion string) url.Values {
+	return url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {assertionType}, "client_assertion": {assertion}}
+}
+
+func TestAnAccessTokenOfAPartyHoldsAtEveryReplicaUntilItsEndOrThePartys(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, bank())
+	status, v := token(o.Parties, grant(sign(t, "bank 1", jws.Header{}, o.said(nil))), nil)
+	if status != 200 || v["token_type"] != "Bearer" || v["expires_in"] != 600.0 {
+		t.Fatalf("%d %v", status, v)
+	}
+	text := v["access_token"].(string)
+	ask := func(p *Parties) (access.Caller, error) {
+		ctx, err := p.Bearer(httptest.NewRequest("GET", "/", nil), text)
+		if err != nil {
+			return access.Caller{}, err
+		}
+		return access.From(ctx), nil
+	}
+	for _, replica := range []*Parties{o.Parties, o.second} {
+		if who, err := ask(replica); err != nil || who.ID != "bank" || who.Role != access.Verifier {
+			t.Errorf("%+v %v", who, err)
+		}
+	}
+	o.now = start.Add(TokenLife)
+	if _, err := ask(o.Parties); code(err) != "invalid_token" {
+		t.Errorf("after its end: %v", err)
+	}
+	o.now = start.Add(time.Minute)
+	if _, err := o.End(ctx, Ending{By: admin, Key: "end", ID: "bank"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask(o.second); code(err) != "invalid_token" {
+		t.Errorf("after the party's end: %v", err)
+	}
+	if _, err := o.Bearer(httptest.NewRequest("GET", "/", nil), "nonsense"); code(err) != "invalid_token" {
+		t.Errorf("nonsense: %v", err)
+	}
+}
+
+func TestTheTokenEndpointRefusesWhatItDoesNotKnow(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, bank())
+	for what, c := range map[string]struct {
+		change func(url.Values)
+		want   string
+	}{
+		"another grant":        {func(f url.Values) { f.Set("grant_type", "password") }, "unsupported_grant_type"},
+		"no assertion":         {func(f url.Values) { f.Del("client_assertion") }, "invalid_client"},
+		"another type":         {func(f url.Values) { f.Set("client_assertion_type", "x") }, "invalid_client"},
+		"another client":       {func(f url.Values) { f.Set("client_id", "kim") }, "invalid_client"},
+		"a parameter twice":    {func(f url.Values) { f.Add("grant_type", "client_credentials") }, "invalid_request"},
+		"an empty assertion":   {func(f url.Values) { f.Set("client_assertion", "") }, "invalid_client"},
+		"a secret in the form": {func(f url.Values) { f.Del("client_assertion"); f.Set("client_secret", "x") }, "invalid_client"},
+	} {
+		f := grant(sign(t, "bank 1", jws.Header{}, o.said(nil)))
+		c.change(f)
+		if status, v := token(o.Parties, f, nil); v["error"] != c.want || status < 400 {
+			t.Errorf("%s: %d %v", what, status, v)
+		}
+	}
+}
+
+// certificate is a client's own, signed by itself.
+func certificate(t testing.TB, id, by string) *x509.Certificate {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: id}, NotBefore: start.Add(-time.Hour), NotAfter: start.Add(24 * time.Hour)}
+	der, err := x509.CreateCertificate(nil, template, template, &key(by).PublicKey, key(by))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestACertificateThatWasEnteredSaysWhoCalls(t *testing.T) {
+	o := newOffice(t)
+	mine, stolen := certificate(t, "bank", "bank tls"), certificate(t, "bank", "stranger")
+	q := bank()
+	q.Certificates = []string{thumbprint(mine)}
+	o.enter(t, q, clerk())
+	r := httptest.NewRequest("GET", "/", nil)
+	got, err := o.Certificate(r, mine)
+	if err != nil || access.From(got).ID != "bank" {
+		t.Errorf("%v", err)
+	}
+	for what, c := range map[string]*x509.Certificate{"the same name, another key": stolen, "another party's name": certificate(t, "kim", "bank tls"), "nobody's name": certificate(t, "", "bank tls")} {
+		if _, err := o.Certificate(r, c); code(err) != "invalid_client" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	status, v := token(o.Parties, url.Values{"grant_type": {"client_credentials"}, "client_id": {"bank"}}, mine)
+	if status != 200 {
+		t.Fatalf("%d %v", status, v)
+	}
+	bound := v["access_token"].(string)
+	if _, err := o.Bearer(r, bound); code(err) != "invalid_token" {
+		t.Errorf("a token bound to a certificate, on a connection without: %v", err)
+	}
+	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{stolen}}
+	if _, err := o.Bearer(r, bound); code(err) != "invalid_token" {
+		t.Errorf("and with another: %v", err)
+	}
+	r.TLS.PeerCertificates[0] = mine
+	if _, err := o.Bearer(r, bound); err != nil {
+		t.Error(err)
+	}
+	o.now = start.Add(25 * time.Hour)
+	if _, err := o.Certificate(r, mine); code(err) != "invalid_client" {
+		t.Errorf("an expired certificate: %v", err)
+	}
+}
+
+func TestASessionBeginsWithTheRightPassphraseAlone(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, bank(), clerk())
+	who, err := o.SignIn(ctx, "kim", "correct horse battery")
+	if err != nil || who.Role != access.Clerk || who.Centre != "36110" {
+		t.Errorf("%+v %v", who, err)
+	}
+	for id, pass := range map[string]string{"kim": "correct horse batterz", "nobody": "correct horse battery", "bank": "", "": ""} {
+		if _, err := o.SignIn(ctx, id, pass); code(err) != "access_denied" {
+			t.Errorf("%s with %q: %v", id, pass, err)
+		}
+	}
+	_ = o.db.View(ctx, func(r store.Reader) error {
+		s, _ := r.Party("kim")
+		if bytes.Contains(s.Body, []byte("horse")) || !bytes.Contains(s.Body, []byte("$argon2id$v=19$m=8,t=1,p=1$")) {
+			t.Errorf("%s", s.Body)
+		}
+		return nil
+	})
+}
+
+func TestASessionHoldsAtEveryReplicaUntilItsEndOrAnotherPassphrase(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, clerk())
+	c, err := o.Begin(ctx, "kim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || !strings.HasPrefix(c.Name, "__Host-") || c.Path != "/" || c.Domain != "" {
+		t.Errorf("%v", c)
+	}
+	get := httptest.NewRequest("GET", "/console", nil)
+	got, err := o.second.Session(get, c.Value)
+	if err != nil || access.From(got).ID != "kim" || len(CSRF(got)) != 24 {
+		t.Errorf("%v", err)
+	}
+	o.now = start.Add(SessionLife)
+	if _, err := o.Session(get, c.Value); code(err) != "invalid_token" {
+		t.Errorf("after its end: %v", err)
+	}
+	o.now = start
+	q := clerk()
+	q.Key, q.Passphrase = "new passphrase", "staple staple staple"
+	if _, err := o.Change(ctx, q); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Session(get, c.Value); code(err) != "invalid_token" {
+		t.Errorf("after another passphrase: %v", err)
+	}
+	q.Key, q.Passphrase, q.Name = "new name", "", "Kim II"
+	if _, err := o.Change(ctx, q); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.SignIn(ctx, "kim", "staple staple staple"); err != nil {
+		t.Errorf("a change of the name took the passphrase: %v", err)
+	}
+}
+
+func TestARequestThatChangesSomethingComesFromTheConsolesOwnPages(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, clerk())
+	mine, err := o.Begin(ctx, "kim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := o.Session(httptest.NewRequest("GET", "/console", nil), mine.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csrf := CSRF(got)
+	another, _ := o.Begin(ctx, "kim")
+	gotAnother, _ := o.Session(httptest.NewRequest("GET", "/console", nil), another.Value)
+	for what, c := range map[string]struct {
+		field, header, site string
+		want                bool
+	}{
+		"a form with the token":           {field: csrf, want: true},
+		"a script with the token":         {header: csrf, want: true},
+		"from the same origin":            {field: csrf, site: "same-origin", want: true},
+		"without a token":                 {},
+		"another session's token":         {field: CSRF(gotAnother)},
+		"a wrong token":                   {header: "x"},
+		"the token, from another site":    {field: csrf, site: "cross-site"},
+		"the token, from a sister's site": {header: csrf, site: "same-site"},
+	} {
+		r := httptest.NewRequest("POST", "/console", strings.NewReader(url.Values{CSRFField: {c.field}, "person": {"7"}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if c.header != "" {
+			r.Header.Set(CSRFHeader, c.header)
+		}
+		if c.site != "" {
+			r.Header.Set("Sec-Fetch-Site", c.site)
+		}
+		_, err := o.Session(r, mine.Value)
+		if (err == nil) != c.want || err != nil && code(err) != "csrf" {
+			t.Errorf("%s: %v", what, err)
+		}
+		if form, err := web.ReadForm(r); c.want && (err != nil || form.Get("person") != "7") {
+			t.Errorf("%s: the handler cannot read the form any more: %v %v", what, form, err)
+		}
+	}
+}
+
+func TestPassphrasesThatAreMadeDiffer(t *testing.T) {
+	a, b := Passphrase([32]byte{1}), Passphrase([32]byte{2})
+	if a == b || len(a) < 20 || len(a) < MinPassphrase {
+		t.Errorf("%s %s", a, b)
+	}
+}
+
+func FuzzAssertion(f *testing.F) {
+	o := newOffice(f)
+	o.enter(f, bank())
+	good := sign(f, "bank 1", jws.Header{KeyID: "bank 1"}, o.said(func(c map[string]any) { c["jti"] = "one" }))
+	f.Add(good)
+	f.Add(good[:40])
+	f.Add("..")
+	f.Fuzz(func(t *testing.T, text string) {
+		who, err := o.Authenticate(ctx, text)
+		if err == nil && (who.ID != "bank" || text != good) {
+			t.Errorf("%q is %+v", text, who)
+		}
+	})
+}
