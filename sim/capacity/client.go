@@ -49,7 +49,7 @@ func newClient(c *scenarios.Client) client {
 	x := client{
 		timeout: c.Timeout.Microseconds(), attempts: 1 + c.Retries, jitter: c.Jitter == "full",
 		budget: permille(c.Budget), failures: permille(c.Breaker.Failures), open: int64(c.Breaker.Open / time.Second),
-		minute: make(window, budgetWindow), recent: make(window, breakerWindow), openUntil: -1,
+		minute: newWindow(budgetWindow), recent: newWindow(breakerWindow), openUntil: -1,
 	}
 	wait := c.Backoff.Seconds()
 	for a := 1; a < x.attempts; a++ {
@@ -77,13 +77,27 @@ func (sv *Service) Span(op Op) time.Duration {
 
 func permille(s scenarios.Share) int64 { return int64(float64(s)*1000 + 0.5) }
 
-// window is a ring of pairs of counts by second.
-type window [][2]int64
+// window is a ring of pairs of counts by second, up to the last one that was asked for.
+type window struct {
+	ring [][2]int64
+	last int64
+}
 
-func (w window) at(sec int64) *[2]int64 { return &w[sec%int64(len(w))] }
+func newWindow(seconds int) window { return window{ring: make([][2]int64, seconds)} }
 
-func (w window) sum() (a, b int64) {
-	for _, x := range w {
+// at is the pair of a second, not before the last. Seconds that were left out, as nobody
+// asked for anything, have no counts: those of the round before go.
+func (w *window) at(sec int64) *[2]int64 {
+	n := int64(len(w.ring))
+	for s := max(w.last+1, sec-n+1); s <= sec; s++ {
+		w.ring[s%n] = [2]int64{}
+	}
+	w.last = sec
+	return &w.ring[sec%n]
+}
+
+func (w *window) sum() (a, b int64) {
+	for _, x := range w.ring {
 		a += x[0]
 		b += x[1]
 	}
@@ -111,7 +125,7 @@ func (c *client) saw(sec, sent, failed int64) {
 		if sec < c.openUntil || sent == 0 {
 			return
 		}
-		clear(c.recent)
+		clear(c.recent.ring)
 		if failed*1000 >= c.failures*sent {
 			c.openUntil = sec + 1 + c.open
 		} else {

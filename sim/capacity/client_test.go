@@ -121,6 +121,38 @@ func TestAnOpenBreakerSendsNothingAndLooksAgain(t *testing.T) {
 	}
 }
 
+// A thousand requests, and nothing for more than a minute: then all of fifty fail. A
+// tenth of those may be tried again, not a tenth of what was long before.
+func TestABudgetForgetsWhatWasBeforeIdleSeconds(t *testing.T) {
+	sv, _ := service(t, append(append([]string{}, tight...), "service.clients.verifier.budget=10%",
+		"faults=[{name: f, kind: down, nodes: [gateway], at: 2024-12-27 01:00, for: 1h}]")...)
+	load := make([][NumOps]int32, 7200)
+	load[from-100][VerifyOnline], load[from][VerifyOnline] = 1000, 50
+	solve(sv, load, 300)
+	if again := sum(sv.Stats.Attempts, VerifyOnline) - 1050; again != 5 {
+		t.Errorf("%d retries of 50 requests, budget 10 %%", again)
+	}
+	if given := sum(sv.Stats.GivenUp, VerifyOnline); given != 50 {
+		t.Errorf("%d retries were given up, want 45 at once and later those of the five", given)
+	}
+}
+
+// Fifteen failures are too few to open a breaker; ten answers half an hour later do
+// not make them enough.
+func TestABreakerForgetsWhatWasBeforeIdleSeconds(t *testing.T) {
+	sv, _ := service(t, append(append([]string{}, tight...), "service.clients.verifier.breaker={failures: 50%, open: 30s}", "service.clients.*.retries=0",
+		"faults=[{name: f, kind: down, nodes: [gateway], at: 2024-12-27 01:00, for: 5s}]")...)
+	load := make([][NumOps]int32, 7200)
+	load[from+4][VerifyOnline], load[from+1805][VerifyOnline] = 15, 10
+	fates := solve(sv, load, 300)
+	if fates[from+4][VerifyOnline].FailPermille != 1000 || fates[from+1805][VerifyOnline].FailPermille != 0 {
+		t.Fatalf("%d and %d permille fail", fates[from+4][VerifyOnline].FailPermille, fates[from+1805][VerifyOnline].FailPermille)
+	}
+	if at := sv.clients[verifier].openUntil; at >= 0 {
+		t.Errorf("open until %d, though all were answered", at-from)
+	}
+}
+
 func TestWhatComesFirstIsLetInFirst(t *testing.T) {
 	sv, _ := service(t, "service.admission={rate: 100, first: [suspension, online_verification]}")
 	load := steady(60, VerifyOnline, 90)
