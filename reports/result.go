@@ -482,7 +482,7 @@ type ExposurePoint struct {
 // Recovery is one fault and what followed, beside the same run without it.
 type Recovery struct {
 	Fault              string          `json:"fault"` // its name
-	Kind               string          `json:"kind"`  // "down", "slow"
+	Kind               string          `json:"kind"`  // "down", "slow", "site-lost"
 	Nodes              []string        `json:"nodes"`
 	From               string          `json:"from"`  // RFC 3339, virtual
 	Until              string          `json:"until"` // RFC 3339, virtual
@@ -494,6 +494,7 @@ type Recovery struct {
 	RetriesMachine     Num             `json:"retry_amplification_machine" unit:"attempts/intent" def:"attempts for each request while the fault lasted: repeated by machines alone"`
 	RetriesPeople      Num             `json:"retry_amplification_people" unit:"attempts/intent" def:"requests while the fault lasted for each of the same hours without it: repeated by people alone"`
 	LostAcknowledged   int64           `json:"lost_acknowledged" unit:"operations" def:"acknowledged operations lost"`
+	Loss               *Loss           `json:"loss,omitempty"` // nil: no site was lost
 	GoodputBefore      Num             `json:"goodput_before" unit:"operations/h" def:"operations done an hour, the same hours a week before"`
 	GoodputDuring      Num             `json:"goodput_during" unit:"operations/h" def:"operations done an hour, while the fault lasted"`
 	GoodputAfter       Num             `json:"goodput_after" unit:"operations/h" def:"operations done an hour, in as many hours after the fault"`

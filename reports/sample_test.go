@@ -311,6 +311,18 @@ func failing() *Result {
 	return r
 }
 
+// siteLost is small after a fire that took the register's site.
+func siteLost() *Result {
+	r := small()
+	f := &r.Recovery[0]
+	f.Kind, f.LostAcknowledged = "site-lost", 3240
+	f.Loss = &Loss{Copy: "2025-03-14T01:00:00+09:00", Serves: "2025-03-14T15:10:00+09:00", Back: "2025-03-16T09:00:00+09:00", Window: 28800,
+		Acknowledged: LossByKind{Issuances: 1810, Cards: 640, Reports: 590, Releases: 200}, People: 3011, Refused: 412, Accepted: 96, Misused: 7,
+		ByPlace: []LossPlace{{"office", 130, 31, 2}, {"bank", 0, 65, 5}, {"online", 282, 0, 0}},
+		Exposed: LossTimes{590, 9000, 86400, 150600}, Unusable: LossTimes{2010, 150600, 150600, 150600}, Again: 170, NotTaken: 21, Usable: 1990}
+	return r
+}
+
 // large is the whole nation from the pilot to the end.
 func large(fault bool) *Result {
 	var rows []RegionRow

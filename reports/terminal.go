@@ -123,6 +123,10 @@ func (s *summary) lines() {
 		s.line(t("term.fault"), t("way.nation"), f.Fault+", "+strings.Join(f.Nodes, " ")+" "+f.Kind,
 			"detected after "+d(f.Detected), "restored after "+d(f.Restored), drain,
 			s.say("times", f.RetryAmplification)+" attempts", s.count(f.TurnedAway)+" turned away")
+		if l := f.Loss; l != nil {
+			s.line("", t("way.nation"), s.count(f.LostAcknowledged)+" acknowledged in the "+d(l.Window)+" before and lost", s.count(l.Unusable.Cards)+" cards unusable, half for "+d(l.Unusable.P50)+" or less",
+				s.count(l.Refused)+" holders refused", s.count(l.Accepted+l.Misused)+" times a suspended card accepted, "+s.count(l.Misused)+" from somebody else")
+		}
 	}
 
 	if r.Panel == nil {

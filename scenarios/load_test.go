@@ -33,7 +33,7 @@ func TestEveryBuiltInScenarioLoads(t *testing.T) {
 			t.Errorf("%s: title %q, %d expectations", b.Name, s.Title, len(s.Expect))
 		}
 	}
-	if want := []string{"announced", "big-bang", "billion", "free-chip", "issuance-only-outage", "loss-wave", "opening-day-surge", "retry-storm", "six-hour-outage", "smoke", "stale-status"}; !reflect.DeepEqual(names, want) {
+	if want := []string{"announced", "big-bang", "billion", "datacentre-fire", "free-chip", "issuance-only-outage", "loss-wave", "opening-day-surge", "retry-storm", "six-hour-outage", "smoke", "stale-status"}; !reflect.DeepEqual(names, want) {
 		t.Errorf("built in are %v", names)
 	}
 }

@@ -218,6 +218,9 @@ var rules = []rule{
 	r("service.admission.rate", "requests a second", optional, between(0, 100_000_000)),
 	r("service.admission.first", "what comes before the rest, in this order", optional),
 	r("service.admission.first[]", "a function", oneOf("suspension", "online_verification", "issuance")),
+	r("service.standby", "another site that has copies of the register and serves from the last one when the register's site is lost; left out: there is none", optional),
+	r("service.standby.copies_every", "a copy is taken this often", optional),
+	r("service.standby.at", "time of day of one of the copies", optional, form("clock")),
 	r("service.network", "round trip"),
 	r("service.detect", "the health signal looks this often", positive),
 
@@ -229,7 +232,7 @@ var rules = []rule{
 
 	r("faults", "what breaks", optional),
 	r("faults[].name", "how reports call it"),
-	r("faults[].kind", "down: requests fail; slow: capacity is lost", oneOf("down", "slow")),
+	r("faults[].kind", "down: requests fail; slow: capacity is lost; site-lost: what stands with the register is gone, and a stand-by site serves from its last copy", oneOf("down", "slow", SiteLost)),
 	r("faults[].nodes", "where it strikes"),
 	r("faults[].nodes[]", "a node of the service, or a way to it: network (all of a region), terminals (of centres), verifiers (their own network)", oneOf(faultNodes...)),
 	r("faults[].regions", "network, terminals, verifiers: of the residents of these regions; left out: everywhere", optional),
@@ -240,6 +243,9 @@ var rules = []rule{
 	r("faults[].for", "how long it lasts", positive),
 	r("faults[].restore", "nodes that come back at another time than the others, sooner or later: staged restoration", optional, named(faultNodes...)),
 	r("faults[].restore{}", "how long this node is struck", positive),
+	r("faults[].standby_after", "site-lost: then gateway, register and status serve at the stand-by site; nothing is issued there", optional),
+	r("faults[].report_again", "site-lost: of those whose acknowledged report the stand-by site does not know, who make it again there; left out: nobody", optional),
+	r("faults[].report_again_after", "site-lost: mean delay of that, from when the stand-by site serves", optional),
 	r("faults[].severity", "of the requests (down) or of the capacity (slow); left out: 100%", optional),
 
 	r("expect", "what must hold of the result, such as suspension.violations == 0", optional),

@@ -333,6 +333,14 @@ type Service struct {
 		Rate  int // 0: all
 		First []string
 	}
+	Standby Standby
+}
+
+// Standby is another site that has copies of the register and can serve from one
+// when the site that holds it is lost. It knows nothing that was committed since.
+type Standby struct {
+	CopiesEvery time.Duration `yaml:"copies_every"` // 0: there is no such site
+	At          time.Duration // of day, of one of the copies
 }
 
 // Clients are the three kinds of machines that ask the service, each with its own
@@ -375,7 +383,7 @@ type StatusLists struct {
 // Fault is something that breaks.
 type Fault struct {
 	Name     string
-	Kind     string // "down" or "slow"
+	Kind     string // "down", "slow" or "site-lost"
 	Nodes    []string
 	Regions  []string // of an edge: whose; none: everybody's
 	Places   []string // of verifiers: which kinds; none: all
@@ -383,27 +391,67 @@ type Fault struct {
 	For      time.Duration
 	Restore  map[string]time.Duration // nodes that are back at another time after At
 	Severity Share                    // down: share of the requests that fail; slow: share of the capacity lost
+
+	// Of a lost site: when the stand-by site serves in its place, and who of those
+	// whose acknowledged report the stand-by does not know makes it again there.
+	StandbyAfter     time.Duration `yaml:"standby_after"`
+	ReportAgain      Share         `yaml:"report_again"`
+	ReportAgainAfter time.Duration `yaml:"report_again_after"` // mean, from when it serves
 }
+
+// SiteLost is the kind of a fault that takes the site with the register away. What
+// is committed since the last copy is unknown until that site is back.
+const SiteLost = "site-lost"
+
+// atStandby are the nodes that serve at the stand-by site; nothing is issued there.
+var atStandby = []string{"gateway", "register", "status"}
 
 // Lasts is how long a node is struck; 0 if it is not.
 func (f *Fault) Lasts(node string) time.Duration {
 	if d, ok := f.Restore[node]; ok {
 		return d
 	}
-	if slices.Contains(f.Nodes, node) {
-		return f.For
+	switch {
+	case !slices.Contains(f.Nodes, node):
+		return 0
+	case f.Kind == SiteLost && slices.Contains(atStandby, node):
+		return f.StandbyAfter
 	}
-	return 0
+	return f.For
 }
 
-// End is when the last of its nodes is back.
+// End is when the last of its nodes is back, and of a lost site that itself.
 func (f *Fault) End() time.Time {
 	if len(f.Nodes) == 0 {
 		return f.At.Add(f.For)
 	}
 	var last time.Duration
+	if f.Kind == SiteLost {
+		last = f.For
+	}
 	for _, n := range f.Nodes {
 		last = max(last, f.Lasts(n))
 	}
 	return f.At.Add(last)
+}
+
+// LostSite is the fault that takes the site with the register away; nil: none does.
+func (s *Scenario) LostSite() *Fault {
+	for i := range s.Faults {
+		if s.Faults[i].Kind == SiteLost {
+			return &s.Faults[i]
+		}
+	}
+	return nil
+}
+
+// LastCopy is when the stand-by site was given the last copy before a moment.
+func (s *Scenario) LastCopy(before time.Time) time.Time {
+	first := s.Start.Add(s.Service.Standby.At)
+	every := s.Service.Standby.CopiesEvery
+	n := (before.Sub(first) - 1) / every
+	if before.Sub(first) <= 0 {
+		n--
+	}
+	return first.Add(n * every)
 }

@@ -175,7 +175,8 @@ var wholeUnits = map[string]time.Duration{
 	"faults[].restore.gateway":              time.Second, "faults[].restore.register": time.Second, "faults[].restore.face": time.Second,
 	"faults[].restore.signing": time.Second, "faults[].restore.status": time.Second,
 	"faults[].restore.network": time.Second, "faults[].restore.terminals": time.Second, "faults[].restore.verifiers": time.Second,
-	"faults[].for": time.Second,
+	"faults[].for": time.Second, "faults[].standby_after": time.Second,
+	"service.standby.copies_every": time.Second,
 }
 
 // whole checks a duration that the model counts in larger units.
@@ -350,6 +351,10 @@ func (v *validator) service(s *Scenario) {
 	if a := s.Service.Admission; len(a.First) > 0 && a.Rate == 0 {
 		v.fail("service.admission.first", "comes first, but everything is let through", "write rate: 2000")
 	}
+	v.whole("service.standby.copies_every", s.Service.Standby.CopiesEvery)
+	if b := s.Service.Standby; b.At > 0 && b.CopiesEvery == 0 {
+		v.fail("service.standby.at", "a stand-by site without copies has nothing to serve from", "write copies_every: 24h beside it, or leave standby out")
+	}
 	if size := s.StatusLists.Size; size&(size-1) != 0 {
 		v.fail("status_lists.size", strconv.Itoa(size)+" is not a power of two", "write 1048576")
 	}
@@ -376,6 +381,7 @@ func (v *validator) faults(s *Scenario) {
 		v.unique(path+".nodes", f.Nodes)
 		v.whole(path+".for", f.For)
 		v.edges(path, &s.Faults[i], s)
+		v.site(path, &s.Faults[i], s)
 		for _, n := range faultNodes {
 			if d, ok := f.Restore[n]; ok {
 				v.whole(path+".restore."+n, d)
@@ -389,6 +395,72 @@ func (v *validator) faults(s *Scenario) {
 		}
 	}
 	v.uniqueNames("faults", names)
+}
+
+// site checks what may be said of the loss of the register's site, and only of that.
+func (v *validator) site(path string, f *Fault, s *Scenario) {
+	if f.Kind != SiteLost {
+		for key, written := range map[string]bool{"standby_after": f.StandbyAfter > 0, "report_again": f.ReportAgain > 0, "report_again_after": f.ReportAgainAfter > 0} {
+			if written {
+				v.fail(path+"."+key, "is only said of a lost site", "write kind: site-lost, or leave it out")
+			}
+		}
+		return
+	}
+	v.whole(path+".standby_after", f.StandbyAfter)
+	timeout := max(s.Service.Clients.Wallet.Timeout, s.Service.Clients.Terminal.Timeout, s.Service.Clients.Verifier.Timeout)
+	switch every := s.Service.Standby.CopiesEvery; {
+	case every == 0:
+		v.fail(path+".kind", "the site is lost, and there is no stand-by site that has copies", "write service: {standby: {copies_every: 24h, at: \"01:00\"}}, or kind: down")
+	case !f.At.Before(s.Start.Time) && s.LastCopy(f.At.Time).Before(s.Start.Time):
+		v.fail(path+".at", formatMoment(f.At)+" is before the first copy of the run", "write a later moment, or copies more often")
+	}
+	switch {
+	case f.StandbyAfter == 0:
+		v.fail(path+".standby_after", "nothing is said of when the stand-by site serves", "write standby_after: 6h")
+	case f.StandbyAfter <= timeout:
+		v.fail(path+".standby_after", formatDuration(f.StandbyAfter)+" is no longer than clients wait for an answer, "+formatDuration(timeout), "write more")
+	case f.For <= f.StandbyAfter:
+		v.fail(path+".for", "the site is back before the stand-by site serves", "write more than standby_after, "+formatDuration(f.StandbyAfter)+", or kind: down")
+	}
+	if f.Severity < 1 {
+		v.fail(path+".severity", "a site is lost or it is not", "leave severity out")
+	}
+	for _, n := range []string{"register", "signing"} {
+		if len(f.Nodes) > 0 && !slices.Contains(f.Nodes, n) {
+			v.fail(path+".nodes", "the register's site is lost, but not its "+n, "add "+n+": the stand-by site issues nothing")
+		}
+	}
+	if _, written := f.Restore["register"]; written {
+		v.fail(path+".restore.register", "the register is back when the stand-by site serves", "write standby_after, and leave it out here")
+	}
+	for _, n := range Nodes {
+		d, written := f.Restore[n]
+		switch {
+		case !written || n == "register":
+		case slices.Contains(atStandby, n) && d < f.StandbyAfter:
+			v.fail(path+".restore."+n, n+" is back before the stand-by site serves", "write "+formatDuration(f.StandbyAfter)+" or more, or leave it out")
+		case !slices.Contains(atStandby, n) && d < f.For:
+			v.fail(path+".restore."+n, n+" is back before its site: the stand-by site issues nothing", "write "+formatDuration(f.For)+" or more, or leave it out")
+		}
+	}
+	if (f.ReportAgain > 0) != (f.ReportAgainAfter > 0) {
+		v.fail(path+".report_again", "report_again and report_again_after belong together", "write both, or neither")
+	}
+	for i := range s.Faults {
+		g := &s.Faults[i]
+		if g == f {
+			continue
+		}
+		other := fmt.Sprintf("faults[%d]", i)
+		edge := slices.ContainsFunc(g.Nodes, func(n string) bool { return slices.Contains(Edges, n) })
+		switch {
+		case g.Kind == SiteLost && &s.Faults[i] != s.LostSite():
+			v.fail(other+".kind", "the site is lost twice in a run", "leave one of the two out")
+		case edge && g.At.Before(f.End()) && f.At.Before(g.End()):
+			v.fail(other+".at", "a way to the service is cut while the register's site is lost", "leave one of the two out, or move it")
+		}
+	}
 }
 
 // edges checks what may be said of the ways to the service.

@@ -51,13 +51,13 @@ var measures = map[string]measure{
 	"cards":             {0, 1, cards},
 	"reissued_for_loss": {0, 0, reissuedForLoss},
 	"restored":          {0, 3, restored},
+	"loss_window":       {0, 1, lossWindow},
 	"overloaded_days":   {0, 0, overloadedDays},
 	"travellers":        {0, 2, travellers},
 }
 
 // notModelled says why a question of a target has no measure.
 var notModelled = map[string]string{
-	"loss_window":    "needs a stand-by site that lags behind the register",
 	"public_service": "what came back for the public with it, and what was back before, is not published",
 	"application":    "the application on the phone is no part of the service",
 	"recovered_at":   "what was repaired in the night is not published; in the model an overload ends when the crowd has gone home",
@@ -385,6 +385,26 @@ func restored(r *run, _ int, arg []string) (float64, error) {
 		return (float64(until) - f.At.Sub(r.s.Start.Time).Seconds()) / unit, nil
 	}
 	return 0, fmt.Errorf("the scenario has no fault %s", arg[0])
+}
+
+// lossWindow is the time, in hours, from the last copy that a stand-by site had to a
+// fault: mobile cards issued in it are unusable until the site is back.
+func lossWindow(r *run, _ int, arg []string) (float64, error) {
+	f := r.s.LostSite()
+	copied, _, _, ok := r.o.Model.Standby()
+	if !ok || f.Name != arg[0] {
+		return 0, fmt.Errorf("the scenario loses no site in a fault %s", arg[0])
+	}
+	var unusable int
+	for _, t := range r.o.Tallies {
+		if t != nil {
+			unusable += len(t.Loss.Unusable)
+		}
+	}
+	if unusable == 0 {
+		return 0, errors.New("no mobile card became unusable")
+	}
+	return float64(r.o.Model.Since(f.At.Time)-copied) / 3_600_000, nil
 }
 
 // overloadedDays is the longest series of open days with an hour in which more

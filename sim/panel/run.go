@@ -71,6 +71,9 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	if len(o.Members) == 0 {
 		return nil, errors.New("the panel has no citizens: nobody whose life was kept did anything")
 	}
+	if f := o.Outcome.Model.Scenario.LostSite(); f != nil {
+		return nil, fmt.Errorf("faults: %s loses a site, and the panel has no stand-by site yet: write panel: {citizens: 0}, or --panel off", f.Name)
+	}
 	dir := o.Dir
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "rollcall-panel-"); err != nil {

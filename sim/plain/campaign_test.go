@@ -85,6 +85,8 @@ func TestBothEnginesGiveTheSameBytesForWholeScenarios(t *testing.T) {
 		{"Jeju, opening-day-surge", "opening-day-surge", jeju, nil},
 		{"Sejong, retry-storm", "retry-storm", sejong, nil},
 		{"Sejong, billion", "billion", sejong, nil},
+		{"Sejong, datacentre-fire", "datacentre-fire", sejong, nil},
+		{"Jeju, datacentre-fire", "datacentre-fire", jeju, nil},
 		{"smoke", "smoke", nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.same(t) })

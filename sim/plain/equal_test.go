@@ -172,6 +172,14 @@ var tightHours = []string{
 	"centres.counters={KR-50: 1}", "centres.patience=10s", "centres.balk_at=5", "end=2025-02-14", "faults[0].at=2025-02-13 12:00",
 }
 
+// lostSite is an asynchronous stand-by site for a day and a half; what was acknowledged in
+// the nineteen hours before is lost until then.
+var lostSite = []string{
+	`service.standby={copies_every: 24h, at: "01:00"}`,
+	"faults=[{name: fire, kind: site-lost, nodes: [gateway, register, face, signing, status], at: 2025-02-13 20:15, standby_after: 2h, for: 1d 12h, report_again: 60%, report_again_after: 3h}]",
+	"expect=[]", "end=2025-02-16",
+}
+
 func TestBothEnginesGiveTheSameBytes(t *testing.T) {
 	for _, c := range []scene{
 		{"Sejong, announced", "announced", sejong, nil},
@@ -181,6 +189,7 @@ func TestBothEnginesGiveTheSameBytes(t *testing.T) {
 		{"Sejong, tight hours", "smoke", sejong, tightHours},
 		{"Sejong, round the clock", "smoke", sejong, []string{"end=2025-02-15", "faults[0].at=2025-02-13 23:40", "calendar.opens=00:00", "calendar.closes=24:00",
 			"centres.hours={0-24: 1}", "centres.counters={KR-50: 1}", "centres.other_business=0.05/day"}},
+		{"Sejong, a site is lost", "smoke", sejong, lostSite},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -48,6 +48,7 @@ const (
 	ForChaos       // subject: operation
 	ForReplication // subject: number of the replication
 	ForAssumption  // subject and occurrence: name of the parameter
+	ForStandby     // what people do whose report a stand-by site does not know
 )
 
 // Population is the layout: the citizens of a centre are consecutive, ordered

@@ -14,6 +14,7 @@ func (m *Model) Act(p *Place, c *Citizen) {
 	p.T.Events++
 	next := c.Next()
 	at := max(next, p.Start)
+	m.join(p, c, at)
 	m.lapse(p, c, at)
 	switch next {
 	case c.Card:
@@ -80,6 +81,7 @@ func (m *Model) Answer(p *Place, c *Citizen, r Request, f capacity.Fate) {
 		took += r.until - r.At
 	}
 	at := r.At + took
+	m.join(p, c, at)
 	m.lapse(p, c, at)
 	if reached {
 		hourOf(p.T.Goodput, r.At)[capacity.Of(r.Op)]++
@@ -139,9 +141,28 @@ func (m *Model) Visited(p *Place, c *Citizen, v VisitResult) {
 	}
 }
 
-// move applies an event of the rulebook at its commit.
+// move applies an event of the rulebook at its commit, to the register that serves
+// then.
 func (m *Model) move(p *Place, c *Citizen, e lifecycle.Event, at int64) lifecycle.Reason {
 	o := m.Table[e][c.Law]
+	if x := m.atStandby(p, c, at); x != nil {
+		if reason := x.move(m, p, e, at); reason != lifecycle.Granted {
+			if o.Reason == lifecycle.Granted {
+				p.T.Loss.NotTaken++
+			}
+			return reason
+		}
+		m.change(p, c, o, at) // what was taken is applied to the main register
+		return lifecycle.Granted
+	}
+	if o.Reason == lifecycle.Granted {
+		m.divide(p, c, e, at)
+	}
+	return m.change(p, c, o, at)
+}
+
+// change brings the main register's side to where an event led.
+func (m *Model) change(p *Place, c *Citizen, o lifecycle.Outcome, at int64) lifecycle.Reason {
 	if o.Reason != lifecycle.Granted {
 		return o.Reason
 	}
@@ -167,7 +188,7 @@ func (m *Model) move(p *Place, c *Citizen, e lifecycle.Event, at int64) lifecycl
 func (m *Model) lapse(p *Place, c *Citizen, at int64) {
 	if c.Law&lifecycle.HasCredential != 0 {
 		if e := p.Wallets[c.Wallet-1].Expires; at >= e {
-			m.move(p, c, lifecycle.CredentialExpired, e)
+			m.change(p, c, m.Table[lifecycle.CredentialExpired][c.Law], e) // every register ends it by itself
 		}
 	}
 }

@@ -176,6 +176,9 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 		t := m.drawTap(c)
 		rec.TagsLost, rec.WrongPINs = uint8(t.lost), uint8(t.wrong)
 	}
+	if s := m.standby; s != nil && at >= s.back && at-qr < s.back {
+		qr = at - s.back // no code was made before the site was back
+	}
 	rec.Faces = m.face.session(m.Source, c, uint32(c.nAffair))
 	c.nAffair++
 	p.day(at).FaceSessions++
@@ -254,6 +257,7 @@ func (m *Model) qrAge(c *Citizen, occurrence uint32) int64 {
 
 // issue is the commit of a mobile card.
 func (m *Model) issue(p *Place, c *Citizen, at int64, ch lifecycle.Channel) {
+	m.divide(p, c, lifecycle.CredentialIssued, at)
 	serial := uint8(1)
 	if c.Wallet != 0 {
 		old := &p.Wallets[c.Wallet-1]
@@ -267,7 +271,7 @@ func (m *Model) issue(p *Place, c *Citizen, at int64, ch lifecycle.Channel) {
 	}
 	before := c.Wallet
 	c.Wallet = 0 // the old wallet's history is written
-	m.move(p, c, lifecycle.CredentialIssued, at)
+	m.change(p, c, m.Table[lifecycle.CredentialIssued][c.Law], at)
 	p.Wallets = append(p.Wallets, Wallet{
 		Issued: at, Expires: floorTo(at, second) + m.Policy.CredentialValidity.Milliseconds(), Ended: Never,
 		Lost: Never, Submitted: Never, Acked: Never, Prev: before, Serial: serial, Device: c.Device,
@@ -275,6 +279,12 @@ func (m *Model) issue(p *Place, c *Citizen, at int64, ch lifecycle.Channel) {
 	c.Wallet = int32(len(p.Wallets))
 	w := &p.Wallets[c.Wallet-1]
 	w.push(at, lifecycle.Judge(c.Law))
+	if m.standby.loses(at) {
+		if p.lostIssues == nil {
+			p.lostIssues = map[uint32][]int32{}
+		}
+		p.lostIssues[c.ID] = append(p.lostIssues[c.ID], c.Wallet)
+	}
 	c.Flags |= WalletHeld
 	c.Flags &^= KnowsSuspended | WantsMobile | WantsCard
 	c.Tries = 0

@@ -28,6 +28,8 @@ func (m *Model) actCard(p *Place, c *Citizen, at int64) {
 		p.T.post(ReleaseLoss, at)
 		c.Card, c.CardStep = at+after(m.cardDraw(c, population.ForCardStep)[0], m.Scenario.Habits.ReleaseCard.Milliseconds()), ReleaseCard
 		m.wakeAffair(c, at) // they may try to use the card before they withdraw the report
+	case ReportAgain, ReportAgainReady:
+		m.actAgain(p, c, OfCard, at)
 	case ReleaseCard:
 		c.Card = Never
 		p.request(c, Request{Op: capacity.Release, From: OfCard, At: at}, 0)
@@ -163,14 +165,19 @@ func (m *Model) answerCardReport(p *Place, c *Citizen, r Request, at int64, reac
 	rec := lossRecord(r, ActReportPhysical, ActReleasePhysical, c.cardBy, c.cardAt, at)
 	l := &m.Scenario.Losses.Plastic
 	switch {
+	case c.CardStep == ReportAgainReady:
+		m.answerAgain(p, c, OfCard, rec, reached)
 	case !reached:
 		c.Card = m.unavailable(p, c, rec, w[0])
 	case r.Op == capacity.Release:
 		m.withdrawn(p, c, rec, m.move(p, c, lifecycle.ReleasePhysical, at))
-		m.cardIdle(c, at)
+		if c.Law.Causes()&lifecycle.PhysicalLost == 0 || !m.withdrawLater(p, c, OfCard, at) {
+			m.cardIdle(c, at)
+		}
 		m.wakeAffair(c, at)
 	default:
-		m.reported(p, c, rec, m.move(p, c, lifecycle.ReportPhysicalLost, at))
+		reason := m.move(p, c, lifecycle.ReportPhysicalLost, at)
+		m.reported(p, c, rec, reason)
 		switch {
 		case rng.Below(w[1], float64(l.Found)):
 			c.Card, c.CardStep = at+after(v[0], l.FoundAfter.Milliseconds()), FindCard
@@ -179,6 +186,7 @@ func (m *Model) answerCardReport(p *Place, c *Citizen, r Request, at int64, reac
 		default:
 			c.Card, c.CardStep = Never, FindCard
 		}
+		m.sayAgain(p, c, OfCard, reason, at)
 	}
 }
 

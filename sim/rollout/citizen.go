@@ -96,18 +96,22 @@ type change struct {
 }
 
 // at returns the verdict that the register would have given at an instant.
-func (w *Wallet) verdictAt(at int64) lifecycle.Verdict {
-	for i := len(w.changes) - 1; i >= 0; i-- {
-		if w.changes[i].verdict != 0 && w.changes[i].at <= at {
-			return w.changes[i].verdict
+func (w *Wallet) verdictAt(at int64) lifecycle.Verdict { return verdictAt(&w.changes, at) }
+
+func verdictAt(changes *[4]change, at int64) lifecycle.Verdict {
+	for i := len(changes) - 1; i >= 0; i-- {
+		if changes[i].verdict != 0 && changes[i].at <= at {
+			return changes[i].verdict
 		}
 	}
 	return lifecycle.Accepted // a list from before the issue shows the index as valid
 }
 
-func (w *Wallet) push(at int64, v lifecycle.Verdict) {
-	copy(w.changes[:], w.changes[1:])
-	w.changes[len(w.changes)-1] = change{at, v}
+func (w *Wallet) push(at int64, v lifecycle.Verdict) { push(&w.changes, at, v) }
+
+func push(changes *[4]change, at int64, v lifecycle.Verdict) {
+	copy(changes[:], changes[1:])
+	changes[len(changes)-1] = change{at, v}
 }
 
 // Process is one of the three processes that ask for service or visit a centre,
@@ -172,5 +176,8 @@ const (
 	ComeAgain  // decide how, after a try that failed
 	ApplyAgain // go and apply, after a visit that failed or on a day that was chosen
 	WantToday  // the wish begins on the day that was chosen for going
-	NumSteps   = iota
+
+	ReportAgain      // make a report again that the register of a stand-by site lacks
+	ReportAgainReady // that report reaches the register
+	NumSteps         = iota
 )

@@ -137,16 +137,16 @@ func (m *Model) answerPresent(p *Place, c *Citizen, r Request, at int64, reached
 		i = p.foundWallet(c)
 	}
 	rec := Record{At: at, Place: r.place, Verifier: r.verifier, Centre: -1, Env: Reached}
-	v := lifecycle.CannotTell
+	v, lost := lifecycle.CannotTell, false
 	if reached {
-		v = p.Wallets[i-1].verdictAt(at)
+		v, lost = m.told(p, c, i, at, false)
 		if at >= p.Wallets[i-1].Expires {
-			v = lifecycle.NotValid
+			v, lost = lifecycle.NotValid, false
 		}
 	} else {
 		rec.Env = Unavailable
 	}
-	m.presented(p, c, i, r.From, v, rec)
+	m.presented(p, c, i, r.From, v, lost, rec)
 }
 
 func (m *Model) presentCached(p *Place, c *Citizen, wallet int32, from Process, k int, verifier int32, at int64) {
@@ -154,21 +154,19 @@ func (m *Model) presentCached(p *Place, c *Citizen, wallet int32, from Process, 
 	seen := m.lists.seen(m, k, verifier, at)
 	rec := Record{At: at, Place: int16(k), Verifier: verifier, Centre: -1, Cached: true,
 		Fetched: seen.fetched, Published: seen.published, Expired: seen.expired}
-	v := w.verdictAt(seen.published)
-	if seen.published < w.Issued {
-		v = lifecycle.Accepted // an index that the list does not know yet reads as valid
-	}
+	v, lost := m.told(p, c, wallet, seen.published, true)
 	switch {
 	case at >= w.Expires:
-		v = lifecycle.NotValid // the card itself says so
+		v, lost = lifecycle.NotValid, false // the card itself says so
 	case seen.expired && m.Scenario.StatusLists.Expired == "refuse":
-		v = lifecycle.CannotTell
+		v, lost = lifecycle.CannotTell, false
 	}
-	m.presented(p, c, wallet, from, v, rec)
+	m.presented(p, c, wallet, from, v, lost, rec)
 }
 
-// presented counts a presentation of a mobile card and what follows.
-func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v lifecycle.Verdict, rec Record) {
+// presented counts a presentation of a mobile card and what follows. lost says
+// that the verdict would be another one, had no change been lost.
+func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v lifecycle.Verdict, lost bool, rec Record) {
 	w := &p.Wallets[wallet-1]
 	at := rec.At
 	rec.Serial, rec.Device, rec.Decided = w.Serial, w.Device, uint8(v)
@@ -187,6 +185,10 @@ func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v li
 		pt.Accepted++
 		w.LastAccepted = at
 		switch {
+		case !active && lost && from == OfFinder:
+			p.T.Loss.Misused[rec.Place]++
+		case !active && lost:
+			p.T.Loss.Accepted[rec.Place]++
 		case !active && at > m.bound(w, rec):
 			d.FalseAccepts++
 		case !active:
@@ -197,7 +199,7 @@ func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v li
 	case lifecycle.Suspended:
 		d.RejectedSuspended++
 		pt.Suspended++
-		if active && from == OfDemand {
+		if active && from == OfDemand && !lost {
 			d.FalseRejects++
 		}
 	case lifecycle.NotValid:
@@ -215,6 +217,10 @@ func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v li
 			c.Finder = Never
 		}
 		return
+	}
+	if lost && active && v != lifecycle.Accepted {
+		p.T.Loss.Refused[rec.Place]++
+		c.Flags |= KnowsSuspended // they show plastic until the site is back
 	}
 	if v == lifecycle.Accepted {
 		p.T.Intents[ShowIdentity].Done++
@@ -238,6 +244,9 @@ func (m *Model) presented(p *Place, c *Citizen, wallet int32, from Process, v li
 // that the register no longer holds valid: the last change plus what S4 allows.
 func (m *Model) bound(w *Wallet, rec Record) int64 {
 	since := w.changes[len(w.changes)-1].at
+	if m.standby.serves(since) && rec.At >= m.standby.back {
+		since = m.standby.back // it was written down early, see standby.go
+	}
 	if !rec.Cached {
 		return since
 	}

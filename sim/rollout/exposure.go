@@ -95,6 +95,7 @@ func (p *Place) settle(w *Wallet) {
 
 // Finish closes what is open at the end of the run.
 func (p *Place) Finish() {
+	p.closeLoss()
 	for i := range p.Wallets {
 		p.settle(&p.Wallets[i])
 	}

@@ -92,7 +92,7 @@ func TestAFinderStopsWhenRefused(t *testing.T) {
 		p := place(m, sejong, 20*day)
 		c := aHolder(m, p, 5)
 		c.Finder = p.Start + hour
-		m.presented(p, c, c.Wallet, OfFinder, v, Record{At: p.Start, Place: int16(cachedPlaces(m)[0])})
+		m.presented(p, c, c.Wallet, OfFinder, v, false, Record{At: p.Start, Place: int16(cachedPlaces(m)[0])})
 		if (c.Finder != Never) != goesOn {
 			t.Errorf("after %v the finder goes on: %v", v, c.Finder != Never)
 		}

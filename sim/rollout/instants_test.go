@@ -89,7 +89,7 @@ func TestAnAcceptanceIsFalseFromTheMomentAfterItsBound(t *testing.T) {
 		p := place(m, sejong, x.at)
 		c := aHolder(m, p, 9)
 		m.move(p, c, lifecycle.ReportMobileLost, report)
-		m.presented(p, c, c.Wallet, OfDemand, lifecycle.Accepted, Record{At: x.at, Place: int16(k), Cached: x.cached})
+		m.presented(p, c, c.Wallet, OfDemand, lifecycle.Accepted, false, Record{At: x.at, Place: int16(k), Cached: x.cached})
 		if d := p.day(x.at); d.ExposureAccepts != x.exposed || d.FalseAccepts != x.false {
 			t.Errorf("%d ms after the report, by a list %v: %d within the bound, %d false", x.at-report, x.cached, d.ExposureAccepts, d.FalseAccepts)
 		}

@@ -54,7 +54,7 @@ func (m *Model) exposed(c *Citizen, place int, at int64) int64 {
 	f := floorTo(at-ph, refresh) + ph
 	for {
 		f += refresh
-		if s := m.lists.seen(m, place, v, f); s.published >= at {
+		if s := m.lists.seen(m, place, v, f); s.published >= at && !(m.standby.loses(at) && m.standby.serves(s.published)) {
 			return s.fetched - at
 		}
 	}

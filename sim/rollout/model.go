@@ -14,7 +14,8 @@
 // the sitting with card and phone, the service's answer, the card. A loss is told in
 // card.go and phone.go, and by the files that they lead to: the report (loss.go),
 // the suspension and how long the card can still be used (exposure.go), the list
-// in a verifier's hand (lists.go), the card shown there (demand.go).
+// in a verifier's hand (lists.go), the card shown there (demand.go). What a stand-by
+// site does not know of all that is in standby.go.
 package rollout
 
 import (
@@ -67,7 +68,8 @@ type Model struct {
 	demand  demand
 	lists   *lists
 	edges   []edge
-	Pool    float64 // share of the citizens whose lives are kept
+	standby *standby // nil: no site is lost
+	Pool    float64  // share of the citizens whose lives are kept
 }
 
 // New compiles a scenario, its service too.
@@ -113,6 +115,7 @@ func New(s *scenarios.Scenario, n *scenarios.Nation) (*Model, error) {
 	m.face = newFaceModel(&s.Face)
 	m.compileDemand()
 	m.compileEdges()
+	m.compileStandby()
 	m.lists = &lists{service: service, interval: s.StatusLists.PublishInterval.Milliseconds()}
 	m.Pool = m.poolShare()
 	return m, nil

@@ -27,6 +27,8 @@ func (m *Model) actPhone(p *Place, c *Citizen, at int64) {
 		}
 		p.notLost(c)
 		m.phoneIdle(c, at)
+	case ReportAgain, ReportAgainReady:
+		m.actAgain(p, c, OfPhone, at)
 	case ReleasePhone:
 		c.Phone = Never
 		p.request(c, Request{Op: capacity.Release, From: OfPhone, At: at}, 0)
@@ -124,20 +126,31 @@ func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, rea
 	rec := lossRecord(r, ActReportMobile, ActReleaseMobile, c.phoneBy, c.phoneAt, at)
 	rec.Device = c.Device
 	switch {
+	case c.PhoneStep == ReportAgainReady:
+		m.answerAgain(p, c, OfPhone, rec, reached)
 	case !reached:
 		c.Phone = m.unavailable(p, c, rec, w[0])
 	case r.Op == capacity.Release:
 		m.withdrawn(p, c, rec, m.releaseWallet(p, c, at))
-		m.phoneIdle(c, at)
-	default:
-		reason := m.move(p, c, lifecycle.ReportMobileLost, at)
-		if reason == lifecycle.Granted {
-			p.Wallets[c.Wallet-1].Reported = true
+		if !p.carriesReport(c) || !m.withdrawLater(p, c, OfPhone, at) {
+			m.phoneIdle(c, at)
 		}
+	default:
+		reason := m.reportPhoneLost(p, c, at)
 		m.reported(p, c, rec, reason)
 		delay, step := m.phoneReturn(w[1], w[2])
 		c.Phone, c.PhoneStep = at+delay, step
+		m.sayAgain(p, c, OfPhone, reason, at)
 	}
+}
+
+// reportPhoneLost is the commit of such a report: the wallet carries it.
+func (m *Model) reportPhoneLost(p *Place, c *Citizen, at int64) lifecycle.Reason {
+	reason := m.move(p, c, lifecycle.ReportMobileLost, at)
+	if reason == lifecycle.Granted && c.Law.Causes()&lifecycle.MobileLost != 0 {
+		p.Wallets[c.Wallet-1].Reported = true
+	}
+	return reason
 }
 
 // carriesReport says whether the wallet on the phone in use carries a report of loss.
@@ -153,18 +166,29 @@ func (p *Place) carriesReport(c *Citizen) bool {
 // ended meanwhile, the wallet carries the report all the same: it is judged as
 // if it still held one.
 func (m *Model) releaseWallet(p *Place, c *Citizen, at int64) lifecycle.Reason {
-	if !p.carriesReport(c) {
-		return m.move(p, c, lifecycle.ReleaseMobile, at)
+	carries := p.carriesReport(c)
+	x := m.atStandby(p, c, at)
+	if x != nil {
+		if reason := x.release(m, p, c, at); reason != lifecycle.Granted {
+			if carries {
+				p.T.Loss.NotTaken++
+			}
+			return reason
+		}
 	}
-	reason := lifecycle.Granted
-	if c.Law.Causes()&lifecycle.MobileLost != 0 {
-		reason = m.move(p, c, lifecycle.ReleaseMobile, at)
-	} else {
+	o := m.Table[lifecycle.ReleaseMobile][c.Law]
+	if carries && c.Law.Causes()&lifecycle.MobileLost == 0 {
 		carried := lifecycle.HasCard | lifecycle.HasCredential | lifecycle.State(lifecycle.MobileLost)
-		reason = m.Table[lifecycle.ReleaseMobile][carried].Reason
+		o = lifecycle.Outcome{Next: c.Law, Reason: m.Table[lifecycle.ReleaseMobile][carried].Reason}
 	}
-	if reason == lifecycle.Granted {
-		p.Wallets[c.Wallet-1].Reported = false
+	if o.Reason == lifecycle.Granted {
+		m.divide(p, c, lifecycle.ReleaseMobile, at)
+		if carries {
+			p.Wallets[c.Wallet-1].Reported = false
+		}
 	}
-	return reason
+	if reason := m.change(p, c, o, at); x == nil {
+		return reason
+	}
+	return lifecycle.Granted
 }

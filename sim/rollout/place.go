@@ -20,6 +20,9 @@ type Place struct {
 	Requests []Request                // posted in this window
 	Load     [][capacity.NumOps]int32 // of the worker: requests by second of the window
 	Records  []Record                 // of pool citizens
+
+	split      map[uint32]*split  // of those with a change that is lost, see standby.go
+	lostIssues map[uint32][]int32 // their wallets that were issued then, +1
 }
 
 func (p *Place) day(t int64) *DayTally { return &p.T.Day[min(int(t/day), len(p.T.Day)-1)] }

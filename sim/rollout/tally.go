@@ -154,6 +154,7 @@ type Tally struct {
 	IssuedAt []int32                        // to its citizens, by centre of the nation
 	CutOff   []CutTally                     // by fault
 	Exposure []Exposure
+	Loss     *LossTally // nil: no site is lost
 }
 
 // Totals are what is counted over the whole run.
@@ -199,6 +200,9 @@ func NewTally(m *Model, centres int) *Tally {
 	if len(m.Scenario.Faults) > 0 {
 		t.Turned = make([][MaxPlaces]int32, hours)
 		t.CutOff = make([]CutTally, len(m.Scenario.Faults))
+	}
+	if m.standby != nil {
+		t.Loss = &LossTally{}
 	}
 	return t
 }
@@ -265,13 +269,13 @@ func (t *Tally) CountOpen(c *Citizen) {
 		t.Open[GetCard]++
 	}
 	switch c.CardStep {
-	case ReportCardReady:
+	case ReportCardReady, ReportAgainReady:
 		t.Open[ReportLoss]++
 	case ReleaseCard:
 		t.Open[ReleaseLoss]++
 	}
 	switch c.PhoneStep {
-	case ReportPhoneReady:
+	case ReportPhoneReady, ReportAgainReady:
 		t.Open[ReportLoss]++
 	case ReleasePhone:
 		t.Open[ReleaseLoss]++

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reports"
+	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/capacity"
 	"rollcall.example/rollcall/sim/rollout"
 )
@@ -142,7 +143,7 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		r.RetriesPeople = reports.Num(float64(requests) / float64(intents))
 	}
 	const week = 7 * 24
-	r.GoodputBefore = perHour(a.goodput, first-week, last-week)
+	r.GoodputBefore = perHour(a.goodput, first-week, min(last-week, first))
 	r.GoodputDuring = perHour(a.goodput, first, last)
 	r.GoodputAfter = perHour(a.goodput, last, last+last-first)
 	for k, p := range m.Scenario.Demand.Places {
@@ -152,6 +153,11 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		}
 		r.TurnedAway += max(0, n)
 		r.TurnedAwayByPlace = append(r.TurnedAwayByPlace, reports.TurnedAway{Place: p.Name, Count: max(0, n)})
+	}
+	if f.Kind == scenarios.SiteLost {
+		r.Loss = loss(o)
+		k := r.Loss.Acknowledged
+		r.LostAcknowledged = k.Issuances + k.Cards + k.Reports + k.Releases
 	}
 	function := func(fn capacity.Function) reports.Function {
 		tried, answered, back := st.During(i, fn)
