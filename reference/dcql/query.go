@@ -113,8 +113,8 @@ func (q *Query) Valid() error {
 			return fmt.Errorf("credentials[%d] %q: %w", i, c.ID, err)
 		}
 	}
-	if len(q.Sets) > maxItems {
-		return fmt.Errorf("credential_sets: more than %d", maxItems)
+	if q.Sets != nil && len(q.Sets) == 0 || len(q.Sets) > maxItems {
+		return fmt.Errorf("credential_sets: %d; 1 to %d may be, or the member is left out", len(q.Sets), maxItems)
 	}
 	for i, s := range q.Sets {
 		if err := options(s.Options, ids); err != nil {
@@ -137,16 +137,16 @@ func (c *Credential) check() error {
 	case "":
 		return errors.New("format: it is missing")
 	}
-	if len(c.Authorities) > maxItems {
-		return fmt.Errorf("trusted_authorities: more than %d", maxItems)
+	if c.Authorities != nil && len(c.Authorities) == 0 || len(c.Authorities) > maxItems {
+		return fmt.Errorf("trusted_authorities: %d are named; 1 to %d may be, or the member is left out", len(c.Authorities), maxItems)
 	}
 	for i, a := range c.Authorities {
 		if a.Type == "" || len(a.Values) == 0 || len(a.Values) > maxItems {
 			return fmt.Errorf("trusted_authorities[%d]: a type and 1 to %d values are needed", i, maxItems)
 		}
 	}
-	if len(c.Claims) > maxItems {
-		return fmt.Errorf("claims: more than %d", maxItems)
+	if c.Claims != nil && len(c.Claims) == 0 || len(c.Claims) > maxItems {
+		return fmt.Errorf("claims: %d are asked for; 1 to %d may be, or the member is left out", len(c.Claims), maxItems)
 	}
 	if c.ClaimSets != nil && c.Claims == nil {
 		return errors.New("claim_sets: there are no claims to choose from")
@@ -185,8 +185,8 @@ func (c *Claim) check(format string) error {
 			return errors.New("path: of an mdoc, it is a namespace and an element")
 		}
 	}
-	if len(c.Values) > maxItems {
-		return fmt.Errorf("values: more than %d", maxItems)
+	if c.Values != nil && len(c.Values) == 0 || len(c.Values) > maxItems {
+		return fmt.Errorf("values: %d; 1 to %d may be, or the member is left out", len(c.Values), maxItems)
 	}
 	for _, v := range c.Values {
 		switch v := v.(type) {

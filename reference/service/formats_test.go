@@ -46,7 +46,7 @@ func TestOneCardInTwoFormatsIsShownSuspendedAndReleasedAsOne(t *testing.T) {
 		must(t, err)
 		out, err := w.Verification.VerifyShown(ctx, tr, []verification.Shown{
 			{Format: verification.FormatMdoc, Presentation: m.present(t, tr)}, j.presentJWT(t, tr, w.now(), tr.ClientID),
-		})
+		}, nil)
 		must(t, err)
 		return out
 	}
@@ -100,7 +100,7 @@ func TestAPresentationInEitherFormatIsForOneTransaction(t *testing.T) {
 		return tr
 	}
 	verdict := func(tr verification.Transaction, shown verification.Shown) lifecycle.Verdict {
-		out, err := w.Verification.VerifyShown(ctx, tr, []verification.Shown{shown})
+		out, err := w.Verification.VerifyShown(ctx, tr, []verification.Shown{shown}, nil)
 		must(t, err)
 		return out[0].Verdict
 	}
@@ -112,7 +112,7 @@ func TestAPresentationInEitherFormatIsForOneTransaction(t *testing.T) {
 	if v := verdict(tr, shown); v != lifecycle.Accepted {
 		t.Errorf("in its own: %v", v)
 	}
-	if _, err := w.Verification.VerifyShown(ctx, tr, []verification.Shown{shown}); err != verification.ErrReplayed {
+	if _, err := w.Verification.VerifyShown(ctx, tr, []verification.Shown{shown}, nil); err != verification.ErrReplayed {
 		t.Errorf("again: %v", err)
 	}
 	tr = begin()
@@ -123,7 +123,7 @@ func TestAPresentationInEitherFormatIsForOneTransaction(t *testing.T) {
 	if v := verdict(tr, verification.Shown{Format: "paper", Presentation: shown.Presentation}); v != lifecycle.NotValid {
 		t.Errorf("in an unknown format: %v", v)
 	}
-	if out, err := w.Verification.VerifyShown(ctx, begin(), nil); err == nil {
+	if out, err := w.Verification.VerifyShown(ctx, begin(), nil, nil); err == nil {
 		t.Errorf("nothing was judged as %v", out)
 	}
 }

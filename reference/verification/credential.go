@@ -3,10 +3,12 @@ package verification
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/sdjwt"
+	"rollcall.example/rollcall/reference/store"
 )
 
 // Shown is one presentation, in one of the formats of OpenID4VP 1.0 Appendix B.
@@ -34,8 +36,8 @@ type Credential struct {
 }
 
 // VerifyShown judges all presentations of one transaction as Verify does one, in
-// one commit.
-func (s *Service) VerifyShown(ctx context.Context, t Transaction, shown []Shown) ([]Credential, error) {
+// one commit. What then writes belongs to the same commit; it may be nil.
+func (s *Service) VerifyShown(ctx context.Context, t Transaction, shown []Shown, then func(store.Tx, []Credential) error) ([]Credential, error) {
 	if len(shown) == 0 || len(shown) > maxShown {
 		return nil, fmt.Errorf("%d presentations in one transaction; 1 to %d are read", len(shown), maxShown)
 	}
@@ -76,15 +78,22 @@ func (s *Service) VerifyShown(ctx context.Context, t Transaction, shown []Shown)
 			out[i].Type, out[i].Authority, out[i].Claims = p.Type, p.Authority, p.Claims
 		}
 	}
-	verdicts, err := s.judge(ctx, n, status, now)
+	var judged []Credential
+	err = s.judge(ctx, n, status, now, func(tx store.Tx, verdicts []lifecycle.Verdict) error {
+		judged = slices.Clone(out)
+		for i, v := range verdicts {
+			if v != lifecycle.Accepted {
+				judged[i] = Credential{Format: out[i].Format}
+			}
+			judged[i].Verdict = v
+		}
+		if then == nil {
+			return nil
+		}
+		return then(tx, judged)
+	})
 	if err != nil {
 		return nil, err
 	}
-	for i, v := range verdicts {
-		if v != lifecycle.Accepted {
-			out[i] = Credential{Format: out[i].Format}
-		}
-		out[i].Verdict = v
-	}
-	return out, nil
+	return judged, nil
 }

@@ -135,11 +135,13 @@ func (s *Service) Verify(ctx context.Context, t Transaction, response []byte) (A
 	if wrong == nil {
 		status = presented.Status
 	}
-	verdicts, err := s.judge(ctx, n, []*mdoc.StatusRef{status}, now)
-	if err != nil {
+	var answer Answer
+	if err := s.judge(ctx, n, []*mdoc.StatusRef{status}, now, func(_ store.Tx, verdicts []lifecycle.Verdict) error {
+		answer.Verdict = verdicts[0]
+		return nil
+	}); err != nil {
 		return Answer{}, err
 	}
-	answer := Answer{Verdict: verdicts[0]}
 	if answer.Verdict == lifecycle.Accepted {
 		answer.Elements = presented.Elements
 	}
@@ -167,9 +169,9 @@ func (s *Service) open(t Transaction, now time.Time) (nonce, error) {
 
 // judge uses up the transaction and reads what the register says of each
 // presentation, in one commit. One that is not good has no status here.
-func (s *Service) judge(ctx context.Context, n nonce, shown []*mdoc.StatusRef, now time.Time) (verdicts []lifecycle.Verdict, err error) {
-	err = s.register.Update(ctx, func(tx store.Tx) error {
-		verdicts = make([]lifecycle.Verdict, len(shown))
+func (s *Service) judge(ctx context.Context, n nonce, shown []*mdoc.StatusRef, now time.Time, then func(store.Tx, []lifecycle.Verdict) error) error {
+	return s.register.Update(ctx, func(tx store.Tx) error {
+		verdicts := make([]lifecycle.Verdict, len(shown))
 		if err := tx.UseNonce(n.hash[:], n.expires); errors.Is(err, store.ErrTaken) {
 			return ErrReplayed
 		} else if err != nil {
@@ -188,9 +190,8 @@ func (s *Service) judge(ctx context.Context, n nonce, shown []*mdoc.StatusRef, n
 				verdicts[i] = entry.Verdict()
 			}
 		}
-		return nil
+		return then(tx, verdicts)
 	})
-	return verdicts, err
 }
 
 func (s *Service) entry(r store.Reader, ref *mdoc.StatusRef) (store.Entry, error) {
