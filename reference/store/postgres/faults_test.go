@@ -273,6 +273,20 @@ func TestWhoeverStopsWaitingIsNotToldThatNothingHappened(t *testing.T) {
 		t.Errorf("it was committed all the same, and the next one too: %v", err)
 	}
 
+	committing, gone = context.WithCancel(ctx)
+	w.next(lostBefore, func() {
+		gone()
+		time.Sleep(100 * time.Millisecond)
+	})
+	runs := 0 // not guarded: whoever has gone reads it
+	err = db.Update(committing, func(store.Tx) error { runs++; return nil })
+	if !errors.Is(err, store.ErrUnknown) || runs != 1 {
+		t.Errorf("who went during a commit that was lost is told %v; it ran %d times", err, runs)
+	}
+	if err := add(db, 3); err != nil || runs != 1 {
+		t.Errorf("afterwards it ran %d times: %v", runs, err)
+	}
+
 	inside, release := make(chan struct{}), make(chan struct{})
 	first := make(chan error, 1)
 	go func() {
@@ -384,13 +398,13 @@ func TestKilledConnectionsLoseNothingAcknowledgedAndDoNothingTwice(t *testing.T)
 			return
 		}
 		defer c.Close(ctx)
-		for range 40 {
+		for range 30 {
 			var killed int
 			if err := c.QueryRow(ctx, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'victims'`).Scan(&killed); err != nil {
 				t.Error(err)
 			}
 			n += killed
-			time.Sleep(15 * time.Millisecond)
+			time.Sleep(25 * time.Millisecond)
 		}
 		close(stop)
 	}()

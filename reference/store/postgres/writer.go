@@ -20,9 +20,8 @@ type request struct {
 	err  error
 	done chan struct{}
 
-	mu   sync.Mutex // held while f runs
-	ran  bool       // f has run: it may be committed
-	left bool       // the caller has gone: f must not run any more
+	mu  sync.Mutex // held while f runs
+	ran bool       // f has run: it may be committed
 }
 
 // Update implements store.Store.
@@ -46,8 +45,8 @@ func (db *DB) Update(ctx context.Context, f func(store.Tx) error) error {
 	}
 }
 
-// leave gives up waiting. f is not running when it returns, and will not run any
-// more.
+// leave gives up waiting, because the context is over. f is not running when it
+// returns, and will not run any more: it never does when the context is over.
 func (r *request) leave() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +55,6 @@ func (r *request) leave() error {
 		return r.err
 	default:
 	}
-	r.left = true
 	if r.ran {
 		return fmt.Errorf("%w (it was not waited for: %w)", store.ErrUnknown, r.ctx.Err())
 	}
@@ -242,9 +240,6 @@ func (db *DB) begun() (*link, store.AuditRecord, error) {
 func (db *DB) one(l *link, r *request, head *store.AuditRecord) (granted bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.left {
-		return false, nil
-	}
 	if r.err = r.ctx.Err(); r.err != nil {
 		return false, nil
 	}

@@ -193,6 +193,9 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 	if err := db.usable(); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	db.gate.RLock()
 	defer db.gate.RUnlock()
 	var c *conn

@@ -10,9 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/store"
@@ -47,6 +49,8 @@ func Run(t *testing.T, open Open) {
 		{"ACancelledRequestIsNotRun", cancelled},
 		{"WhatIsOldIsForgotten", forgotten},
 		{"EntriesShowTheStateOfTheirPersonAndCredential", entries},
+		{"TextThatIsNoTextIsKeptOrRefusedAndHurtsNobody", oddities},
+		{"ItSaysWhetherItCanBeAsked", ready},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
 	}
@@ -589,4 +593,106 @@ func entries(t *testing.T, open Open) {
 		}
 		return nil
 	})
+}
+
+// Keys, names and reasons come from outside.
+func oddities(t *testing.T, open Open) {
+	s := opened(t, open)
+	update(t, s, func(tx store.Tx) error { return tx.PutPerson(person(1)) })
+	for i, odd := range []string{"", "\x00", "a\x00b", "\xff", "\xed\xa0\x80", "\\x41", "'; DROP TABLE person; --", "한글", "\u202e"} {
+		for what, keep := range map[string]struct {
+			put func(store.Tx) error
+			get func(store.Reader) (string, error)
+		}{
+			"name": {
+				func(tx store.Tx) error {
+					return tx.PutPerson(store.Person{ID: store.PersonID(10 + i), FamilyName: odd})
+				},
+				func(r store.Reader) (string, error) {
+					p, err := r.Person(store.PersonID(10 + i))
+					return p.FamilyName, err
+				}},
+			"card": {
+				func(tx store.Tx) error { return tx.AddCard(store.Card{Number: odd, Person: 1}) },
+				func(r store.Reader) (string, error) {
+					c, err := r.Card(odd)
+					return c.Number, err
+				}},
+			"wallet": {
+				func(tx store.Tx) error { return tx.PutWallet(store.Wallet{ID: odd, Person: 1, Lost: 5}) },
+				func(r store.Reader) (string, error) {
+					w, err := r.Wallet(1, odd)
+					if w.Lost != 5 {
+						err = errors.Join(err, store.ErrNotFound)
+					}
+					return w.ID, err
+				}},
+			"idempotency key": {
+				func(tx store.Tx) error {
+					return tx.PutAnswer(odd, odd, store.Answer{Request: []byte{}, Body: []byte(odd)})
+				},
+				func(r store.Reader) (string, error) {
+					a, err := r.Answer(odd, odd)
+					return string(a.Body), err
+				}},
+			"subject": {
+				func(tx store.Tx) error {
+					return tx.AddReport(store.Report{Sequence: uint64(i + 1), Person: 1, Cause: lifecycle.MobileLost, Subject: odd})
+				},
+				func(r store.Reader) (string, error) {
+					p, err := r.NewestReport(1, lifecycle.MobileLost, odd)
+					return p.Subject, err
+				}},
+			"ticket": {
+				func(tx store.Tx) error {
+					return tx.AddTicket(store.Ticket{Kind: odd, Key: []byte(odd), Body: []byte{}})
+				},
+				func(r store.Reader) (string, error) {
+					k, err := r.Ticket(odd, []byte(odd))
+					return k.Kind, err
+				}},
+			"party": {
+				func(tx store.Tx) error { return tx.PutParty(store.Party{ID: odd, Body: []byte{}}) },
+				func(r store.Reader) (string, error) {
+					p, err := r.Party(odd)
+					return p.ID, err
+				}},
+		} {
+			refused := s.Update(ctx, keep.put)
+			view(t, s, func(r store.Reader) error {
+				switch got, err := keep.get(r); {
+				case refused == nil && (err != nil || got != odd):
+					t.Errorf("%s %q was kept as %q, %v", what, odd, got, err)
+				case refused != nil && !errors.Is(err, store.ErrNotFound):
+					t.Errorf("%s %q was refused (%v) and is there: %q, %v", what, odd, refused, got, err)
+				case refused != nil && (odd == "" || utf8.ValidString(odd) && !strings.Contains(odd, "\x00")):
+					t.Errorf("%s %q is text: %v", what, odd, refused)
+				}
+				return nil
+			})
+		}
+	}
+	update(t, s, func(tx store.Tx) error { return tx.PutPerson(person(2)) })
+}
+
+func ready(t *testing.T, open Open) {
+	place := t.TempDir()
+	s := open(t, place)
+	must(t, s.Ready(ctx))
+	must(t, s.Close())
+	if err := s.Ready(ctx); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("a closed register says %v", err)
+	}
+	s = open(t, place)
+	defer s.Close()
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := s.Ready(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("who does not wait is told %v", err)
+	}
+	must(t, s.Ready(ctx))
+	s.Fence()
+	if err := s.Ready(ctx); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("a fenced register says %v", err)
+	}
 }
