@@ -22,6 +22,22 @@ type Signer interface {
 	Certificate() []byte
 }
 
+// Rotating is a Signer that has another key and certificate from time to time.
+// Whoever signs takes the one in force once, and uses it to the end: certificate
+// and signature belong together.
+type Rotating interface {
+	Signer
+	InForce() Signer
+}
+
+// InForce is the signer that signs now.
+func InForce(s Signer) Signer {
+	if r, ok := s.(Rotating); ok {
+		return r.InForce()
+	}
+	return s
+}
+
 // KeySigner is a Signer whose key is in memory. Its signatures are deterministic.
 type KeySigner struct {
 	key         *ecdsa.PrivateKey
@@ -46,9 +62,12 @@ func (s *KeySigner) Sign(digest []byte) ([]byte, error) { return cose.SignDigest
 // Certificate implements Signer.
 func (s *KeySigner) Certificate() []byte { return s.certificate.Raw }
 
+// Parsed is the certificate as it was read.
+func (s *KeySigner) Parsed() *x509.Certificate { return s.certificate }
+
 func certificateOf(s Signer) (*x509.Certificate, error) {
-	if k, ok := s.(*KeySigner); ok {
-		return k.certificate, nil
+	if k, ok := s.(interface{ Parsed() *x509.Certificate }); ok {
+		return k.Parsed(), nil
 	}
 	return x509.ParseCertificate(s.Certificate())
 }
@@ -56,7 +75,7 @@ func certificateOf(s Signer) (*x509.Certificate, error) {
 // CheckSigner says whether the signer's certificate is valid at this time, so that
 // verifiers accept what is signed now.
 func CheckSigner(s Signer, at time.Time) error {
-	_, err := validCertificate(s, at)
+	_, err := validCertificate(InForce(s), at)
 	return err
 }
 
@@ -90,6 +109,7 @@ func Issue(s Signer, random io.Reader, deviceKey *ecdsa.PublicKey, elements []El
 		return nil, fmt.Errorf("signed %s, valid from %s until %s: the times must follow each other",
 			v.Signed.Format(tdate), v.From.Format(tdate), v.Until.Format(tdate))
 	}
+	s = InForce(s)
 	c, err := validCertificate(s, v.Signed)
 	if err != nil {
 		return nil, err

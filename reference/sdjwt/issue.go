@@ -54,6 +54,7 @@ func Issue(s mdoc.Signer, random io.Reader, c Credential) (string, error) {
 	if err := c.check(); err != nil {
 		return "", err
 	}
+	s = mdoc.InForce(s)
 	if err := mdoc.CheckSigner(s, c.Issued); err != nil {
 		return "", err
 	}

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -33,23 +34,32 @@ var (
 
 // Keys seal with the first key and open with any.
 type Keys struct {
-	aead []cipher.AEAD
+	aead atomic.Pointer[[]cipher.AEAD]
 }
 
-// NewKeys takes the key in use, and those before it whose texts still live.
+// NewKeys takes the key in use, and others whose texts may be about: those before
+// it, and one to come.
 func NewKeys(keys ...[32]byte) (*Keys, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("no key to seal with: give at least one of 32 bytes")
-	}
 	k := &Keys{}
+	return k, k.Replace(keys...)
+}
+
+// Replace takes other keys from now on. What keeps the keys keeps working with
+// them: a text is opened as long as its key is among them.
+func (k *Keys) Replace(keys ...[32]byte) error {
+	if len(keys) == 0 {
+		return errors.New("no key to seal with: give at least one of 32 bytes")
+	}
+	var all []cipher.AEAD
 	for _, key := range keys {
 		a, err := chacha20poly1305.NewX(key[:])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		k.aead = append(k.aead, a)
+		all = append(all, a)
 	}
-	return k, nil
+	k.aead.Store(&all)
+	return nil
 }
 
 // Seal seals v as JSON until its end. The seed is fresh randomness.
@@ -60,7 +70,7 @@ func (k *Keys) Seal(seed [32]byte, kind string, end time.Time, v any) (string, e
 	}
 	plain := binary.BigEndian.AppendUint64(nil, uint64(end.UnixMilli()))
 	nonce := seed[:chacha20poly1305.NonceSizeX]
-	text := base64.RawURLEncoding.EncodeToString(k.aead[0].Seal(append([]byte(nil), nonce...), nonce, append(plain, body...), []byte(kind)))
+	text := base64.RawURLEncoding.EncodeToString((*k.aead.Load())[0].Seal(append([]byte(nil), nonce...), nonce, append(plain, body...), []byte(kind)))
 	if len(text) > MaxText {
 		return "", fmt.Errorf("a sealed %s would have %d bytes; at most %d are read", kind, len(text), MaxText)
 	}
@@ -82,7 +92,7 @@ func (k *Keys) Open(kind, text string, now time.Time, v any) (Sealed, error) {
 	if err != nil || base64.RawURLEncoding.EncodeToString(raw) != text || len(raw) < chacha20poly1305.NonceSizeX {
 		return Sealed{}, ErrSeal
 	}
-	for _, a := range k.aead {
+	for _, a := range *k.aead.Load() {
 		plain, err := a.Open(nil, raw[:chacha20poly1305.NonceSizeX], raw[chacha20poly1305.NonceSizeX:], []byte(kind))
 		if err != nil || len(plain) < 8 {
 			continue

@@ -97,6 +97,7 @@ func (t Token) SignJWT(s mdoc.Signer) ([]byte, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
+	s = mdoc.InForce(s)
 	header, err := json.Marshal(jwtHeader{Algorithm: "ES256", Type: jwtType, Chain: [][]byte{s.Certificate()}})
 	if err != nil {
 		return nil, err
@@ -129,6 +130,7 @@ func (t Token) SignCWT(s mdoc.Signer) ([]byte, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
+	s = mdoc.InForce(s)
 	packed := t.List.Pack()
 	n := 4
 	if !t.Expires.IsZero() {

@@ -1,0 +1,186 @@
+package keys
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"slices"
+	"time"
+
+	"rollcall.example/rollcall/reference/mdoc"
+)
+
+// Maker makes keys and certificates.
+type Maker struct {
+	Random io.Reader
+	// URL is the service's own: where its authority can be reached, and where its
+	// revocation list would lie.
+	URL string
+	// Hosts are the names and addresses for which the TLS certificate stands.
+	Hosts []string
+}
+
+// Found makes all keys that a service needs.
+func (m Maker) Found(now time.Time) (all []Key, err error) {
+	for _, k := range kinds {
+		if all, err = m.Rotate(all, k.use, now, now); err != nil {
+			return nil, err
+		}
+	}
+	return all, check(all)
+}
+
+// Rotate adds the next key of a use to the keys, which signs from a moment on. The
+// certificate is valid from now.
+func (m Maker) Rotate(all []Key, use Use, now, from time.Time) ([]Key, error) {
+	kind, err := kindOf(use)
+	if err != nil {
+		return nil, err
+	}
+	if from.Before(now) {
+		return nil, fmt.Errorf("a key cannot have signed before it was made (%s)", from.Format(time.RFC3339))
+	}
+	next := Key{Use: use, From: from.UTC().Truncate(time.Second)}
+	if kind.secret() {
+		next.Private, err = m.bytes(32)
+	} else {
+		next, err = m.certify(all, kind, next, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(slices.Clip(all), next), nil
+}
+
+func (m Maker) bytes(n int) ([]byte, error) {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(m.Random, b); err != nil {
+		return nil, fmt.Errorf("the source of randomness failed: %w", err)
+	}
+	return b, nil
+}
+
+// certify gives a key its private part and its certificate.
+func (m Maker) certify(all []Key, kind kind, next Key, now time.Time) (Key, error) {
+	var private *ecdsa.PrivateKey
+	var err error
+	for private == nil { // not every 32 bytes are a key
+		if next.Private, err = m.bytes(32); err != nil {
+			return Key{}, err
+		}
+		private, _ = ecdsa.ParseRawPrivateKey(elliptic.P256(), next.Private)
+	}
+	serial, err := m.bytes(16)
+	if err != nil {
+		return Key{}, err
+	}
+	serial[0] = serial[0]&0x7f | 0x40 // positive, and as long as it should be
+	// Clocks of others may be behind, and a certificate must be valid for them.
+	begin := now.Add(-time.Hour).UTC().Truncate(time.Second)
+	end := begin.Add(kind.life)
+	signer := next
+	if kind.under != kind.use {
+		if signer, err = current(all, kind.under, now); err != nil {
+			return Key{}, err
+		}
+		root, err := signer.Leaf()
+		if err != nil {
+			return Key{}, err
+		}
+		if begin.Before(root.NotBefore) {
+			begin = root.NotBefore
+		}
+		if end.After(root.NotAfter) {
+			end = root.NotAfter
+		}
+	}
+	by, err := signer.private()
+	if err != nil {
+		return Key{}, err
+	}
+	spec := mdoc.CertificateSpec{Serial: serial, CommonName: kind.name, NotBefore: begin, NotAfter: end}
+	switch kind.use {
+	case IACA:
+		root, err := mdoc.NewIACA(by, mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: m.URL, CRL: m.URL + "/iaca.crl"})
+		if err != nil {
+			return Key{}, err
+		}
+		next.Certificate = root.Certificate()
+	case Document, Status:
+		root, err := mdoc.OpenIACA(by, signer.Certificate)
+		if err != nil {
+			return Key{}, err
+		}
+		make := mdoc.NewDocumentSigner
+		if kind.use == Status {
+			make = mdoc.NewStatusSigner
+		}
+		if next.Certificate, err = make(root, &private.PublicKey, spec); err != nil {
+			return Key{}, err
+		}
+	default:
+		next.Certificate, err = m.issue(kind, signer, by, &private.PublicKey, spec)
+	}
+	return next, err
+}
+
+// issue makes a certificate under the service's own authority, or the authority's.
+func (m Maker) issue(kind kind, signer Key, by *ecdsa.PrivateKey, key *ecdsa.PublicKey, spec mdoc.CertificateSpec) ([]byte, error) {
+	t := &x509.Certificate{
+		SerialNumber: new(big.Int).SetBytes(spec.Serial), SignatureAlgorithm: x509.ECDSAWithSHA256,
+		Subject:   pkix.Name{Country: []string{"KR"}, CommonName: spec.CommonName},
+		NotBefore: spec.NotBefore, NotAfter: spec.NotAfter,
+		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
+	}
+	parent := t
+	switch kind.use {
+	case Authority:
+		t.IsCA, t.MaxPathLenZero, t.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
+	case TLS:
+		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	}
+	if kind.use == TLS || kind.use == Verifier || kind.use == Issuer {
+		for _, h := range m.Hosts {
+			if ip := net.ParseIP(h); ip != nil {
+				t.IPAddresses = append(t.IPAddresses, ip)
+			} else {
+				t.DNSNames = append(t.DNSNames, h)
+			}
+		}
+		if t.Subject.CommonName == "" && len(m.Hosts) > 0 {
+			t.Subject.CommonName = m.Hosts[0]
+		}
+	}
+	if kind.use != Authority {
+		root, err := signer.Leaf()
+		if err != nil {
+			return nil, err
+		}
+		parent = root
+	}
+	der, err := x509.CreateCertificate(nil, t, parent, key, by) // without randomness the signature is that of RFC 6979
+	if err != nil {
+		return nil, fmt.Errorf("making the certificate of the %s: %w", kind.use, err)
+	}
+	return der, nil
+}
+
+// current is the key of a use that is in force: of those that have begun, the one
+// that began last.
+func current(all []Key, use Use, now time.Time) (Key, error) {
+	var found *Key
+	for i := range all {
+		if k := &all[i]; k.Use == use && !k.From.After(now) && (found == nil || !k.From.Before(found.From)) {
+			found = k
+		}
+	}
+	if found == nil {
+		return Key{}, fmt.Errorf("%w: none of the %s has begun at %s", errNotFound, use, now.UTC().Format(time.RFC3339))
+	}
+	return *found, nil
+}
