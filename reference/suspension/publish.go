@@ -80,19 +80,8 @@ func (p *Publisher) Publish(ctx context.Context) (all []Published, fresh bool, e
 		l := p.lists[n]
 		stale := l.published.JWT == nil || !now.Before(l.published.IssuedAt.Add(p.options.Validity/2))
 		if l.changed || stale {
-			token := statuslist.Token{
-				Subject:     p.register.Lists.URI(n),
-				IssuedAt:    now.Truncate(time.Second),
-				Expires:     now.Truncate(time.Second).Add(p.options.Validity),
-				TTL:         p.options.TTL,
-				RegisterSeq: p.seq,
-				List:        l.bits,
-			}
-			made := Published{URI: token.Subject, RegisterSeq: p.seq, IssuedAt: token.IssuedAt, Expires: token.Expires, TTL: token.TTL}
-			if made.JWT, err = token.SignJWT(p.signer); err != nil {
-				return nil, false, err
-			}
-			if made.CWT, err = token.SignCWT(p.signer); err != nil {
+			made, err := p.sign(n, p.seq, now.Truncate(time.Second), l.bits)
+			if err != nil {
 				return nil, false, err
 			}
 			l.published, l.changed, fresh = made, false, true
@@ -100,6 +89,20 @@ func (p *Publisher) Publish(ctx context.Context) (all []Published, fresh bool, e
 		all = append(all, l.published)
 	}
 	return all, fresh, nil
+}
+
+// sign signs a list as it was at a change, in both forms.
+func (p *Publisher) sign(number uint32, seq uint64, at time.Time, bits *statuslist.List) (made Published, err error) {
+	token := statuslist.Token{
+		Subject: p.register.Lists.URI(number), IssuedAt: at, Expires: at.Add(p.options.Validity), TTL: p.options.TTL,
+		RegisterSeq: seq, List: bits,
+	}
+	made = Published{URI: token.Subject, RegisterSeq: seq, IssuedAt: token.IssuedAt, Expires: token.Expires, TTL: token.TTL}
+	if made.JWT, err = token.SignJWT(p.signer); err != nil {
+		return Published{}, err
+	}
+	made.CWT, err = token.SignCWT(p.signer)
+	return made, err
 }
 
 // catchUp brings the lists to the snapshot.
