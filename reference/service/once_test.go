@@ -14,6 +14,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/sqlite"
 	"rollcall.example/rollcall/reference/suspension"
 )
 
@@ -64,7 +65,7 @@ func TestS5NothingAcknowledgedIsLostAndNothingHappensTwice(t *testing.T) {
 	time.Sleep(2 * time.Millisecond) // some are answered, some in flight
 	w.db.Fence()
 	copied := filepath.Join(dir, "successor.db")
-	must(t, w.db.CopyAcknowledged(copied))
+	must(t, w.db.(*sqlite.DB).CopyAcknowledged(copied))
 	wg.Wait()
 
 	successor := onFile(t, copied, 1<<12)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -76,7 +77,7 @@ func TestWhoIsNotKnownIsAnErrorThatSaysSo(t *testing.T) {
 }
 
 func TestAFencedServiceCannotTell(t *testing.T) {
-	w := newWorld(t)
+	w := onFile(t, filepath.Join(t.TempDir(), "register.db"), 1<<12)
 	c := w.holder()
 	tr, err := w.Verification.Begin(bank)
 	must(t, err)

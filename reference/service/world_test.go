@@ -130,7 +130,7 @@ func (f fakeCards) Verify(e card.Evidence, challenge []byte, at time.Time) (card
 type world struct {
 	*service.Service
 	t  testing.TB
-	db *sqlite.DB
+	db store.Store
 
 	cards issuance.CardVerifier // nil: the evidence of fakeCards is good
 
@@ -161,7 +161,12 @@ func (w *world) request(by register.By) register.Request {
 
 func newWorld(t testing.TB, change ...func(*service.Config)) *world {
 	t.Helper()
-	return onFile(t, filepath.Join(t.TempDir(), "register.db"), 1<<12, change...)
+	path := filepath.Join(t.TempDir(), "register.db")
+	if onPostgres() {
+		a, b := replica(t, path), replica(t, path)
+		return onStore(t, a, &balancer{replicas: []store.Store{a, b}}, path, 1<<12, change...)
+	}
+	return onFile(t, path, 1<<12, change...)
 }
 
 func onFile(t testing.TB, path string, listSize uint64, change ...func(*service.Config)) *world {
@@ -173,7 +178,7 @@ func onFile(t testing.TB, path string, listSize uint64, change ...func(*service.
 }
 
 // onStore is a service on s, which is db or stands before it.
-func onStore(t testing.TB, db *sqlite.DB, s store.Store, seed string, listSize uint64, change ...func(*service.Config)) *world {
+func onStore(t testing.TB, db, s store.Store, seed string, listSize uint64, change ...func(*service.Config)) *world {
 	t.Helper()
 	w := &world{t: t, db: db, at: noon}
 	a := authority()
