@@ -14,6 +14,8 @@ const (
 	Select                    = 0xA4
 	ReadBinary                = 0xB0
 	ReadBinaryOdd             = 0xB1
+	GetResponse               = 0xC0
+	Envelope                  = 0xC3
 	UpdateBinary              = 0xD6
 	firstInvalidRow      byte = 0x60 // '6X' and '9X' are reserved for status words (§5.4.2)
 	secondInvalidRow     byte = 0x90
@@ -93,6 +95,18 @@ func (s Status) Tries() (n int, ok bool) { return int(s & 0xF), s&0xFFF0 == trie
 // for.
 func WrongExpected(n int) Status { return 0x6C00 | Status(n&0xFF) }
 
+// MoreData is the status 61nn: nn more bytes are there for GET RESPONSE, 00 where
+// there are more than 255 (§5.3.4).
+func MoreData(n int) Status {
+	if n > 255 {
+		n = 0
+	}
+	return 0x6100 | Status(n)
+}
+
+// More says whether a status is 61nn.
+func (s Status) More() bool { return s&0xFF00 == 0x6100 }
+
 // Err returns nil for OK and s otherwise.
 func (s Status) Err() error {
 	if s == OK {
@@ -105,6 +119,9 @@ func (s Status) Err() error {
 func (s Status) Error() string {
 	if n, ok := s.Tries(); ok {
 		return fmt.Sprintf("%04X: verification failed, %d tries left", uint16(s), n)
+	}
+	if s.More() {
+		return fmt.Sprintf("%04X: more bytes are there for GET RESPONSE", uint16(s))
 	}
 	if s&0xFF00 == 0x6C00 {
 		return fmt.Sprintf("%04X: wrong number of bytes asked for, %d are there", uint16(s), s&0xFF)

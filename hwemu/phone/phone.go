@@ -196,11 +196,7 @@ func (p *Phone) Present(disclose []string, transcript []byte) (response []byte, 
 	if len(p.wallet) == 0 {
 		return nil, 0, ErrNoCard
 	}
-	for i := range p.wallet {
-		if p.wallet[i].shown < p.wallet[which].shown {
-			which = i
-		}
-	}
+	which = p.leastShown()
 	c := &p.wallet[which]
 	if response, err = mdoc.Present(c.issuerSigned, disclose, transcript, c.key); err != nil {
 		return nil, 0, fmt.Errorf("phone: %w", err)
@@ -208,6 +204,16 @@ func (p *Phone) Present(disclose []string, transcript []byte) (response []byte, 
 	c.shown++
 	p.signed++
 	return response, which, nil
+}
+
+// leastShown is the copy that was shown least often, in a wallet that has some.
+func (p *Phone) leastShown() (which int) {
+	for i := range p.wallet {
+		if p.wallet[i].shown < p.wallet[which].shown {
+			which = i
+		}
+	}
+	return which
 }
 
 // keyFrom makes a P-256 key of a seed and a number, the same every time.

@@ -3,7 +3,6 @@ package phone
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"rollcall.example/rollcall/hwemu/iccard"
@@ -21,11 +20,7 @@ type Evidence struct {
 }
 
 // Exchange is one command and its answer.
-type Exchange struct {
-	What              string // for people: "SELECT eMRTD"
-	Command, Response []byte // Response is nil where the card was lost
-	Took              time.Duration
-}
+type Exchange = nfc.Exchange
 
 // Tap is a card held to a phone.
 type Tap struct {
@@ -204,16 +199,4 @@ func (t *Tap) exchange(link *nfc.Link, what string, cmd iso7816.Command) (iso781
 		return iso7816.Response{}, fmt.Errorf("%s: %w", what, err)
 	}
 	return r, nil
-}
-
-// String writes an exchange as a line pair of an APDU log.
-func (e Exchange) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# %s (%v)\n> % X\n", e.What, e.Took.Round(10*time.Microsecond), e.Command)
-	if e.Response == nil {
-		b.WriteString("< (the card left the field)")
-	} else {
-		fmt.Fprintf(&b, "< % X", e.Response)
-	}
-	return b.String()
 }

@@ -138,10 +138,17 @@ func (v *Offline) Verify(t Transaction, response []byte) (Answer, error) {
 		return Answer{}, ErrTransactionOver
 	}
 	p, err := mdoc.Verify(response, Transaction{v.o.Verifier, t.Nonce}.Transcript(), v.o.Anchors, now)
-	if err != nil || p.Status == nil {
+	if err != nil {
 		return Answer{Verdict: lifecycle.NotValid}, nil
 	}
+	return v.judge(p, now)
+}
 
+// judge looks a card up in the lists.
+func (v *Offline) judge(p *mdoc.Presented, now time.Time) (Answer, error) {
+	if p.Status == nil {
+		return Answer{Verdict: lifecycle.NotValid}, nil
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	held, ok := v.lists[p.Status.URI]

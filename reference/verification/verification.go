@@ -6,7 +6,8 @@
 // with a stated bound on how old that may be (S4).
 //
 // A presentation is that of ISO/IEC 18013-5 over the session of OpenID4VP 1.0
-// (appendix B.2.6), whose nonce is made here and used up by the answer.
+// (appendix B.2.6), whose nonce is made here and used up by the answer; or over the
+// session of a Meeting in person.
 //
 // The answer never tells why: a verifier has no business with who lost what. The
 // package may not know how a card came to be issued or suspended.
@@ -131,6 +132,12 @@ func (s *Service) Verify(ctx context.Context, t Transaction, response []byte) (A
 		return Answer{}, err
 	}
 	presented, wrong := mdoc.Verify(response, t.Transcript(), s.options.Anchors, now)
+	return s.judgeOne(ctx, n, presented, wrong, now)
+}
+
+// judgeOne judges the only card of a transaction; wrong is what is wrong with its
+// presentation.
+func (s *Service) judgeOne(ctx context.Context, n nonce, presented *mdoc.Presented, wrong error, now time.Time) (Answer, error) {
 	var status *mdoc.StatusRef
 	if wrong == nil {
 		status = presented.Status
