@@ -62,7 +62,10 @@ type office struct {
 	rows  *sql.DB // a connection of its own to the same file
 	kit   *iccard.IssuerKit
 	maker *phone.Maker
-	n     int // idempotency keys given
+	// anchors are of cards and lists; iaca is their root, DER.
+	anchors *mdoc.TrustAnchors
+	iaca    []byte
+	n       int // idempotency keys given
 }
 
 func newOffice(t testing.TB) *office {
@@ -82,6 +85,8 @@ func newOffice(t testing.TB) *office {
 	iaca := must(mdoc.NewIACA(phone.KeyForTests("iaca"), mdoc.IACASpec{
 		CertificateSpec: spec("IACA", 10), Country: "KR", Contact: "https://rollcall.example/", CRL: "https://rollcall.example/crl"}))(t)
 	ds, list := phone.KeyForTests("document signer"), phone.KeyForTests("status signer")
+	o.iaca = iaca.Certificate()
+	o.anchors = must(mdoc.NewTrustAnchors(o.iaca))(t)
 	var err error
 	o.Service, err = service.New(ctx, service.Config{
 		Store: o.db, Now: func() time.Time { return noon }, Random: rand.NewChaCha8([32]byte{18}),
@@ -91,7 +96,7 @@ func newOffice(t testing.TB) *office {
 		Cards: must(card.NewVerifier(o.kit.CountryCA))(t), Phones: must(issuance.NewMakers(o.maker.Root))(t),
 		DocumentSigner: must(mdoc.NewKeySigner(ds, must(mdoc.NewDocumentSigner(iaca, &ds.PublicKey, spec("DS", 1)))(t)))(t),
 		StatusSigner:   must(mdoc.NewKeySigner(list, must(mdoc.NewStatusSigner(iaca, &list.PublicKey, spec("status", 1)))(t)))(t),
-		Anchors:        must(mdoc.NewTrustAnchors(iaca.Certificate()))(t), Authority: "행정안전부",
+		Anchors:        o.anchors, Authority: "행정안전부",
 		Copies: copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, NonceKey: [32]byte{1},
 		Lists: register.Lists{Base: "https://status.example/lists/", Size: 1 << 10}, TTL: time.Hour, Validity: 24 * time.Hour,
 	})
