@@ -66,6 +66,8 @@ var layers = []layer{
 		why: "closed forms are held against what an engine counts for everybody, and against the real face matcher"},
 	{folder: "sim/backtest", may: []string{"reference/lifecycle", "reports", "scenarios", "sim/capacity", "sim/nation", "sim/population", "sim/rng", "sim/rollout"},
 		why: "what happened is held against what an engine counts for everybody"},
+	{folder: "sim/attribution", may: []string{"reference/lifecycle", "scenarios", "sim/capacity", "sim/nation", "sim/population", "sim/rng", "sim/rollout"},
+		why: "a wait is shared out among its causes by runs in which they are taken out"},
 	{folder: "sim/world", may: []string{"hwemu", "reference", "scenarios", "sim/oracle", "sim/population", "sim/rng"},
 		why: "the real service with its surroundings, for whoever lets something happen there"},
 	{folder: "sim/chaos", may: []string{"hwemu", "reference", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout", "sim/world"},

@@ -204,6 +204,9 @@ func (p *page) WorstCentres() []int {
 	return out[:min(10, len(out))]
 }
 
+// Why is the command that says why people queued at a centre.
+func (p *page) Why(centre int) string { return whyCommand(p.Result, p.Nation.ByCentre[centre].Code) }
+
 // MunicipalityName names a municipality by its code.
 func (p *page) MunicipalityName(code string) template.HTML {
 	for _, m := range p.Nation.Municipality {

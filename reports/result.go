@@ -350,9 +350,11 @@ type CentreRow struct {
 	Municipality string `json:"municipality"` // code
 	Citizens     int64  `json:"citizens" way:"input" unit:"citizens" def:"residents aged 17 and over whose own centre it is"`
 	Counters     int64  `json:"counters" way:"input" unit:"counters" def:"counters that serve this business"`
-	Visits       int64  `json:"visits" unit:"visits" def:"arrivals"`
+	Visits       int64  `json:"visits" unit:"visits" def:"arrivals that reached a counter"`
 	Issued       int64  `json:"issued" unit:"cards" def:"mobile cards issued at its counters"`
+	Left         int64  `json:"left" unit:"visits" def:"arrivals that did not reach a counter: turned round at the door, left the queue, or were sent home at closing time"`
 	Waited       int64  `json:"waited_ms" unit:"ms" def:"time in its queue, summed over all visitors who left it, served or not; other business not included"`
+	Queue        int64  `json:"queue_ms" unit:"ms" def:"number of people in its queue, integrated over the run: the time waited by everybody, other business included"`
 	WaitMean     Num    `json:"wait_mean_s" unit:"s" def:"arrival to counter of those served, mean; who did not wait counts as zero"`
 	WaitP95      Num    `json:"wait_p95_s" unit:"s" def:"arrival to counter of those served, 95th percentile"`
 	WaitMax      Num    `json:"wait_max_s" unit:"s" def:"arrival to counter of those served, longest"`

@@ -174,6 +174,7 @@ type Centres struct {
 	Patience             time.Duration                      // mean of the exponential patience of those who wait
 	ComeBack             time.Duration                      `yaml:"come_back"`    // mean delay to the next try of somebody not served
 	VisitTries           int                                `yaml:"visit_tries"`  // then they give up
+	NoReturn             bool                               `yaml:"-"`            // nobody comes a second time: no scenario says so, sim/attribution asks what if
 	CounterWage          Won                                `yaml:"counter_wage"` // of an official at a counter, for an open day; prices plans
 }
 

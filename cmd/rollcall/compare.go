@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"rollcall.example/rollcall/reports"
 	"rollcall.example/rollcall/scenarios"
@@ -82,11 +81,7 @@ func compare(c *cobra.Command, args []string, f *compareFlags) error {
 	if f.json {
 		human = c.ErrOrStderr()
 	}
-	var look reports.Terminal
-	if file, ok := human.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		look.Width, _, _ = term.GetSize(int(file.Fd()))
-		look.Colour = os.Getenv("NO_COLOR") == ""
-	}
+	look := terminal(human)
 	// Two results alone are told as a pair.
 	var pair *reports.Comparison
 	if len(sides) == 2 {

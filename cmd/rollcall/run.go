@@ -333,12 +333,18 @@ func tell(r *reports.Result, f *runFlags, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	width, colour := 0, false
-	if file, ok := human.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		width, _, _ = term.GetSize(int(file.Fd()))
-		colour = os.Getenv("NO_COLOR") == ""
+	look := terminal(human)
+	look.Report = filepath.Join(f.out, reports.ReportFile)
+	return reports.Summary(human, r, look)
+}
+
+// terminal is how wide and colourful what is written to may be.
+func terminal(w io.Writer) (look reports.Terminal) {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		look.Width, _, _ = term.GetSize(int(f.Fd()))
+		look.Colour = os.Getenv("NO_COLOR") == ""
 	}
-	return reports.Summary(human, r, reports.Terminal{Width: width, Colour: colour, Report: filepath.Join(f.out, reports.ReportFile)})
+	return look
 }
 
 // writable makes a folder where there is none and tries it.

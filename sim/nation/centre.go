@@ -213,7 +213,9 @@ func (c *centre) leave(p *rollout.Place, x customer, end rollout.VisitEnd, at in
 		d.OtherLeft++
 		return out
 	}
-	c.tally(p).Waited += at - x.Arrive
+	t := c.tally(p)
+	t.Left++
+	t.Waited += at - x.Arrive
 	switch end {
 	case rollout.Balked:
 		d.Balked++

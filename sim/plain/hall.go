@@ -178,6 +178,7 @@ func (h *hall) leave(x *customer, end rollout.VisitEnd) {
 	case end == rollout.Shut:
 		day.Shut++
 	}
+	h.tally().Left++
 	h.tally().Waited += now - x.Arrive
 	h.tell(x, end, now)
 }

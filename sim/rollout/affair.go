@@ -115,11 +115,11 @@ func (m *Model) tapCard(p *Place, c *Citizen, at int64) {
 	switch {
 	case t.lost == 3:
 		p.keep(c, Record{Act: ActIssueTap, Env: TagLost, At: at, Device: c.Device, TagsLost: 3, Centre: -1})
-		m.tryAgain(p, c, at, m.Scenario.Channels.TapRetry, otherwise)
+		m.tryAgain(p, c, at, m.Scenario.Channels.TapRetry, otherwise, false)
 	case t.wrong == 3:
 		c.Flags |= PINBlocked // a clerk resets it; the QR code is the quicker way
 		p.keep(c, Record{Act: ActIssueTap, Env: PINWrong, At: at, Device: c.Device, TagsLost: uint8(t.lost), WrongPINs: 3, Centre: -1})
-		m.tryAgain(p, c, at, m.Scenario.Channels.TapRetry, otherwise)
+		m.tryAgain(p, c, at, m.Scenario.Channels.TapRetry, otherwise, false)
 	default:
 		s := m.face.session(m.Source, c, uint32(c.nAffair))
 		c.Affair = Never
@@ -128,11 +128,14 @@ func (m *Model) tapCard(p *Place, c *Citizen, at int64) {
 }
 
 // tryAgain comes back to the affair after a while.
-func (m *Model) tryAgain(p *Place, c *Citizen, at int64, mean time.Duration, why failure) {
+func (m *Model) tryAgain(p *Place, c *Citizen, at int64, mean time.Duration, why failure, visited bool) {
 	c.Tries++
 	c.failed = why
 	p.peopleRetry(at)
 	c.Affair, c.AffairStep = at+after(m.affairDraw(c)[1], mean.Milliseconds()), ComeAgain
+	if m.Scenario.Centres.NoReturn && visited {
+		c.Affair = Never
+	}
 }
 
 // scanOffer is the moment after the counter: the phone has scanned the one-time
@@ -156,7 +159,7 @@ func (m *Model) visitedAffair(p *Place, c *Citizen, v VisitResult) {
 		return
 	}
 	p.day(v.At).SecondVisits++
-	m.tryAgain(p, c, v.At, m.Scenario.Centres.ComeBack, notServed)
+	m.tryAgain(p, c, v.At, m.Scenario.Centres.ComeBack, notServed, true)
 }
 
 // answerIssue is the service's word on an application.
@@ -186,8 +189,8 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 	app.WalletLost = p.carriesReport(c)
 	day := p.day(at)
 
-	retry := m.Scenario.Channels.TapRetry
-	if app.Channel == lifecycle.Counter {
+	retry, visited := m.Scenario.Channels.TapRetry, app.Channel == lifecycle.Counter
+	if visited {
 		retry = m.Scenario.Centres.ComeBack
 	}
 	if !reached {
@@ -198,7 +201,7 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 		} else {
 			retry = m.Scenario.Channels.OutageRetry
 		}
-		m.tryAgain(p, c, at, retry, otherwise)
+		m.tryAgain(p, c, at, retry, otherwise, visited)
 		c.Tries-- // not their fault
 		return
 	}
@@ -243,9 +246,9 @@ func (m *Model) answerIssue(p *Place, c *Citizen, r Request, at int64, reached b
 			m.order(p, c, at, OrderPhoto)
 			return
 		}
-		m.tryAgain(p, c, at, retry, notMatched)
+		m.tryAgain(p, c, at, retry, notMatched, visited)
 	default:
-		m.tryAgain(p, c, at, retry, otherwise)
+		m.tryAgain(p, c, at, retry, otherwise, visited)
 	}
 }
 

@@ -139,6 +139,9 @@ func (m *Model) visitedCard(p *Place, c *Citizen, v VisitResult) {
 		p.peopleRetry(v.At)
 	}
 	back := v.At + after(m.cardDraw(c, population.ForCardStep)[1], m.Scenario.Centres.ComeBack.Milliseconds())
+	if m.Scenario.Centres.NoReturn && v.Purpose != ToReport { // a report is made by call the next time
+		back = Never
+	}
 	next := func(then, again Step) {
 		if c.Card, c.CardStep = back, again; served {
 			c.Card, c.CardStep = v.At, then

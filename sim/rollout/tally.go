@@ -113,6 +113,23 @@ func (h *Histogram[N]) Count() (n int64) {
 	return n
 }
 
+// Quantile is the upper end (ms) of the bucket in which a quantile lies, at most the
+// longest wait; −1 where nobody was counted.
+func (h *Histogram[N]) Quantile(q float64) int64 {
+	n, seen := h.Count(), int64(0)
+	need := max(1, int64(q*float64(n)+0.5))
+	for i, k := range h.Bucket {
+		if seen += int64(k); seen < need {
+			continue
+		}
+		if q == 1 || i == WaitBuckets-1 {
+			return h.Max
+		}
+		return min(WaitEdge(i+1), h.Max)
+	}
+	return -1
+}
+
 func waitBucket(ms int64) int {
 	switch {
 	case ms < 10*minute:
@@ -183,7 +200,8 @@ type PlaceTally struct {
 
 // CentreTally is one centre.
 type CentreTally struct {
-	Citizens, Visits int64
+	Citizens, Visits int64 // visits that were served
+	Left             int64 // visits that were not: balked, reneged, shut
 	Wait             Histogram[int32]
 	Queue            int64 // ms: the number of people waiting, integrated over the run
 	Waited           int64 // ms in the queue, by all who left it, without other business

@@ -24,14 +24,10 @@ func bucketOf[N rollout.Counter](h []N, q float64) int {
 // wait is a quantile of the waits in seconds, the upper end of its bucket; none
 // where nobody was served. The longest is known exactly.
 func wait[N rollout.Counter](h *rollout.Histogram[N], q float64) reports.Num {
-	i := bucketOf(h.Bucket[:], q)
-	switch {
-	case i < 0:
-		return reports.None()
-	case q == 1 || i == rollout.WaitBuckets-1:
-		return reports.Num(float64(h.Max) / 1000)
+	if ms := h.Quantile(q); ms >= 0 {
+		return reports.Num(float64(ms) / 1000)
 	}
-	return reports.Num(float64(min(rollout.WaitEdge(i+1), h.Max)) / 1000)
+	return reports.None()
 }
 
 // mean is the mean wait in seconds; none where nobody was served.

@@ -159,7 +159,7 @@ func byMunicipality(o *rollout.Outcome, s *sums) (rows []reports.MunicipalRow, c
 			b := &t.ByCentre[k]
 			centres = append(centres, reports.CentreRow{Code: nation.Centres[c].Code, Name: nation.Centres[c].NameKo,
 				Municipality: mu.Code, Citizens: b.Citizens, Counters: int64(m.Counters(c)), Visits: b.Visits, Issued: s.issuedAt[c],
-				Waited: b.Waited, WaitMean: mean(&b.Wait),
+				Left: b.Left, Waited: b.Waited, Queue: b.Queue, WaitMean: mean(&b.Wait),
 				WaitP95: wait(&b.Wait, 0.95), WaitMax: wait(&b.Wait, 1)})
 		}
 	}
