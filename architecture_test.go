@@ -62,6 +62,8 @@ var layers = []layer{
 		tests: []string{"sim/nation"}, why: "figures are made from what an engine counted, whichever it was; only tests run one"},
 	{folder: "sim/uncertainty", may: []string{"reports", "scenarios", "sim/population", "sim/rng"},
 		why: "whoever varies runs must not make them: any engine will do"},
+	{folder: "sim/plan", may: []string{"reference/lifecycle", "reports", "scenarios", "sim/capacity", "sim/nation", "sim/population", "sim/rng", "sim/rollout", "sim/statistics", "sim/uncertainty"},
+		why: "a decision is searched in what an engine counts, and checked by full runs"},
 	{folder: "sim/selftest", may: []string{"hwemu/camera", "reference/face", "reference/lifecycle", "scenarios", "sim/capacity", "sim/nation", "sim/population", "sim/rng", "sim/rollout"},
 		why: "closed forms are held against what an engine counts for everybody, and against the real face matcher"},
 	{folder: "sim/backtest", may: []string{"reference/lifecycle", "reports", "scenarios", "sim/capacity", "sim/nation", "sim/population", "sim/rng", "sim/rollout"},

@@ -367,3 +367,12 @@ func parseHours(t *tree) (h Hours, m *mistake, at place) {
 	}
 	return h, nil, t.place
 }
+
+// ParseWon reads an amount of money as scenarios write it: "10000 KRW".
+func ParseWon(s string) (Won, error) {
+	n, m := parseWon(s)
+	if m != nil {
+		return 0, m
+	}
+	return Won(n), nil
+}

@@ -1,6 +1,10 @@
 package nation
 
-import "rollcall.example/rollcall/sim/rollout"
+import (
+	"slices"
+
+	"rollcall.example/rollcall/sim/rollout"
+)
 
 // Alone is a centre's queue by itself: the visits that a run kept and the centre's
 // other business come again, before any number of counters. With as many as in the
@@ -9,51 +13,51 @@ import "rollcall.example/rollcall/sim/rollout"
 // It is not the run with other counters: who was turned away there came again, and
 // comes again here although there may be room the first time.
 type Alone struct {
-	m            *rollout.Model
-	municipality int
-	centre       int
-	visits       []rollout.Visit
-	others       []customer // the last never comes
-	out          []rollout.VisitResult
+	m      *rollout.Model
+	centre int
+	visits []rollout.Visit
+	others []caller // the last never comes
+	out    []rollout.VisitResult
 }
 
-// Ends are what became of a centre's visits; other business is not among them.
-type Ends struct {
-	Wait                          rollout.Histogram[int32] // of the served
-	Served, Balked, Reneged, Shut int64
-}
+// caller is a customer with other business.
+type caller struct{ arrive, service, deadline int64 }
 
 // NewAlone takes the visits of one centre from an outcome.
 func NewAlone(m *rollout.Model, centre int, visits []rollout.Visit) *Alone {
-	a := &Alone{m: m, centre: centre, municipality: m.Nation.Centres[centre].Municipality, visits: visits}
-	at := int64(0)
-	for k := uint32(0); at != rollout.Never; k++ {
-		var x customer
-		at, x.Service, x.Deadline = m.Other(centre, k, at)
-		x.Arrive = at
+	a := &Alone{m: m, centre: centre, visits: visits}
+	for at := int64(0); at != rollout.Never; {
+		var x caller
+		x.arrive, x.service, x.deadline = m.Other(centre, uint32(len(a.others)), at)
 		a.others = append(a.others, x)
+		at = x.arrive
 	}
 	return a
 }
 
-// Serve lets them come before a number of counters.
-func (a *Alone) Serve(counters int) Ends {
-	mu := &a.m.Nation.Municipalities[a.municipality]
-	p := rollout.Place{M: a.m, Municipality: a.municipality, T: rollout.NewTally(a.m, mu.End-mu.First)}
-	c := centre{index: a.centre, free: make([]int64, counters), coming: append([]rollout.Visit(nil), a.visits...)}
+// Work is the time at a counter (ms) that all of them would need.
+func (a *Alone) Work() (ms int64) {
+	for i := range a.visits {
+		ms += a.visits[i].Service
+	}
+	for i := range a.others {
+		ms += a.others[i].service
+	}
+	return ms
+}
+
+// Serve lets them come before a number of counters and counts as a run does.
+func (a *Alone) Serve(counters int) rollout.CentreTally {
+	municipality := a.m.Nation.Centres[a.centre].Municipality
+	mu := &a.m.Nation.Municipalities[municipality]
+	p := rollout.Place{M: a.m, Municipality: municipality, T: rollout.NewTally(a.m, mu.End-mu.First)}
+	c := centre{index: a.centre, free: make([]int64, counters), coming: slices.Clone(a.visits)}
 	c.other = func(k uint32, _ int64) (int64, int64, int64) {
 		x := &a.others[k]
-		return x.Arrive, x.Service, x.Deadline
+		return x.arrive, x.service, x.deadline
 	}
 	c.nextOther(0)
 	a.out = c.solve(a.m, &p, rollout.Window{End: a.m.End}, a.out[:0])
-	e := Ends{Wait: p.T.ByCentre[a.centre-mu.First].Wait}
-	for i := range p.T.Day {
-		d := &p.T.Day[i]
-		e.Served += int64(d.Served)
-		e.Balked += int64(d.Balked)
-		e.Reneged += int64(d.Reneged)
-		e.Shut += int64(d.Shut)
-	}
-	return e
+	c.close(&p, a.m.End)
+	return p.T.ByCentre[a.centre-mu.First]
 }

@@ -30,6 +30,9 @@ func wait[N rollout.Counter](h *rollout.Histogram[N], q float64) reports.Num {
 	return reports.None()
 }
 
+// Wait is that quantile, for whoever asks about other sums of waits than a result has.
+func Wait[N rollout.Counter](h *rollout.Histogram[N], q float64) reports.Num { return wait(h, q) }
+
 // mean is the mean wait in seconds; none where nobody was served.
 func mean[N rollout.Counter](h *rollout.Histogram[N]) reports.Num {
 	return share(h.Sum, 1000*h.Count())

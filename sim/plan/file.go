@@ -1,0 +1,84 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"rollcall.example/rollcall/reports"
+	"rollcall.example/rollcall/scenarios"
+)
+
+// File is a scenario file that runs a plan. It extends the scenario that was planned
+// for, by name or path; where that was changed by settings (extends empty) it says
+// everything itself. Limits of the nation and of regions stand in it as expectations.
+func File(p *reports.Plan, planned *scenarios.Scenario, base *scenarios.Scenario, extends string, t Target) []byte {
+	s := *planned
+	s.Title = fmt.Sprintf("%s, planned for %s", base.Title, t.Text)
+	s.Expect = append(slices.Clone(base.Expect), t.expectations(p)...)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# A plan for %s, made by\n#   %s\n", t.Text, p.Command)
+	for line := range strings.SplitSeq(p.Headline(), "\n") {
+		fmt.Fprintf(&b, "# %s\n", line)
+	}
+	if extends == "" {
+		b.Write(s.YAML())
+		return b.Bytes()
+	}
+	text := func(s string) string {
+		var q bytes.Buffer
+		e := json.NewEncoder(&q)
+		e.SetEscapeHTML(false)
+		e.Encode(s)
+		return q.String()
+	}
+	fmt.Fprintf(&b, "extends: %stitle: %s", text(extends), text(s.Title))
+	fmt.Fprintf(&b, "seed: %d\n", s.Seed)
+	if len(s.Population.Regions) > 0 {
+		fmt.Fprintf(&b, "population: {regions: [%s]}\n", strings.Join(s.Population.Regions, ", "))
+	}
+	planFile(&b, &s, base)
+	b.WriteString("expect:\n")
+	for _, e := range s.Expect {
+		b.WriteString("  - " + text(e))
+	}
+	return b.Bytes()
+}
+
+// planFile writes what differs between two scenarios that are planned for.
+func planFile(b *bytes.Buffer, s, base *scenarios.Scenario) {
+	var lines []string
+	for _, code := range slices.Sorted(maps.Keys(s.Centres.Counters)) {
+		if k, was := base.Centres.Counters[code]; !was || k != s.Centres.Counters[code] {
+			lines = append(lines, fmt.Sprintf("    %q: %d\n", code, s.Centres.Counters[code]))
+		}
+	}
+	if len(lines) > 0 {
+		b.WriteString("centres:\n  counters:\n" + strings.Join(lines, ""))
+	}
+}
+
+// expectations are those limits of a target that a result can be asked for.
+func (t *Target) expectations(p *reports.Plan) (out []string) {
+	for i := range t.limits {
+		l := &t.limits[i]
+		if !l.figure.time {
+			continue
+		}
+		limit := l.Limit
+		switch l.scope {
+		case wholeNation:
+			out = append(out, fmt.Sprintf("nation.visits.%s_s %s %s", l.name, l.Op, limit))
+		case everyRegion:
+			for _, r := range p.Regions {
+				if r.WaitAfter.Known() {
+					out = append(out, fmt.Sprintf("nation.by_region[%s].%s_s %s %s", r.Region, l.name, l.Op, limit))
+				}
+			}
+		}
+	}
+	return out
+}
