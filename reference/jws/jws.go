@@ -14,10 +14,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
-	"unicode/utf8"
+	"sync"
 
 	"rollcall.example/rollcall/reference/mdoc/cose"
 )
@@ -48,26 +49,40 @@ func Parse(token []byte) (*Token, error) {
 // Header reads the header into a struct, of a token that says it is of this type
 // and signed with ES256, and marks nothing as critical.
 func (t *Token) Header(typ string, v any) error {
-	var h struct {
-		Algorithm string          `json:"alg"`
-		Type      string          `json:"typ"`
-		Critical  json.RawMessage `json:"crit"`
+	h, err := t.judgeHeader(typ, known{"alg", "typ", "crit"})
+	if err == nil {
+		err = unmarshal(t.header, h, v)
 	}
-	if err := Unmarshal(t.header, &h); err != nil {
-		return fmt.Errorf("header: %w", err)
-	}
-	switch {
-	case h.Type != typ:
-		return fmt.Errorf("typ %.40q, not %q", h.Type, typ)
-	case h.Algorithm != "ES256":
-		return fmt.Errorf("alg %.40q, not ES256", h.Algorithm)
-	case h.Critical != nil:
-		return errors.New("headers are marked critical that are not known here")
-	}
-	if err := Unmarshal(t.header, v); err != nil {
+	if err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
 	return nil
+}
+
+func (t *Token) judgeHeader(typ string, names known) (map[string]any, error) {
+	tree, err := readValue(t.header, maxDepth)
+	if err != nil {
+		return nil, err
+	}
+	h, ok := tree.(map[string]any)
+	if !ok {
+		return nil, errors.New("it is not a JSON object")
+	}
+	if err := checkCase(tree, names); err != nil {
+		return nil, err
+	}
+	said, _ := h["typ"].(string)
+	algorithm, _ := h["alg"].(string)
+	_, critical := h["crit"]
+	switch {
+	case said != typ:
+		return nil, fmt.Errorf("typ %.40q, not %q", said, typ)
+	case algorithm != "ES256":
+		return nil, fmt.Errorf("alg %.40q, not ES256", algorithm)
+	case critical:
+		return nil, errors.New("headers are marked critical that are not known here")
+	}
+	return h, nil
 }
 
 // Verify says whether key signed the token.
@@ -100,79 +115,72 @@ func Decode(s []byte) ([]byte, error) {
 const maxDepth = 8
 
 // Unmarshal reads exactly one JSON value of UTF-8 into the struct that v points
-// to. Names that the struct does not have are passed over; but no name may come
-// twice in an object, wherever it stands, and none may be a name of the struct in
-// another case, which encoding/json would take for it.
+// to, as strictly as Value. Names that the struct does not have are passed over; but
+// none may be a name of the struct in another case, wherever it stands, which
+// encoding/json would take for it.
 func Unmarshal(data []byte, v any) error {
-	if !utf8.Valid(data) {
-		return errors.New("it is not UTF-8")
+	tree, err := readValue(data, maxDepth)
+	if err != nil {
+		return err
 	}
-	if err := checkNames(data, fields(reflect.TypeOf(v), nil)); err != nil {
+	return unmarshal(data, tree, v)
+}
+
+func unmarshal(data []byte, tree any, v any) error {
+	if err := checkCase(tree, fields(reflect.TypeOf(v))); err != nil {
 		return err
 	}
 	return json.Unmarshal(data, v)
 }
 
-// fields lists the names that encoding/json knows in a type.
-func fields(t reflect.Type, names []string) []string {
+// known are the names that encoding/json knows in a type.
+type known []string
+
+var fieldsOf sync.Map // reflect.Type to known
+
+func fields(t reflect.Type) known {
+	if names, ok := fieldsOf.Load(t); ok {
+		return names.(known)
+	}
+	names := listFields(t, nil)
+	fieldsOf.Store(t, names)
+	return names
+}
+
+func listFields(t reflect.Type, names known) known {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice:
-		return fields(t.Elem(), names)
+		return listFields(t.Elem(), names)
 	case reflect.Struct:
 		for i := range t.NumField() {
 			f := t.Field(i)
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			names = fields(f.Type, append(names, name))
+			names = listFields(f.Type, append(names, name))
 		}
 	}
 	return names
 }
 
-func checkNames(data []byte, known []string) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	type level struct {
-		names map[string]bool // nil in an array
-		value bool            // the next token is a value
-	}
-	var open []level
-	for {
-		token, err := d.Token()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if delim, ok := token.(json.Delim); ok && (delim == ']' || delim == '}') {
-			open = open[:len(open)-1]
-			continue
-		}
-		if n := len(open); n > 0 && open[n-1].names != nil {
-			top := &open[n-1]
-			if !top.value {
-				name := token.(string)
-				if top.names[name] {
-					return fmt.Errorf("%.40q comes twice", name)
+// checkCase looks for names that are known, in another case.
+func checkCase(v any, names known) error {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) { // the same faults give the same error
+			for _, k := range names {
+				if name != k && strings.EqualFold(name, k) {
+					return fmt.Errorf("%.40q is %q in another case", name, k)
 				}
-				for _, k := range known {
-					if name != k && strings.EqualFold(name, k) {
-						return fmt.Errorf("%.40q is %q in another case", name, k)
-					}
-				}
-				top.names[name], top.value = true, true
-				continue
 			}
-			top.value = false
+			if err := checkCase(v[name], names); err != nil {
+				return err
+			}
 		}
-		if delim, ok := token.(json.Delim); ok {
-			if len(open) == maxDepth {
-				return fmt.Errorf("it is nested more than %d deep", maxDepth)
+	case []any:
+		for _, inner := range v {
+			if err := checkCase(inner, names); err != nil {
+				return err
 			}
-			l := level{}
-			if delim == '{' {
-				l.names = map[string]bool{}
-			}
-			open = append(open, l)
 		}
 	}
+	return nil
 }

@@ -40,6 +40,29 @@ func KeyOf(key *ecdsa.PublicKey) (Key, error) {
 	return Key{Kty: "EC", Crv: "P-256", X: encode(point[1:33]), Y: encode(point[33:])}, nil
 }
 
+// keyOf reads a JWK of a header.
+func keyOf(tree map[string]any) (*Key, error) {
+	k := &Key{}
+	for _, member := range []struct {
+		name string
+		to   *string
+	}{{"kty", &k.Kty}, {"crv", &k.Crv}, {"x", &k.X}, {"y", &k.Y}, {"kid", &k.KeyID}, {"use", &k.Use}, {"alg", &k.Algorithm}} {
+		if v, there := tree[member.name]; there {
+			text, ok := v.(string)
+			if !ok {
+				return nil, fmt.Errorf("%s of a jwk is no string", member.name)
+			}
+			*member.to = text
+		}
+	}
+	for name, to := range map[string]**json.RawMessage{"d": &k.D, "k": &k.K} {
+		if _, there := tree[name]; there {
+			*to = new(json.RawMessage)
+		}
+	}
+	return k, nil
+}
+
 // Public is the key, if it is one: a point on P-256 that is not at infinity.
 func (k Key) Public() (*ecdsa.PublicKey, error) {
 	if k.Kty != "EC" || k.Crv != "P-256" {

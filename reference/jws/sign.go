@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 
 	"rollcall.example/rollcall/reference/mdoc/cose"
 )
@@ -73,32 +75,81 @@ func Marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// ReadHeader is Header for what stands in a Header, within its limits.
+// headerNames are those that ReadHeader knows; none may come in another case.
+var headerNames = append(known{"alg", "crit"}, fields(reflect.TypeFor[Header]())...)
+
+// ReadHeader is Header for what stands in a Header, within its limits. It is
+// several times as fast.
 func (t *Token) ReadHeader(typ string) (Header, error) {
-	var h Header
-	if err := t.Header(typ, &h); err != nil {
-		return Header{}, err
+	tree, err := t.judgeHeader(typ, headerNames)
+	if err != nil {
+		return Header{}, fmt.Errorf("header: %w", err)
 	}
+	h, err := headerOf(tree)
+	if err != nil {
+		return Header{}, fmt.Errorf("header: %w", err)
+	}
+	return h, nil
+}
+
+func headerOf(tree map[string]any) (h Header, err error) {
 	ways := 0
-	for _, there := range []bool{h.KeyID != "", h.Key != nil, len(h.Chain) > 0} {
-		if there {
+	for _, name := range [...]string{"typ", "kid", "key_attestation", "jwk", "x5c"} {
+		v, ok := tree[name]
+		if !ok {
+			continue
+		}
+		switch name {
+		case "typ":
+			h.Type, ok = v.(string)
+		case "kid":
+			h.KeyID, ok = v.(string)
 			ways++
+		case "key_attestation":
+			h.KeyAttestation, ok = v.(string)
+		case "jwk":
+			var jwk map[string]any
+			if jwk, ok = v.(map[string]any); ok {
+				h.Key, err = keyOf(jwk)
+			}
+			ways++
+		case "x5c":
+			var chain []any
+			if chain, ok = v.([]any); ok {
+				h.Chain, err = chainOf(chain)
+			}
+			ways++
+		}
+		switch {
+		case !ok:
+			return Header{}, fmt.Errorf("%s is not of its kind", name)
+		case err != nil:
+			return Header{}, err
 		}
 	}
 	switch {
 	case ways > 1:
-		return Header{}, errors.New("header: the key is named in more than one way of kid, jwk and x5c")
+		return Header{}, errors.New("the key is named in more than one way of kid, jwk and x5c")
 	case len(h.KeyID) > maxKeyID:
-		return Header{}, fmt.Errorf("header: kid has more than %d bytes", maxKeyID)
-	case len(h.Chain) > maxChain:
-		return Header{}, fmt.Errorf("header: x5c has %d certificates; at most %d are read", len(h.Chain), maxChain)
-	}
-	for _, der := range h.Chain {
-		if len(der) == 0 || len(der) > maxCertificate {
-			return Header{}, fmt.Errorf("header: a certificate of x5c has %d bytes; 1 to %d are read", len(der), maxCertificate)
-		}
+		return Header{}, fmt.Errorf("kid has more than %d bytes", maxKeyID)
 	}
 	return h, nil
+}
+
+func chainOf(list []any) ([][]byte, error) {
+	if len(list) > maxChain {
+		return nil, fmt.Errorf("x5c has %d certificates; at most %d are read", len(list), maxChain)
+	}
+	chain := make([][]byte, len(list))
+	for i, v := range list {
+		text, _ := v.(string)
+		der, err := base64.StdEncoding.Strict().DecodeString(text) // not base64url (RFC 7515 §4.1.6)
+		if err != nil || len(der) == 0 || len(der) > maxCertificate || strings.ContainsAny(text, "\r\n") {
+			return nil, fmt.Errorf("certificate %d of x5c is not 1 to %d bytes in base64", i+1, maxCertificate)
+		}
+		chain[i] = der
+	}
+	return chain, nil
 }
 
 // Payload is the payload as it was signed.

@@ -170,6 +170,43 @@ func TestHeadersBeyondTheirLimitsAreRefused(t *testing.T) {
 	}
 }
 
+// What a Header cannot say, others can.
+func TestHeadersOfAnotherKindAreRefused(t *testing.T) {
+	for name, header := range map[string]string{
+		"a kid that is a number":        `"kid":1`,
+		"a jwk that is a text":          `"jwk":"x"`,
+		"a jwk of numbers":              `"jwk":{"kty":"EC","crv":"P-256","x":1,"y":2}`,
+		"an x5c that is a text":         `"x5c":"MAA="`,
+		"an x5c of numbers":             `"x5c":[1]`,
+		"an x5c in base64url":           `"x5c":["MAA_-A"]`,
+		"an x5c with line breaks":       `"x5c":["MA\nA="]`,
+		"an x5c with bits left over":    `"x5c":["MAB="]`,
+		"an attestation that is a list": `"key_attestation":[]`,
+		"a name in capitals":            `"KID":"1"`,
+		"a name of the key in capitals": `"jwk":{"KTY":"EC"}`,
+		"a critical header":             `"crit":["kid"],"kid":"1"`,
+	} {
+		p, err := Parse([]byte(sign(t, `{"alg":"ES256","typ":"x+jwt",`+header+`}`, goodClaims)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.ReadHeader("x+jwt"); err == nil {
+			t.Errorf("%s was read: %+v", name, got)
+		}
+	}
+	p, err := Parse([]byte(sign(t, `{"alg":"ES256","typ":"x+jwt","jwk":{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":null},"unknown":{"x":1}}`, goodClaims)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := p.ReadHeader("x+jwt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Key.Public(); err == nil || !strings.Contains(err.Error(), "private") {
+		t.Errorf("a private key in a header: %v", err)
+	}
+}
+
 func TestASignerThatFailsSignsNothing(t *testing.T) {
 	broken := Sign(func([]byte) ([]byte, error) { return nil, errors.New("the key is locked") })
 	if token, err := broken.Token(Header{Type: "x+jwt"}, 1); err == nil || !strings.Contains(err.Error(), "locked") {

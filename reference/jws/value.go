@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -16,11 +17,13 @@ const maxValueDepth = 16
 // beforehand: a map[string]any, []any, string, json.Number, bool or nil. What two
 // readers could read in two ways is refused: a name that comes twice in an object,
 // half a surrogate pair, bytes that are no UTF-8.
-func Value(data []byte) (any, error) {
+func Value(data []byte) (any, error) { return readValue(data, maxValueDepth) }
+
+func readValue(data []byte, depth int) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("it is not UTF-8")
 	}
-	p := parser{data: data}
+	p := parser{data: string(data), deepest: depth} // strings are cut out of it, not copied
 	v, err := p.value(0)
 	if err != nil {
 		return nil, err
@@ -45,8 +48,9 @@ func Object(data []byte) (map[string]any, error) {
 }
 
 type parser struct {
-	data []byte
-	at   int
+	data    string
+	at      int
+	deepest int // nesting
 }
 
 func (p *parser) wrong(what string) error {
@@ -80,8 +84,8 @@ func (p *parser) peek() byte {
 func (p *parser) value(depth int) (any, error) {
 	switch c := p.next(); {
 	case c == '{' || c == '[':
-		if depth == maxValueDepth {
-			return nil, fmt.Errorf("it is nested more than %d deep", maxValueDepth)
+		if depth == p.deepest {
+			return nil, fmt.Errorf("it is nested more than %d deep", p.deepest)
 		}
 		p.at++
 		if c == '{' {
@@ -97,7 +101,7 @@ func (p *parser) value(depth int) (any, error) {
 		text  string
 		value any
 	}{{"true", true}, {"false", false}, {"null", nil}} {
-		if rest := p.data[p.at:]; len(rest) >= len(word.text) && string(rest[:len(word.text)]) == word.text {
+		if strings.HasPrefix(p.data[p.at:], word.text) {
 			p.at += len(word.text)
 			return word.value, nil
 		}
@@ -175,7 +179,7 @@ func (p *parser) text() (string, error) {
 		switch c := p.data[p.at]; {
 		case c == '"':
 			p.at++
-			return string(p.data[begin : p.at-1]), nil
+			return p.data[begin : p.at-1], nil
 		case c == '\\':
 			return p.escaped(begin)
 		case c < 0x20:
@@ -281,7 +285,9 @@ func (p *parser) number() (any, error) {
 			return nil, p.wrong("a number is malformed")
 		}
 	}
+	exponent := false
 	if c := p.peek(); c == 'e' || c == 'E' {
+		exponent = true
 		p.at++
 		if c := p.peek(); c == '+' || c == '-' {
 			p.at++
@@ -291,8 +297,10 @@ func (p *parser) number() (any, error) {
 		}
 	}
 	n := json.Number(p.data[begin:p.at])
-	if _, err := strconv.ParseFloat(string(n), 64); err != nil {
-		return nil, fmt.Errorf("the number %.40s is too large", n)
+	if exponent || len(n) > 300 {
+		if _, err := strconv.ParseFloat(string(n), 64); err != nil {
+			return nil, fmt.Errorf("the number %.40s is too large", n)
+		}
 	}
 	return n, nil
 }

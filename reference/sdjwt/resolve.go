@@ -2,7 +2,6 @@ package sdjwt
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -96,7 +95,7 @@ func resolve(payload map[string]any, encoded []string) (map[string]any, []*discl
 		return nil, nil, refuse(ErrMalformed, "_sd_alg is %.40q, not %q", fmt.Sprint(alg), sha256Name)
 	}
 	delete(payload, "_sd_alg")
-	r := resolver{make(map[string]*disclosure, len(encoded)), make(map[string]bool, 2*len(encoded))}
+	r := resolver{make(map[string]*disclosure, len(encoded)), make(map[string]bool, 64)}
 	all := make([]*disclosure, len(encoded))
 	for i, e := range encoded {
 		d, err := parseDisclosure(e)
@@ -158,15 +157,20 @@ func (r *resolver) object(members map[string]any, at Path) error {
 	if _, there := members["..."]; there {
 		return refuse(ErrMalformed, `there is a claim "..." at %s`, at)
 	}
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		switch members[name].(type) {
+	var inner []string
+	for name, v := range members {
+		switch v.(type) {
 		case map[string]any, []any:
-			v, err := r.value(members[name], append(slices.Clip(at), name))
-			if err != nil {
-				return err
-			}
-			members[name] = v
+			inner = append(inner, name)
 		}
+	}
+	slices.Sort(inner) // the same faults give the same error
+	for _, name := range inner {
+		v, err := r.value(members[name], append(slices.Clip(at), name))
+		if err != nil {
+			return err
+		}
+		members[name] = v
 	}
 	if !hidden {
 		return nil

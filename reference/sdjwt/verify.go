@@ -146,14 +146,14 @@ func (p *parts) checkBinding(shown *Presented, want Expected) error {
 	if err != nil {
 		return refuse(ErrBinding, "the key binding: %v", err)
 	}
-	if err := t.Header(bindingType, &struct{}{}); err != nil {
+	if _, err := t.ReadHeader(bindingType); err != nil {
 		return refuse(ErrBinding, "the key binding: %v", err)
 	}
 	if !t.Verify(shown.Holder) {
 		return refuse(ErrBinding, "it is signed with another key than the card's")
 	}
-	var c bindingClaims
-	if err := t.Claims(&c); err != nil {
+	c, err := bindingOf(t)
+	if err != nil {
 		return refuse(ErrBinding, "the key binding: %v", err)
 	}
 	made, err := moment(c.IssuedAt)
@@ -173,6 +173,36 @@ func (p *parts) checkBinding(shown *Presented, want Expected) error {
 	}
 	shown.Binding = Binding{c.Audience, c.Nonce, made}
 	return nil
+}
+
+// bindingOf reads the claims of a key binding.
+func bindingOf(t *jws.Token) (c bindingClaims, err error) {
+	data, err := t.Payload()
+	if err != nil {
+		return c, err
+	}
+	claims, err := jws.Object(data)
+	if err != nil {
+		return c, err
+	}
+	for _, claim := range []struct {
+		name string
+		to   *string
+	}{{"aud", &c.Audience}, {"nonce", &c.Nonce}, {"sd_hash", &c.Hash}} {
+		if v, there := claims[claim.name]; there {
+			text, ok := v.(string)
+			if !ok {
+				return c, fmt.Errorf("%s is no string", claim.name)
+			}
+			*claim.to = text
+		}
+	}
+	if v, there := claims["iat"]; there {
+		if c.IssuedAt, err = integer(v); err != nil {
+			return c, fmt.Errorf("iat: %w", err)
+		}
+	}
+	return c, nil
 }
 
 // registered reads the claims that every SD-JWT VC has or may have.

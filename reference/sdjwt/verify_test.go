@@ -216,7 +216,7 @@ func TestTheKeyBindingIsOfThisPhoneForThisRequestNow(t *testing.T) {
 	}{
 		{"another type of token", "typ", func(h *jws.Header, c map[string]any) { h.Type = "JWT" }},
 		{"another audience", "it is for", func(h *jws.Header, c map[string]any) { c["aud"] = "x509_hash:other" }},
-		{"many audiences", "cannot", func(h *jws.Header, c map[string]any) { c["aud"] = []string{w.want.Audience} }},
+		{"many audiences", "no string", func(h *jws.Header, c map[string]any) { c["aud"] = []string{w.want.Audience} }},
 		{"no audience", "it is for", func(h *jws.Header, c map[string]any) { delete(c, "aud") }},
 		{"another nonce", "nonce", func(h *jws.Header, c map[string]any) { c["nonce"] = "nonce-2" }},
 		{"no nonce", "nonce", func(h *jws.Header, c map[string]any) { delete(c, "nonce") }},
