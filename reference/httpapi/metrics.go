@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/keys"
 	"rollcall.example/rollcall/reference/store"
 )
 
@@ -74,20 +74,8 @@ func (m *Metrics) Published(took time.Duration, sequence uint64, fresh bool, err
 	}
 }
 
-// Count is a signer whose signatures are counted under a use.
-func (m *Metrics) Count(use string, s mdoc.Signer) mdoc.Signer {
-	return &countedSigner{s, m.signatures.WithLabelValues(use)}
-}
-
-type countedSigner struct {
-	mdoc.Signer
-	n prometheus.Counter
-}
-
-func (s *countedSigner) Sign(digest []byte) ([]byte, error) {
-	s.n.Inc()
-	return s.Signer.Sign(digest)
-}
+// Signed counts a signature made for a use.
+func (m *Metrics) Signed(use keys.Use) { m.signatures.WithLabelValues(string(use)).Inc() }
 
 func (m *Metrics) begin() {
 	if m != nil {

@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"rollcall.example/rollcall/reference/mdoc"
@@ -106,7 +107,7 @@ func (m Maker) certify(all []Key, kind kind, next Key, now time.Time) (Key, erro
 	spec := mdoc.CertificateSpec{Serial: serial, CommonName: kind.name, NotBefore: begin, NotAfter: end}
 	switch kind.use {
 	case IACA:
-		root, err := mdoc.NewIACA(by, mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: m.URL, CRL: m.URL + "/iaca.crl"})
+		root, err := mdoc.NewIACA(by, mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: m.URL, CRL: m.URL + revocationList})
 		if err != nil {
 			return Key{}, err
 		}
@@ -184,3 +185,36 @@ func current(all []Key, use Use, now time.Time) (Key, error) {
 	}
 	return *found, nil
 }
+
+// Like is a maker of keys for the same hosts as the key of the use in force, and
+// the same URL: for whoever rotates without knowing how the service runs.
+func Like(all []Key, use Use, random io.Reader) (Maker, error) {
+	if _, err := kindOf(use); err != nil {
+		return Maker{}, err
+	}
+	m := Maker{Random: random}
+	for _, k := range all {
+		if k.Certificate == nil {
+			continue
+		}
+		leaf, err := k.Leaf()
+		if err != nil {
+			return Maker{}, err
+		}
+		switch k.Use {
+		case TLS: // the last one counts
+			m.Hosts = slices.Clone(leaf.DNSNames)
+			for _, ip := range leaf.IPAddresses {
+				m.Hosts = append(m.Hosts, ip.String())
+			}
+		case IACA:
+			if len(leaf.CRLDistributionPoints) == 1 {
+				m.URL = strings.TrimSuffix(leaf.CRLDistributionPoints[0], revocationList)
+			}
+		}
+	}
+	return m, nil
+}
+
+// revocationList is where the IACA's list of revoked certificates lies.
+const revocationList = "/iaca.crl"

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/parties"
+	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/sim/demo"
+)
+
+// demoParties are the staff and verifiers of the demonstration.
+var demoParties = []struct {
+	id, name   string
+	role       access.Role
+	passphrase string
+	elements   []string
+}{
+	{id: "demo-clerk", name: "Clerk at a centre in Sejong", role: access.Clerk, passphrase: "demo-clerk-passphrase"},
+	{id: "demo-operator", name: "Operator of the loss line", role: access.CallCentre, passphrase: "demo-operator-passphrase"},
+	{id: "demo-registrar", name: "Registrar", role: access.Registrar, passphrase: "demo-registrar-passphrase"},
+	{id: "demo-auditor", name: "Auditor", role: access.Auditor, passphrase: "demo-auditor-passphrase"},
+	{id: "demo-bank", name: "First Bank of the Demonstration", role: access.Verifier,
+		elements: []string{"family_name", "given_name", "birth_date", "resident_registration_number", "resident_address", "portrait", "age_over_19"}},
+	{id: "demo-shop", name: "Convenience store", role: access.Verifier, elements: []string{"age_over_19", "portrait"}},
+}
+
+// enterDemo enters residents and parties, and writes the parties' keys.
+func (s *running) enterDemo(ctx context.Context) error {
+	if err := s.town.Enter(ctx, s.service.Issuance); err != nil {
+		return err
+	}
+	for _, p := range demoParties {
+		private := demo.Key(p.id)
+		public, err := jws.KeyOf(&private.PublicKey)
+		if err != nil {
+			return err
+		}
+		public.KeyID = p.id
+		q := parties.Request{By: itself, Key: "demo party " + p.id, ID: p.id, Role: p.role, Passphrase: p.passphrase, Why: "demonstration",
+			Profile: parties.Profile{Name: p.name, Keys: []jws.Key{public}, Elements: p.elements}}
+		if p.role == access.Clerk {
+			q.Centre = demo.Municipality
+		}
+		if _, err := s.parties.Enter(ctx, q); err != nil && !errors.Is(err, parties.ErrEntered) && !errors.Is(err, register.ErrKeyReused) {
+			return err
+		}
+		if _, err := s.keepKey(p.id, private); err != nil {
+			return err
+		}
+	}
+	return nil
+}

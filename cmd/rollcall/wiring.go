@@ -1,0 +1,564 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/card"
+	"rollcall.example/rollcall/reference/face"
+	"rollcall.example/rollcall/reference/httpapi"
+	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/keys"
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/parties"
+	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/service"
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/postgres"
+	"rollcall.example/rollcall/reference/store/sqlite"
+	"rollcall.example/rollcall/reference/suspension"
+	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/demo"
+	"rollcall.example/rollcall/sim/rollout"
+)
+
+// Files of the data folder.
+const (
+	keysFile      = "keys.json"
+	lockFile      = "keys.key"
+	registerFile  = "register.db"
+	authorityFile = "authority.pem" // the root of the server's certificate
+	iacaFile      = "iaca.pem"      // the root of cards and status lists
+)
+
+// How long things live that no setting changes.
+const (
+	challengeLifetime = 5 * time.Minute
+	transactionLife   = 5 * time.Minute
+	sweepEvery        = time.Minute
+	sweepAtMost       = 1000
+	renewTLS          = 30 * 24 * time.Hour // before its certificate ends
+)
+
+// running is the service at work.
+type running struct {
+	c    configuration
+	url  string
+	data string
+	log  *slog.Logger
+
+	ring    *keys.Ring
+	seals   *seal.Keys
+	store   store.Store
+	service *service.Service
+	parties *parties.Parties
+	town    *demo.Town // nil: no demonstration
+	metrics *httpapi.Metrics
+	router  *httpapi.Router
+	tls     *tls.Config // nil: plain HTTP
+	ownTLS  bool
+	first   []credential
+
+	lists   atomic.Pointer[[]suspension.Published]
+	leaving atomic.Bool
+	wait    sync.WaitGroup
+}
+
+// credential is what an administrator who was entered gets to know once.
+type credential struct{ id, passphrase, key string }
+
+// open puts the service together on its data.
+func open(ctx context.Context, c configuration, address string, log *slog.Logger, traces trace.TracerProvider) (_ *running, err error) {
+	s := &running{c: c, url: address, data: c.text("data"), log: log, metrics: httpapi.NewMetrics(version)}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" {
+		return nil, usage(fmt.Errorf("public-url: %q is no URL of a host (write https://id.example)", address))
+	}
+	if err := os.MkdirAll(s.data, 0o700); err != nil {
+		return nil, usage(fmt.Errorf("the data folder cannot be made: %w", err))
+	}
+	if err := writable(s.data); err != nil {
+		return nil, usage(fmt.Errorf("the data folder %s cannot be written: %w", s.data, err))
+	}
+	if err := s.openKeys(u.Hostname()); err != nil {
+		return nil, usage(err)
+	}
+	if s.tls, err = s.tlsConfig(c); err != nil {
+		return nil, usage(err)
+	}
+	if err := s.openStore(ctx); err != nil {
+		return nil, usage(err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.store.Close())
+		}
+	}()
+	s.metrics.WatchStore(s.store)
+	scenario, nation, policy, err := rules(c)
+	if err != nil {
+		return nil, usage(err)
+	}
+	if c.yes("demo") {
+		if s.town, err = demo.New(scenario, nation, c.number("demo-residents")); err != nil {
+			return nil, usage(fmt.Errorf("demo-residents: %w", err))
+		}
+	}
+	if err := s.openService(ctx, scenario, policy); err != nil {
+		return nil, err
+	}
+	if s.parties, err = parties.New(s.service.Register, parties.Options{Issuer: s.url, TokenEndpoint: s.url + "/parties/token", Keys: s.seals}); err != nil {
+		return nil, err
+	}
+	if err := s.enterAdministrators(ctx); err != nil {
+		return nil, err
+	}
+	if s.town != nil {
+		if err := s.enterDemo(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.publish(ctx); err != nil {
+		return nil, fmt.Errorf("the status lists cannot be published: %w", err)
+	}
+	return s, s.route(traces)
+}
+
+// close gives back what open has taken.
+func (s *running) close() error { return s.store.Close() }
+
+// lock is what the keys are locked with.
+func (c configuration) lock() (keys.Lock, error) {
+	l := keys.Lock{Passphrase: c.text("passphrase"), KeyFile: filepath.Join(c.text("data"), lockFile)}
+	if file := c.text("passphrase-file"); file != "" {
+		if l.Passphrase != "" {
+			return l, errors.New("give passphrase or passphrase-file, not both")
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return l, fmt.Errorf("passphrase-file: %w", err)
+		}
+		line, _, _ := strings.Cut(string(b), "\n")
+		if l.Passphrase = strings.TrimSuffix(line, "\r"); l.Passphrase == "" {
+			return l, fmt.Errorf("passphrase-file: the first line of %s is empty", file)
+		}
+	}
+	return l, nil
+}
+
+// openKeys reads the keys, or founds the service's authorities and makes them.
+func (s *running) openKeys(host string) error {
+	path := filepath.Join(s.data, keysFile)
+	lock, err := s.c.lock()
+	if err != nil {
+		return err
+	}
+	m := keys.Maker{Random: chance, URL: s.url, Hosts: hosts(host, s.c.text("listen"))}
+	all, err := keys.Read(path, lock)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, exists := os.Stat(path); !errors.Is(exists, fs.ErrNotExist) {
+			return fmt.Errorf("the key file is missing with which the keys are locked: %w", err)
+		}
+		if all, err = m.Found(time.Now()); err == nil {
+			err = keys.Write(path, lock, all, chance, true)
+		}
+		if errors.Is(err, fs.ErrExist) { // another replica was first
+			all, err = keys.Read(path, lock)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if s.ring, err = keys.NewRing(all, time.Now, openElsewhere); err != nil {
+		return fmt.Errorf("the keys in %s: %w", path, err)
+	}
+	if renew, err := s.serverCertificateEnds(m.Hosts); err != nil || renew {
+		now := time.Now()
+		if all, err = m.Rotate(all, keys.TLS, now, now); err == nil {
+			err = errors.Join(keys.Write(path, lock, all, chance, false), s.ring.Load(all))
+		}
+		if err != nil {
+			return fmt.Errorf("the server's certificate cannot be renewed: %w", err)
+		}
+	}
+	s.ring.Signed = s.metrics.Signed
+	if s.seals, err = seal.NewKeys(s.ring.Secrets(keys.Seal)...); err != nil {
+		return err
+	}
+	for file, use := range map[string]keys.Use{authorityFile: keys.Authority, iacaFile: keys.IACA} {
+		var text []byte
+		for _, c := range s.ring.Certificates(use) {
+			text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
+		}
+		if err := os.WriteFile(filepath.Join(s.data, file), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hosts are the names for which the server's own certificate stands.
+func hosts(public, listen string) []string {
+	out := []string{public}
+	at, _, _ := net.SplitHostPort(listen)
+	for _, h := range []string{at, "localhost", "127.0.0.1", "::1"} {
+		if ip := net.ParseIP(h); h != "" && (ip == nil || !ip.IsUnspecified()) && !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// serverCertificateEnds says whether the server's own certificate has to be
+// renewed: it ends soon, or stands for other hosts.
+func (s *running) serverCertificateEnds(hosts []string) (bool, error) {
+	c, err := x509.ParseCertificate(s.ring.Signer(keys.TLS).Certificate())
+	if err != nil {
+		return false, err
+	}
+	for _, h := range hosts {
+		if c.VerifyHostname(h) != nil {
+			return true, nil
+		}
+	}
+	return time.Until(c.NotAfter) < renewTLS, nil
+}
+
+// reload reads the keys again.
+func (s *running) reload() error {
+	lock, err := s.c.lock()
+	if err != nil {
+		return err
+	}
+	all, err := keys.Read(filepath.Join(s.data, keysFile), lock)
+	if err != nil {
+		return err
+	}
+	if err := s.ring.Load(all); err != nil {
+		return err
+	}
+	return s.seals.Replace(s.ring.Secrets(keys.Seal)...)
+}
+
+// openStore opens the register.
+func (s *running) openStore(ctx context.Context) (err error) {
+	address := s.c.text("database")
+	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") {
+		s.store, err = postgres.Open(ctx, address, postgres.Options{})
+		return err
+	}
+	if address == "" {
+		address = filepath.Join(s.data, registerFile)
+	}
+	s.store, err = sqlite.Open(address, sqlite.Options{Readers: max(4, runtime.NumCPU())})
+	return err
+}
+
+// rules are those of the scenario.
+func rules(c configuration) (*scenarios.Scenario, *scenarios.Nation, *lifecycle.Policy, error) {
+	scenario, err := scenarios.Load(c.text("scenario"), nil)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("scenario: %w", err)
+	}
+	nation, err := scenarios.LoadNation()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	model, err := rollout.New(scenario, nation)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("scenario: %w", err)
+	}
+	policy := model.Policy
+	if c.yes("all-open") {
+		policy.AnyCentreFrom = time.Time{}
+		for i := range nation.Municipalities {
+			policy.Opens[nation.Municipalities[i].Code] = time.Time{}
+		}
+	}
+	return scenario, nation, &policy, nil
+}
+
+// certificates are those in files of PEM.
+func certificates(files []string) (out [][]byte, err error) {
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return nil, err
+		}
+		before := len(out)
+		for {
+			var block *pem.Block
+			if block, text = pem.Decode(text); block == nil {
+				break
+			}
+			if block.Type == "CERTIFICATE" {
+				out = append(out, block.Bytes)
+			}
+		}
+		if len(out) == before {
+			return nil, fmt.Errorf("%s holds no certificate in PEM", f)
+		}
+	}
+	return out, nil
+}
+
+// nobodysCards refuses every card: no authority is trusted to sign one.
+type nobodysCards struct{}
+
+func (nobodysCards) Verify(card.Evidence, []byte, time.Time) (card.Card, error) {
+	return card.Card{}, fmt.Errorf("%w: no card authority is configured (card-authorities)", card.ErrUntrusted)
+}
+
+// openService puts the use cases together.
+func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario, policy *lifecycle.Policy) error {
+	countries, err := certificates(s.c.list("card-authorities"))
+	if err != nil {
+		return usage(fmt.Errorf("card-authorities: %w", err))
+	}
+	makers, err := certificates(s.c.list("phone-makers"))
+	if err != nil {
+		return usage(fmt.Errorf("phone-makers: %w", err))
+	}
+	if s.town != nil {
+		countries, makers = append(countries, s.town.CountryCA), append(makers, s.town.PhoneMaker)
+	}
+	var cards issuance.CardVerifier = nobodysCards{}
+	if len(countries) > 0 {
+		if cards, err = card.NewVerifier(countries...); err != nil {
+			return usage(fmt.Errorf("card-authorities: %w", err))
+		}
+	} else {
+		s.log.Warn("no card authority is configured: nobody can be issued a mobile card by tapping an IC card")
+	}
+	if len(makers) == 0 {
+		s.log.Warn("no phone maker is configured: no phone's keys are believed, and no mobile card is issued")
+		makers = [][]byte{s.ring.Certificates(keys.Authority)[0]} // which attests no phone
+	}
+	phones, err := issuance.NewMakers(makers...)
+	if err != nil {
+		return usage(fmt.Errorf("phone-makers: %w", err))
+	}
+	anchors, err := mdoc.NewTrustAnchors(s.ring.Certificates(keys.IACA)...)
+	if err != nil {
+		return err
+	}
+	s.service, err = service.New(ctx, service.Config{
+		Store: s.store, Now: time.Now, Random: chance, Policy: policy, Civil: scenarios.KST,
+		Cards: cards, Faces: face.Matcher{Threshold: scenario.Face.Threshold}, Phones: phones,
+		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: anchors, Authority: s.c.text("authority"),
+		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: transactionLife, NonceKey: s.ring.Secrets(keys.Nonce)[0],
+		Lists: register.Lists{Base: s.url + "/status-lists/", Size: uint64(s.c.number("status-size"))},
+		TTL:   s.c.duration("status-ttl"), Validity: s.c.duration("status-validity"),
+	})
+	if err != nil {
+		return usage(err)
+	}
+	return nil
+}
+
+// route builds the router from the modules.
+func (s *running) route(traces trace.TracerProvider) (err error) {
+	var proxies []netip.Prefix
+	for _, text := range s.c.list("proxies") {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return usage(fmt.Errorf("proxies: %q is no network (write 10.0.0.0/8)", text))
+		}
+		proxies = append(proxies, p)
+	}
+	limits := httpapi.DefaultLimits
+	for name, to := range map[string]*httpapi.Rate{"rate-address": &limits.Address, "rate-citizen": &limits.Citizen, "rate-staff": &limits.Staff, "rate-verifier": &limits.Verifier} {
+		n := s.c.number(name)
+		*to = httpapi.Rate{PerSecond: float64(n), Burst: 4 * n}
+	}
+	limits.Concurrent = s.c.number("concurrent")
+	s.router, err = httpapi.New(&httpapi.API{
+		Health:  &httpapi.Health{Checks: s.readyChecks(), Counts: s.metrics.Handler()},
+		Parties: s.parties,
+	}, httpapi.Options{
+		Now: time.Now, Random: chance, Limits: limits, Proxies: proxies, Log: s.log, Metrics: s.metrics, Traces: traces,
+		Authentication: httpapi.Authentication{Bearer: s.parties.Bearer, Session: s.parties.Session, Certificate: s.parties.Certificate},
+	})
+	return err
+}
+
+// readyChecks are what the service cannot do without.
+func (s *running) readyChecks() []httpapi.ReadyCheck {
+	return []httpapi.ReadyCheck{
+		{Name: "the service is about to stop", Fail: func(context.Context) error {
+			if s.leaving.Load() {
+				return errors.New("it was told to stop")
+			}
+			return nil
+		}},
+		{Name: "the register does not answer", Fail: func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+			defer cancel()
+			return s.store.View(ctx, func(r store.Reader) error { _, err := r.Sequence(); return err })
+		}},
+		{Name: "a certificate is not valid", Fail: func(context.Context) error { return s.ring.Check() }},
+		{Name: "the status lists are not published", Fail: func(context.Context) error {
+			lists := s.lists.Load()
+			if lists == nil || len(*lists) == 0 {
+				return errors.New("none was published")
+			}
+			for _, l := range *lists {
+				if !time.Now().Before(l.Expires) {
+					return fmt.Errorf("%s has expired", l.URI)
+				}
+			}
+			return nil
+		}},
+	}
+}
+
+// publish brings the status lists up to date.
+func (s *running) publish(ctx context.Context) error {
+	began := time.Now()
+	all, fresh, err := s.service.Publisher.Publish(ctx)
+	var sequence uint64
+	if len(all) > 0 {
+		sequence = all[0].RegisterSeq
+	}
+	s.metrics.Published(time.Since(began), sequence, fresh, err)
+	if err == nil {
+		s.lists.Store(&all)
+	}
+	return err
+}
+
+// loops do what has to be done again and again.
+func (s *running) loops(ctx context.Context) {
+	s.every(ctx, s.c.duration("status-every"), func(ctx context.Context) {
+		if err := s.publish(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("the status lists were not published: those before are served on", "error", err.Error())
+		}
+	})
+	s.every(ctx, sweepEvery, func(ctx context.Context) {
+		for what, sweep := range map[string]func(context.Context, int) (int, error){"expired cards": s.service.Issuance.ExpireDue, "what may be forgotten": s.service.Register.Forget} {
+			for {
+				n, err := sweep(ctx, sweepAtMost)
+				if err != nil && ctx.Err() == nil {
+					s.log.Error("sweeping failed", "what", what, "error", err.Error())
+				}
+				if err != nil || n < sweepAtMost {
+					break
+				}
+			}
+		}
+	})
+	s.every(ctx, sweepEvery, func(context.Context) { // a secret to come takes over at its moment
+		if err := s.seals.Replace(s.ring.Secrets(keys.Seal)...); err != nil {
+			s.log.Error("the sealing keys were not changed", "error", err.Error())
+		}
+	})
+}
+
+// itself is the service entering its first administrator.
+var itself = access.Caller{Role: access.Administrator, ID: "serve"}
+
+// enterAdministrators enters a first administrator where there is none, and the
+// one that was asked for.
+func (s *running) enterAdministrators(ctx context.Context) error {
+	all, err := s.parties.All(ctx)
+	if err != nil {
+		return err
+	}
+	wanted := s.c.text("new-administrator")
+	if wanted == "" {
+		if slices.ContainsFunc(all, func(p parties.Party) bool { return p.Role == access.Administrator && p.Ended.IsZero() }) {
+			return nil
+		}
+		wanted = "admin"
+		for n := 2; slices.ContainsFunc(all, func(p parties.Party) bool { return p.ID == wanted }); n++ {
+			wanted = fmt.Sprintf("admin-%d", n) // the ones before were ended
+		}
+	}
+	seed, err := s.service.Register.Seed()
+	if err != nil {
+		return err
+	}
+	var private *ecdsa.PrivateKey
+	for private == nil {
+		secret, err := s.service.Register.Seed()
+		if err != nil {
+			return err
+		}
+		private, _ = privateKey(secret[:])
+	}
+	public, err := jws.KeyOf(&private.PublicKey)
+	if err != nil {
+		return err
+	}
+	public.KeyID = wanted
+	passphrase := parties.Passphrase(seed)
+	_, err = s.parties.Enter(ctx, parties.Request{
+		By: itself, Key: "administrator " + wanted, ID: wanted, Role: access.Administrator, Passphrase: passphrase, Why: "first start",
+		Profile: parties.Profile{Name: wanted, Keys: []jws.Key{public}},
+	})
+	if errors.Is(err, parties.ErrEntered) || errors.Is(err, register.ErrKeyReused) {
+		if s.c.text("new-administrator") != "" {
+			return usage(fmt.Errorf("new-administrator: there is a party %s, or was: choose another id", wanted))
+		}
+		return nil // another replica was first, and has shown it
+	}
+	if err != nil {
+		return err
+	}
+	key, err := s.keepKey(wanted, private)
+	s.first = append(s.first, credential{wanted, passphrase, key})
+	return err
+}
+
+// keepKey writes a party's private key where only this user can read it.
+func (s *running) keepKey(id string, private *ecdsa.PrivateKey) (string, error) {
+	path := filepath.Join(s.data, id+".jwk")
+	text, err := privateJWK(id, private)
+	if err != nil {
+		return "", err
+	}
+	_ = os.Remove(path) // its mode may be another
+	return path, os.WriteFile(path, text, 0o600)
+}
+
+// privateJWK is a private key as RFC 7517 writes it.
+func privateJWK(kid string, private *ecdsa.PrivateKey) ([]byte, error) {
+	public, err := jws.KeyOf(&private.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	d, err := private.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	encoded := json.RawMessage(`"` + base64.RawURLEncoding.EncodeToString(d) + `"`)
+	public.KeyID, public.Algorithm, public.D = kid, "ES256", &encoded
+	text, err := json.Marshal(public)
+	return append(text, '\n'), err
+}
