@@ -103,12 +103,19 @@ func (t *Token) Claims(v any) error {
 	return nil
 }
 
+var strict = base64.RawURLEncoding.Strict()
+
 // Decode reads base64url without padding, line breaks or bits left over.
 func Decode(s []byte) ([]byte, error) {
 	if bytes.ContainsAny(s, "\r\n") { // the decoder would pass over them
 		return nil, errors.New("a line break in base64url")
 	}
-	return base64.RawURLEncoding.Strict().AppendDecode(nil, s)
+	out := make([]byte, base64.RawURLEncoding.DecodedLen(len(s)))
+	n, err := strict.Decode(out, s)
+	if err != nil {
+		return nil, err
+	}
+	return out[:n], nil
 }
 
 // maxDepth limits the nesting of JSON.
