@@ -6,15 +6,14 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
 	"time"
 
+	"rollcall.example/rollcall/reference/keyproof"
 	"rollcall.example/rollcall/reference/mdoc"
 )
 
@@ -101,13 +100,6 @@ func (p *Phone) Signatures() int { return p.signed }
 // attestationLifetime is how long an attestation may be used [A].
 const attestationLifetime = 5 * time.Minute
 
-type jwk struct {
-	Kty string `json:"kty"`
-	Crv string `json:"crv"`
-	X   string `json:"x"`
-	Y   string `json:"y"`
-}
-
 // Attest makes n fresh keys and the attestation for them, over the issuer's
 // nonce. Accept binds the credentials that come back to these keys; keys of an
 // earlier attestation that were not used are dropped.
@@ -116,57 +108,21 @@ func (p *Phone) Attest(nonce string, n int, now time.Time) (jwt string, err erro
 		return "", errors.New("phone: an attestation needs at least one key")
 	}
 	keys := make([]*ecdsa.PrivateKey, n)
-	attested := make([]jwk, n)
+	attested := make([]*ecdsa.PublicKey, n)
 	for i := range keys {
 		keys[i] = keyFrom("device key", p.seed, p.made)
 		p.made++
-		point, err := keys[i].PublicKey.Bytes()
-		if err != nil {
-			return "", fmt.Errorf("phone: %w", err)
-		}
-		b64 := base64.RawURLEncoding.EncodeToString
-		attested[i] = jwk{"EC", "P-256", b64(point[1:33]), b64(point[33:])}
+		attested[i] = &keys[i].PublicKey
 	}
-	header := struct {
-		Alg string   `json:"alg"`
-		Typ string   `json:"typ"`
-		X5C [][]byte `json:"x5c"`
-	}{"ES256", "key-attestation+jwt", [][]byte{p.maker.Attestation}}
-	claims := struct {
-		Issuer             string   `json:"iss"`
-		Subject            string   `json:"sub"`
-		IssuedAt           int64    `json:"iat"`
-		Expires            int64    `json:"exp"`
-		Nonce              string   `json:"nonce"`
-		AttestedKeys       []jwk    `json:"attested_keys"`
-		KeyStorage         []string `json:"key_storage"`
-		UserAuthentication []string `json:"user_authentication"`
-	}{"https://phones.example", p.Wallet(), now.Unix(), now.Add(attestationLifetime).Unix(), nonce, attested,
-		[]string{"iso_18045_high"}, []string{"iso_18045_high"}}
-	if jwt, err = signJWT(p.maker.signer, header, claims); err != nil {
-		return "", err
+	if jwt, err = (keyproof.Attestation{
+		Issuer: "https://phones.example", Wallet: p.Wallet(), IssuedAt: now, Expires: now.Add(attestationLifetime), Nonce: nonce, Keys: attested,
+		KeyStorage: []keyproof.Resistance{keyproof.High}, UserAuthentication: []keyproof.Resistance{keyproof.High},
+	}).Sign(p.maker.signer.Sign, [][]byte{p.maker.Attestation}); err != nil {
+		return "", fmt.Errorf("phone: %w", err)
 	}
 	p.signed++
 	p.keys = keys
 	return jwt, nil
-}
-
-func signJWT(signer *mdoc.KeySigner, header, claims any) (string, error) {
-	h, err := json.Marshal(header)
-	if err != nil {
-		return "", fmt.Errorf("phone: %w", err)
-	}
-	c, err := json.Marshal(claims)
-	if err != nil {
-		return "", fmt.Errorf("phone: %w", err)
-	}
-	input := base64.RawURLEncoding.EncodeToString(h) + "." + base64.RawURLEncoding.EncodeToString(c)
-	digest := sha256.Sum256([]byte(input))
-	signature, err := signer.Sign(digest[:])
-	if err != nil {
-		return "", fmt.Errorf("phone: %w", err)
-	}
-	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
 // Accept puts the copies of a mobile card into the wallet, one for each key of

@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"errors"
 	"math/big"
@@ -25,13 +26,17 @@ func FuzzAttestation(f *testing.F) {
 		f.Fatal(err)
 	}
 	at := time.Date(2025, 3, 14, 0, 0, 0, 0, time.UTC)
-	root := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotBefore: at.AddDate(-1, 0, 0), NotAfter: at.AddDate(1, 0, 0)}
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Maker"}, KeyUsage: x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true, NotBefore: at.AddDate(-1, 0, 0), NotAfter: at.AddDate(1, 0, 0)}
 	der, err := x509.CreateCertificate(nil, root, root, &key.PublicKey, key)
 	if err != nil {
 		f.Fatal(err)
 	}
 	makers, err := issuance.NewMakers(der)
 	if err != nil {
+		f.Fatal(err)
+	}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Attestations"}, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature, NotBefore: root.NotBefore, NotAfter: root.NotAfter}
+	if der, err = x509.CreateCertificate(nil, leaf, root, &key.PublicKey, key); err != nil {
 		f.Fatal(err)
 	}
 	part := base64.RawURLEncoding.EncodeToString
@@ -46,7 +51,7 @@ func FuzzAttestation(f *testing.F) {
 		f.Fatal(err)
 	}
 	text := part([]byte(`{"alg":"ES256","typ":"key-attestation+jwt","x5c":["`+base64.StdEncoding.EncodeToString(der)+`"]}`)) +
-		"." + part([]byte(`{"sub":"w","nonce":"n","attested_keys":[{"kty":"EC","crv":"P-256","x":"`+part(point[1:33])+`","y":"`+part(point[33:])+`"}]}`))
+		"." + part([]byte(`{"sub":"w","iat":1741910400,"nonce":"n","attested_keys":[{"kty":"EC","crv":"P-256","x":"`+part(point[1:33])+`","y":"`+part(point[33:])+`"}]}`))
 	digest := sha256.Sum256([]byte(text))
 	rs, err := cose.SignDigest(key, digest[:])
 	if err != nil {

@@ -47,11 +47,11 @@ type attestationClaims struct {
 	Subject            string       `json:"sub,omitempty"`
 	IssuedAt           int64        `json:"iat"`
 	Expires            int64        `json:"exp,omitempty"`
+	Nonce              string       `json:"nonce,omitempty"`
 	Keys               []jws.Key    `json:"attested_keys"`
 	KeyStorage         []Resistance `json:"key_storage,omitempty"`
 	UserAuthentication []Resistance `json:"user_authentication,omitempty"`
 	Certification      string       `json:"certification,omitempty"`
-	Nonce              string       `json:"nonce,omitempty"`
 	Status             *status      `json:"status,omitempty"`
 }
 

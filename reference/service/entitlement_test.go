@@ -187,15 +187,15 @@ func TestOnlyPhonesOfTrustedMakersAreIssuedTo(t *testing.T) {
 		name, says string
 		change     func(header, claims map[string]any)
 	}{
-		{"another maker", "not a trusted phone maker", func(h, _ map[string]any) { h["x5c"] = [][]byte{makerLeaf("other maker")} }},
+		{"another maker", "not trusted as a phone maker", func(h, _ map[string]any) { h["x5c"] = [][]byte{makerLeaf("other maker")} }},
 		{"no chain", "0 certificates", func(h, _ map[string]any) { delete(h, "x5c") }},
 		{"no algorithm", "ES256", func(h, _ map[string]any) { h["alg"] = "none" }},
 		{"another kind of token", "key-attestation+jwt", func(h, _ map[string]any) { h["typ"] = "JWT" }},
-		{"another request", "another request", func(_, c map[string]any) { c["nonce"] = "other" }},
+		{"another request", "nonce", func(_, c map[string]any) { c["nonce"] = "other" }},
 		{"expired", "expired", func(_, c map[string]any) { c["exp"] = noon.Unix() }},
 		{"in the future", "future", func(_, c map[string]any) { c["iat"] = noon.Add(time.Hour).Unix() }},
 		{"no wallet", "does not name the wallet", func(_, c map[string]any) { delete(c, "sub") }},
-		{"no keys", "attests 0 keys", func(_, c map[string]any) { c["attested_keys"] = []any{} }},
+		{"no keys", "for 0 keys", func(_, c map[string]any) { c["attested_keys"] = []any{} }},
 		{"one key twice", "twice", func(_, c map[string]any) {
 			k := c["attested_keys"].([]any)
 			c["attested_keys"] = []any{k[0], k[0]}
