@@ -47,6 +47,9 @@ type Config struct {
 	Lists    register.Lists
 	TTL      time.Duration // how long a verifier may keep a status list
 	Validity time.Duration // of a signed status list
+	// Aggregation is the URI of the document that names all status lists; empty: the
+	// lists do not say.
+	Aggregation string
 }
 
 // Service is the ID service.
@@ -82,7 +85,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := suspension.NewPublisher(r, c.StatusSigner, suspension.PublisherOptions{TTL: c.TTL, Validity: c.Validity})
+	p, err := suspension.NewPublisher(r, c.StatusSigner, suspension.PublisherOptions{TTL: c.TTL, Validity: c.Validity, Aggregation: c.Aggregation})
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ type Token struct {
 	Expires     time.Time     // exp; zero: none
 	TTL         time.Duration // how long it may be cached; zero: not said; whole seconds
 	RegisterSeq uint64        // the register's sequence number whose state this is
+	Aggregation string        // URI of the document that names all lists (§9); empty: not said
 	List        *List
 }
 
@@ -72,8 +73,9 @@ type jwtClaims struct {
 }
 
 type jwtList struct {
-	Bits int    `json:"bits"`
-	List string `json:"lst"`
+	Bits        int    `json:"bits"`
+	List        string `json:"lst"`
+	Aggregation string `json:"aggregation_uri,omitempty"`
 }
 
 func (t Token) check() error {
@@ -104,7 +106,7 @@ func (t Token) SignJWT(s mdoc.Signer) ([]byte, error) {
 	}
 	claims := jwtClaims{
 		Subject: t.Subject, IssuedAt: t.IssuedAt.Unix(), TTL: int64(t.TTL / time.Second), RegisterSeq: t.RegisterSeq,
-		StatusList: jwtList{int(t.List.bits), base64.RawURLEncoding.EncodeToString(t.List.Pack())},
+		StatusList: jwtList{int(t.List.bits), base64.RawURLEncoding.EncodeToString(t.List.Pack()), t.Aggregation},
 	}
 	if !t.Expires.IsZero() {
 		claims.Expires = t.Expires.Unix()
@@ -145,9 +147,16 @@ func (t Token) SignCWT(s mdoc.Signer) ([]byte, error) {
 		b = cose.AppendUint(cose.AppendUint(b, claimExpires), uint64(t.Expires.Unix()))
 	}
 	b = cose.AppendUint(cose.AppendUint(b, claimIssuedAt), uint64(t.IssuedAt.Unix()))
-	b = cose.AppendMap(cose.AppendUint(b, claimStatusList), 2)
+	fields := 2
+	if t.Aggregation != "" {
+		fields++
+	}
+	b = cose.AppendMap(cose.AppendUint(b, claimStatusList), fields)
 	b = cose.AppendBytes(cose.AppendText(b, "lst"), packed)
 	b = cose.AppendUint(cose.AppendText(b, "bits"), uint64(t.List.bits))
+	if t.Aggregation != "" {
+		b = cose.AppendText(cose.AppendText(b, "aggregation_uri"), t.Aggregation)
+	}
 	if t.TTL > 0 {
 		b = cose.AppendUint(cose.AppendUint(b, claimTTL), uint64(t.TTL/time.Second))
 	}
@@ -205,7 +214,7 @@ func parseJWT(token []byte, at time.Time, trusted trust) (*Token, error) {
 	if err != nil {
 		return nil, malformed("lst: %w", err)
 	}
-	return claims{c.Subject, c.IssuedAt, c.Expires, c.TTL, c.RegisterSeq, c.StatusList.Bits, packed}.token(at)
+	return claims{c.Subject, c.IssuedAt, c.Expires, c.TTL, c.RegisterSeq, c.StatusList.Bits, packed, c.StatusList.Aggregation}.token(at)
 }
 
 func parseCWT(token []byte, at time.Time, trusted trust) (*Token, error) {
@@ -255,6 +264,8 @@ func readCWTClaims(payload []byte, at time.Time) (*Token, error) {
 					c.bits = int(min(r.Uint(), math.MaxInt32))
 				case "lst":
 					c.packed = r.Bytes()
+				case "aggregation_uri":
+					c.aggregation = string(r.Text())
 				default:
 					r.Skip()
 				}
@@ -276,11 +287,12 @@ type claims struct {
 	registerSeq            uint64
 	bits                   int
 	packed                 []byte
+	aggregation            string
 }
 
 func (c claims) token(at time.Time) (*Token, error) {
 	const latest = 253402300799 // the end of the year 9999
-	t := &Token{Subject: c.subject, RegisterSeq: c.registerSeq}
+	t := &Token{Subject: c.subject, RegisterSeq: c.registerSeq, Aggregation: c.aggregation}
 	switch {
 	case c.subject == "":
 		return nil, malformed("sub is missing")

@@ -20,7 +20,8 @@ import (
 func TestATokenComesBackAsItWasSigned(t *testing.T) {
 	w := newWorld(t)
 	for _, f := range forms {
-		for _, token := range []Token{testToken(t), {Subject: "u", IssuedAt: issuedAt, List: filled(t, 8, 3, 1)}} {
+		for _, token := range []Token{testToken(t), {Subject: "u", IssuedAt: issuedAt, List: filled(t, 8, 3, 1)},
+			{Subject: "u", IssuedAt: issuedAt, Aggregation: "https://rollcall.example/status-lists", List: filled(t, 2, 8, 1)}} {
 			signed, err := f.sign(token, w.signer)
 			if err != nil {
 				t.Fatal(err)
@@ -182,6 +183,54 @@ func TestTokensThatMakeNoSenseAreNotSigned(t *testing.T) {
 			if _, err := f.sign(token, w.signer); err == nil {
 				t.Errorf("%s with %s was signed", f.name, name)
 			}
+		}
+	}
+}
+
+// aggregation_uri stands beside the bits, in both forms (§4.2, §4.3), and nowhere if
+// it is not said.
+func TestAListSaysWhereAllListsAreNamed(t *testing.T) {
+	w := newWorld(t)
+	const uri = "https://rollcall.example/status-lists"
+	for _, said := range []string{"", uri} {
+		token := testToken(t)
+		token.Aggregation = said
+		jwt, err := token.SignJWT(w.signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var claims struct {
+			StatusList map[string]any `json:"status_list"`
+		}
+		payload, err := base64.RawURLEncoding.DecodeString(string(bytes.Split(jwt, []byte("."))[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(payload, &claims); err != nil {
+			t.Fatal(err)
+		}
+		if got, there := claims.StatusList["aggregation_uri"]; there != (said != "") || there && got != uri {
+			t.Errorf("JWT: %v", claims.StatusList["aggregation_uri"])
+		}
+		cwt, err := token.SignCWT(w.signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		untagged, err := cose.Untag18(cwt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := cose.Parse(untagged)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all map[int64]any
+		if err := cose.Unmarshal(m.Payload, &all); err != nil {
+			t.Fatal(err)
+		}
+		list, _ := all[claimStatusList].(map[string]any)
+		if got, there := list["aggregation_uri"]; there != (said != "") || there && got != uri {
+			t.Errorf("CWT: %v", got)
 		}
 	}
 }

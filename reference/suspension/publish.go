@@ -33,10 +33,13 @@ type Published struct {
 	JWT, CWT    []byte        // the same list in both forms
 }
 
-// PublisherOptions say how long a list may be used.
+// PublisherOptions say how long a list may be used, and where all are named.
 type PublisherOptions struct {
 	TTL      time.Duration // how long a verifier may keep a fetched list
 	Validity time.Duration // from issue to exp, at least twice the ttl; a list is signed anew at half of it
+	// Aggregation is where the document is that names all lists (draft §9); empty: the
+	// lists do not say.
+	Aggregation string
 }
 
 // Publisher signs the status lists. It reads committed states only, so that a
@@ -95,7 +98,7 @@ func (p *Publisher) Publish(ctx context.Context) (all []Published, fresh bool, e
 func (p *Publisher) sign(number uint32, seq uint64, at time.Time, bits *statuslist.List) (made Published, err error) {
 	token := statuslist.Token{
 		Subject: p.register.Lists.URI(number), IssuedAt: at, Expires: at.Add(p.options.Validity), TTL: p.options.TTL,
-		RegisterSeq: seq, List: bits,
+		RegisterSeq: seq, Aggregation: p.options.Aggregation, List: bits,
 	}
 	made = Published{URI: token.Subject, RegisterSeq: seq, IssuedAt: token.IssuedAt, Expires: token.Expires, TTL: token.TTL}
 	if made.JWT, err = token.SignJWT(p.signer); err != nil {
