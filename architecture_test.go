@@ -38,7 +38,7 @@ var everything = []string{"."}
 
 // formats are the parts of reference that a phone and a verifier need as much as
 // the service does: codecs and cryptography that store nothing and know no time.
-var formats = []string{"reference/jwe", "reference/jws", "reference/keyproof", "reference/mdoc", "reference/oauth", "reference/sdjwt", "reference/x5c"}
+var formats = []string{"reference/dcql", "reference/jwe", "reference/jws", "reference/keyproof", "reference/mdoc", "reference/oauth", "reference/sdjwt", "reference/x5c"}
 
 // layers is the rule. To let a package use another one is to change a line here.
 var layers = []layer{
@@ -48,6 +48,9 @@ var layers = []layer{
 	{folder: "hwemu", may: formats, why: "a citizen's hardware knows the service's formats, not its code"},
 	{folder: "hwemu/phone", may: append([]string{"hwemu"}, formats...),
 		tests: []string{"reference"}, why: "a phone knows the service's formats; only its tests hold card, phone and service together"},
+
+	{folder: "hwemu/wallet", may: append([]string{"hwemu"}, formats...),
+		tests: []string{"reference"}, why: "a wallet talks to the service over HTTP; only its tests hold both"},
 
 	{folder: "sim/des", may: nil, why: "a kernel for any discrete-event simulation"},
 	{folder: "sim/rng", may: nil, why: "streams of numbers, for whoever draws them"},

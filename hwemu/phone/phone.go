@@ -107,11 +107,9 @@ func (p *Phone) Attest(nonce string, n int, now time.Time) (jwt string, err erro
 	if n < 1 {
 		return "", errors.New("phone: an attestation needs at least one key")
 	}
-	keys := make([]*ecdsa.PrivateKey, n)
+	keys := p.Keys(n)
 	attested := make([]*ecdsa.PublicKey, n)
 	for i := range keys {
-		keys[i] = keyFrom("device key", p.seed, p.made)
-		p.made++
 		attested[i] = &keys[i].PublicKey
 	}
 	if jwt, err = (keyproof.Attestation{
@@ -124,6 +122,19 @@ func (p *Phone) Attest(nonce string, n int, now time.Time) (jwt string, err erro
 	p.keys = keys
 	return jwt, nil
 }
+
+// Keys makes n fresh keys in the secure element, for whoever uses them by itself.
+func (p *Phone) Keys(n int) []*ecdsa.PrivateKey {
+	keys := make([]*ecdsa.PrivateKey, n)
+	for i := range keys {
+		keys[i] = keyFrom("device key", p.seed, p.made)
+		p.made++
+	}
+	return keys
+}
+
+// Sign signs as the maker, with the key whose certificate is Attestation.
+func (m *Maker) Sign(digest []byte) ([]byte, error) { return m.signer.Sign(digest) }
 
 // Accept puts the copies of a mobile card into the wallet, one for each key of
 // the last attestation, in order. They take the place of those held before.

@@ -86,7 +86,10 @@ type Caller struct {
 
 	// A citizen's.
 	Person store.PersonID
-	Wallet string // the wallet instance they call by; empty: the portal
+	Wallet string // the wallet instance they call by
+	// Fresh: they proved by card and face, for this very token, who they are. Who
+	// calls by a phone alone may be whoever holds it.
+	Fresh bool
 
 	// Centre is the municipality code of a clerk's centre.
 	Centre string

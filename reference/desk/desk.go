@@ -358,6 +358,10 @@ func (d *Desk) Release(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// Whoever holds a phone could take back the report that it is lost.
+	if caller := access.From(r.Context()); caller.Role == access.Citizen && !caller.Fresh {
+		return web.Refuse(http.StatusForbidden, "prove-yourself", "Prove by card and face who you are, then release.")
+	}
 	a, err := d.o.Suspension.Release(r.Context(), suspension.ReleaseRequest{
 		Request: q, Person: id, Cause: c, Sequence: body.Sequence, Wallet: body.Wallet, Why: body.Why,
 	})

@@ -54,6 +54,7 @@ type order struct {
 	phone  Phone
 	format string
 	spare  int
+	then   func(store.Tx, Issued) error // in the commit; may be nil
 }
 
 // IssueByTap issues a mobile card on the evidence of an IC card.
@@ -242,7 +243,10 @@ func (s *Service) issue(ctx context.Context, operation string, q register.Reques
 			if o.spare > 0 {
 				out.Credential, out.Spare = p.Credential, d.places[len(d.copies):]
 			}
-			return out, used.spend(tx, seq)
+			if err := used.spend(tx, seq); err != nil || o.then == nil {
+				return out, err
+			}
+			return out, o.then(tx, out)
 		})
 		if !errors.Is(err, errAgain) {
 			return answer, err

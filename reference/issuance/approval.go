@@ -105,6 +105,8 @@ type ApprovedRequest struct {
 	Phone    Phone  // the wallet, and keys that its attestation has proven
 	Format   string // of the copies: one for each key
 	Spare    int    // further copies that may be asked for by IssueMore
+	// Then writes what belongs to the same commit; it may be nil.
+	Then func(store.Tx, Issued) error `json:"-"`
 }
 
 // IssueApproved issues a mobile card on an approval. Everything that may have
@@ -114,7 +116,7 @@ func (s *Service) IssueApproved(ctx context.Context, q ApprovedRequest) (Issued,
 	if q.Spare < 0 || q.Spare > len(s.formats)*s.o.MaxCopies {
 		return Issued{}, fmt.Errorf("%d further copies are asked for; a mobile card has at most %d in each of %d formats", q.Spare, s.o.MaxCopies, len(s.formats))
 	}
-	return s.issue(ctx, "issue-approved", q.Request, q.Approval.Person, order{q.Phone, q.Format, q.Spare}, q, s.approved(q.Approval))
+	return s.issue(ctx, "issue-approved", q.Request, q.Approval.Person, order{q.Phone, q.Format, q.Spare, q.Then}, q, s.approved(q.Approval))
 }
 
 // approved are the facts of an approval, as of now.

@@ -86,6 +86,18 @@ func (c Card) Elements() ([]Element, error) {
 	return out, nil
 }
 
+// ElementNames lists the names of the card's elements, in its order.
+func ElementNames() (names []string) {
+	elements, err := Card{BirthDate: "2000-01-01", IssueDate: "2000-01-01"}.Elements()
+	if err != nil {
+		panic(err) // both dates are good
+	}
+	for _, e := range elements {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
 // Hyphenated writes a resident registration number of 13 digits as people do:
 // "900102-1234567".
 func Hyphenated(number string) string {

@@ -1,0 +1,475 @@
+package wallet
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"rollcall.example/rollcall/hwemu/phone"
+	"rollcall.example/rollcall/reference/jwe"
+	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/keyproof"
+	"rollcall.example/rollcall/reference/oauth"
+	"rollcall.example/rollcall/reference/sdjwt"
+)
+
+// Issuer is an issuer and its authorization server, as their metadata say.
+type Issuer struct {
+	ID         string                   `json:"credential_issuer"`
+	Credential string                   `json:"credential_endpoint"`
+	Nonce      string                   `json:"nonce_endpoint"`
+	Deferred   string                   `json:"deferred_credential_endpoint"`
+	Notify     string                   `json:"notification_endpoint"`
+	Configs    map[string]Configuration `json:"credential_configurations_supported"`
+	Batch      struct {
+		Size int `json:"batch_size"`
+	} `json:"batch_credential_issuance"`
+
+	Server struct {
+		Issuer    string `json:"issuer"`
+		Authorize string `json:"authorization_endpoint"`
+		Push      string `json:"pushed_authorization_request_endpoint"`
+		Token     string `json:"token_endpoint"`
+	} `json:"-"`
+}
+
+// Configuration is what an issuer offers in one format.
+type Configuration struct {
+	Format string `json:"format"`
+	Scope  string `json:"scope"`
+}
+
+// wellKnown is where the metadata of an issuer lie: between host and path (§12.2.2).
+func wellKnown(issuer, name string) (string, error) {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return "", err
+	}
+	return u.Scheme + "://" + u.Host + "/.well-known/" + name + strings.TrimSuffix(u.Path, "/"), nil
+}
+
+// Discover reads the metadata of an issuer.
+func (w *Wallet) Discover(ctx context.Context, issuer string) (*Issuer, error) {
+	if i := w.issuers[issuer]; i != nil {
+		return i, nil
+	}
+	i := &Issuer{}
+	for _, part := range []struct {
+		name string
+		v    any
+	}{{"openid-credential-issuer", i}, {"oauth-authorization-server", &i.Server}} {
+		address, err := wellKnown(issuer, part.name)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.getJSON(ctx, address, part.v); err != nil {
+			return nil, err
+		}
+	}
+	if i.ID != issuer || i.Server.Issuer != issuer {
+		return nil, fmt.Errorf("the metadata are of %q and %q, not of %q", i.ID, i.Server.Issuer, issuer)
+	}
+	w.issuers[issuer] = i
+	return i, nil
+}
+
+// Application is an authorization that has begun: a card is to be held to the phone.
+type Application struct {
+	w          *Wallet
+	Issuer     *Issuer
+	RequestURI string
+	verifier   string
+	state      string
+}
+
+// Apply pushes an authorization request for configurations of an issuer.
+func (w *Wallet) Apply(ctx context.Context, issuer string, configs ...string) (*Application, error) {
+	i, err := w.Discover(ctx, issuer)
+	if err != nil {
+		return nil, err
+	}
+	var scopes []string
+	for _, id := range configs {
+		c, ok := i.Configs[id]
+		if !ok {
+			return nil, fmt.Errorf("the issuer has no configuration %q", id)
+		}
+		scopes = append(scopes, c.Scope)
+	}
+	a := &Application{w: w, Issuer: i}
+	var parts [3]string
+	for n := range parts {
+		if parts[n], err = w.random(); err != nil {
+			return nil, err
+		}
+	}
+	a.verifier, a.state = parts[0]+parts[1], parts[2]
+	answer, err := w.proven(ctx, call{method: http.MethodPost, url: i.Server.Push, client: i.Server.Issuer, form: url.Values{
+		"client_id": {w.o.Provider.ClientID}, "response_type": {"code"}, "redirect_uri": {w.o.Redirect}, "scope": {strings.Join(scopes, " ")},
+		"state": {a.state}, "code_challenge": {oauth.Challenge(a.verifier)}, "code_challenge_method": {"S256"},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	var pushed struct {
+		URI string `json:"request_uri"`
+	}
+	if err := json.Unmarshal(answer.body, &pushed); err != nil || pushed.URI == "" {
+		return nil, fmt.Errorf("the pushed request got no request_uri: %s", answer.body)
+	}
+	a.RequestURI = pushed.URI
+	return a, nil
+}
+
+// Page is the address at which the citizen's browser goes on.
+func (a *Application) Page() string {
+	return a.Issuer.Server.Authorize + "?" + url.Values{"client_id": {a.w.o.Provider.ClientID}, "request_uri": {a.RequestURI}}.Encode()
+}
+
+// Challenge fetches the challenge that the card is to sign.
+func (a *Application) Challenge(ctx context.Context) ([]byte, error) {
+	answer, err := a.w.proven(ctx, call{method: http.MethodPost, url: a.Issuer.Server.Authorize + "/challenge", noProof: true,
+		json: map[string]string{"client_id": a.w.o.Provider.ClientID, "request_uri": a.RequestURI}})
+	if err != nil {
+		return nil, err
+	}
+	var v struct {
+		Challenge []byte `json:"challenge"`
+	}
+	err = json.Unmarshal(answer.body, &v)
+	return v.Challenge, err
+}
+
+// Prove hands over what was read from the card, and a capture of the face, and
+// redeems the code that comes back.
+func (a *Application) Prove(ctx context.Context, challenge []byte, e phone.Evidence, capture []byte) (*Token, error) {
+	answer, err := a.w.proven(ctx, call{method: http.MethodPost, url: a.Issuer.Server.Authorize + "/evidence", noProof: true, json: map[string]any{
+		"client_id": a.w.o.Provider.ClientID, "request_uri": a.RequestURI, "challenge": challenge, "capture": capture,
+		"card": map[string][]byte{"sod": e.SOD, "dg1": e.DG1, "dg2": e.DG2, "dg13": e.DG13, "dg15": e.DG15,
+			"template": e.Template, "signature": e.Signature, "pin_status": e.PIN},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	var v struct {
+		Redirect string `json:"redirect_uri"`
+	}
+	if err := json.Unmarshal(answer.body, &v); err != nil {
+		return nil, err
+	}
+	return a.Redeem(ctx, v.Redirect)
+}
+
+// Redeem takes the redirect with which the authorization server sends its user back.
+func (a *Application) Redeem(ctx context.Context, redirect string) (*Token, error) {
+	u, err := url.Parse(redirect)
+	if err != nil {
+		return nil, err
+	}
+	q := u.Query()
+	switch {
+	case q.Get("error") != "":
+		return nil, &Refused{Status: http.StatusOK, Code: q.Get("error"), Description: q.Get("error_description")}
+	case q.Get("iss") != a.Issuer.Server.Issuer:
+		return nil, fmt.Errorf("the answer is of %q, not of %q (RFC 9207)", q.Get("iss"), a.Issuer.Server.Issuer)
+	case q.Get("state") != a.state:
+		return nil, errors.New("the answer is to another request")
+	}
+	return a.w.token(ctx, a.Issuer, url.Values{
+		"grant_type": {"authorization_code"}, "code": {q.Get("code")}, "redirect_uri": {a.w.o.Redirect}, "code_verifier": {a.verifier},
+	})
+}
+
+// Token is an access token of this wallet.
+type Token struct {
+	w       *Wallet
+	Issuer  *Issuer
+	Access  string
+	Refresh string
+	Scope   string
+	Details []struct {
+		ConfigID    string   `json:"credential_configuration_id"`
+		Identifiers []string `json:"credential_identifiers"`
+	}
+	Ends time.Time
+}
+
+func (w *Wallet) token(ctx context.Context, i *Issuer, form url.Values) (*Token, error) {
+	form.Set("client_id", w.o.Provider.ClientID)
+	answer, err := w.proven(ctx, call{method: http.MethodPost, url: i.Server.Token, client: i.Server.Issuer, form: form})
+	if err != nil {
+		return nil, err
+	}
+	t := &Token{w: w, Issuer: i}
+	var v struct {
+		Access  string          `json:"access_token"`
+		Type    string          `json:"token_type"`
+		Life    int             `json:"expires_in"`
+		Refresh string          `json:"refresh_token"`
+		Scope   string          `json:"scope"`
+		Details json.RawMessage `json:"authorization_details"`
+	}
+	if err := json.Unmarshal(answer.body, &v); err != nil {
+		return nil, err
+	}
+	if v.Type != "DPoP" || v.Access == "" {
+		return nil, fmt.Errorf("the token is of the type %q, not bound to this wallet's key", v.Type)
+	}
+	if v.Details != nil {
+		if err := json.Unmarshal(v.Details, &t.Details); err != nil {
+			return nil, err
+		}
+	}
+	t.Access, t.Refresh, t.Scope, t.Ends = v.Access, v.Refresh, v.Scope, w.o.Now().Add(time.Duration(v.Life)*time.Second)
+	return t, nil
+}
+
+// Renew gets a token that lets the wallet see and report what concerns its citizen.
+func (t *Token) Renew(ctx context.Context) (*Token, error) {
+	return t.w.token(ctx, t.Issuer, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.Refresh}})
+}
+
+// Offer is a credential offer that was scanned.
+type Offer struct {
+	w       *Wallet
+	Issuer  *Issuer
+	Configs []string
+	Code    string
+	NeedsTx bool
+}
+
+const preAuthorized = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+
+// Scan reads the credential offer in a QR code (OpenID4VCI 1.0 §4.1.3).
+func (w *Wallet) Scan(ctx context.Context, text string) (*Offer, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "openid-credential-offer" {
+		return nil, fmt.Errorf("%.60q is no credential offer", text)
+	}
+	body := []byte(u.Query().Get("credential_offer"))
+	if reference := u.Query().Get("credential_offer_uri"); reference != "" {
+		a, err := w.get(ctx, reference, "application/json")
+		if err != nil {
+			return nil, err
+		}
+		body = a.body
+	}
+	var v struct {
+		Issuer  string   `json:"credential_issuer"`
+		Configs []string `json:"credential_configuration_ids"`
+		Grants  map[string]struct {
+			Code   string `json:"pre-authorized_code"`
+			TxCode *struct {
+				Length int `json:"length"`
+			} `json:"tx_code"`
+		} `json:"grants"`
+	}
+	if err := json.Unmarshal(body, &v); err != nil {
+		return nil, fmt.Errorf("the credential offer: %w", err)
+	}
+	grant, ok := v.Grants[preAuthorized]
+	if !ok {
+		return nil, errors.New("the offer has no pre-authorized code")
+	}
+	i, err := w.Discover(ctx, v.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	return &Offer{w, i, v.Configs, grant.Code, grant.TxCode != nil}, nil
+}
+
+// Check has the face held against the photo on record.
+func (o *Offer) Check(ctx context.Context, tx string, capture []byte) error {
+	endpoint := strings.TrimSuffix(o.Issuer.Server.Token, "token") + "face-check"
+	_, err := o.w.proven(ctx, call{method: http.MethodPost, url: endpoint, noProof: true,
+		json: map[string]any{"pre-authorized_code": o.Code, "tx_code": tx, "capture": capture}})
+	return err
+}
+
+// Redeem redeems the code.
+func (o *Offer) Redeem(ctx context.Context, tx string) (*Token, error) {
+	return o.w.token(ctx, o.Issuer, url.Values{"grant_type": {preAuthorized}, "pre-authorized_code": {o.Code}, "tx_code": {tx}})
+}
+
+// ErrLater: the issuer is slow; call for the card later.
+var ErrLater = errors.New("the issuer is slow: call for the card later")
+
+// Pending is a card to be called for.
+type Pending struct {
+	Token       *Token
+	Config      string
+	Transaction string
+	Interval    time.Duration
+	keys        []*ecdsa.PrivateKey
+}
+
+// Error says so.
+func (p *Pending) Error() string { return ErrLater.Error() }
+func (p *Pending) Unwrap() error { return ErrLater }
+
+// Ask is how a card is asked for.
+type Ask struct {
+	Copies  int
+	JWT     bool           // by the proof type jwt; else attestation
+	Encrypt jwe.Encryption // of the response; empty: none
+}
+
+// Issue gets copies of a configuration. They replace those of that configuration
+// that the wallet has. A *Pending means: later.
+func (t *Token) Issue(ctx context.Context, config string, ask Ask) ([]Copy, error) {
+	nonce, err := t.Nonce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys := t.w.phone.Keys(max(ask.Copies, 1))
+	proofs, err := t.Prove(keys, nonce, ask.JWT)
+	if err != nil {
+		return nil, err
+	}
+	return t.ask(ctx, config, keys, proofs, ask.Encrypt)
+}
+
+// Nonce fetches a nonce for proofs.
+func (t *Token) Nonce(ctx context.Context) (string, error) {
+	a, err := t.w.proven(ctx, call{method: http.MethodPost, url: t.Issuer.Nonce, noProof: true})
+	if err != nil {
+		return "", err
+	}
+	var v struct {
+		Nonce string `json:"c_nonce"`
+	}
+	err = json.Unmarshal(a.body, &v)
+	return v.Nonce, err
+}
+
+// Prove makes the proofs of keys (Appendix F), with the maker's attestation.
+func (t *Token) Prove(keys []*ecdsa.PrivateKey, nonce string, asJWT bool) (keyproof.Proofs, error) {
+	now := t.w.o.Now()
+	a := keyproof.Attestation{IssuedAt: now, Expires: now.Add(5 * time.Minute), Nonce: nonce,
+		KeyStorage: []keyproof.Resistance{keyproof.High}, UserAuthentication: []keyproof.Resistance{keyproof.High}}
+	for _, k := range keys {
+		a.Keys = append(a.Keys, &k.PublicKey)
+	}
+	attestation, err := a.Sign(t.w.o.Maker.Sign, [][]byte{t.w.o.Maker.Attestation})
+	if err != nil || !asJWT {
+		return keyproof.Proofs{Attestation: []string{attestation}}, err
+	}
+	proof, err := keyproof.Proof{ClientID: t.w.o.Provider.ClientID, Audience: t.Issuer.ID, IssuedAt: now, Nonce: nonce, Attestation: attestation}.Sign(keys[0])
+	return keyproof.Proofs{JWT: []string{proof}}, err
+}
+
+func (t *Token) ask(ctx context.Context, config string, keys []*ecdsa.PrivateKey, proofs keyproof.Proofs, encrypt jwe.Encryption) ([]Copy, error) {
+	body := map[string]any{"proofs": proofs}
+	n := slices.IndexFunc(t.Details, func(d struct {
+		ConfigID    string   `json:"credential_configuration_id"`
+		Identifiers []string `json:"credential_identifiers"`
+	}) bool {
+		return d.ConfigID == config
+	})
+	if n >= 0 {
+		body["credential_identifier"] = t.Details[n].Identifiers[0]
+	} else {
+		body["credential_configuration_id"] = config
+	}
+	var key *ecdsa.PrivateKey
+	if encrypt != "" {
+		key = t.w.phone.Keys(1)[0]
+		k, err := jws.KeyOf(&key.PublicKey)
+		if err != nil {
+			return nil, err
+		}
+		k.KeyID, k.Use, k.Algorithm = "response", "enc", "ECDH-ES"
+		body["credential_response_encryption"] = map[string]any{"jwk": k, "enc": encrypt}
+	}
+	a, err := t.w.proven(ctx, call{method: http.MethodPost, url: t.Issuer.Credential, token: t.Access, json: body})
+	if err != nil {
+		return nil, err
+	}
+	return t.take(ctx, a, config, keys, key)
+}
+
+// take reads a credential response, checks what came, and keeps it.
+func (t *Token) take(ctx context.Context, a answer, config string, keys []*ecdsa.PrivateKey, key *ecdsa.PrivateKey) ([]Copy, error) {
+	if key != nil {
+		m, err := jwe.Decrypt(string(a.body), key)
+		if err != nil {
+			return nil, fmt.Errorf("the encrypted response: %w", err)
+		}
+		a.body = m.Plaintext
+	}
+	var v struct {
+		Credentials []struct {
+			Credential string `json:"credential"`
+		} `json:"credentials"`
+		Notice      string `json:"notification_id"`
+		Transaction string `json:"transaction_id"`
+		Interval    int    `json:"interval"`
+	}
+	if err := json.Unmarshal(a.body, &v); err != nil {
+		return nil, err
+	}
+	if v.Transaction != "" {
+		return nil, &Pending{t, config, v.Transaction, time.Duration(v.Interval) * time.Second, keys}
+	}
+	if len(v.Credentials) != len(keys) {
+		return nil, fmt.Errorf("%d credentials came for %d keys", len(v.Credentials), len(keys))
+	}
+	format := t.Issuer.Configs[config].Format
+	var got []Copy
+	for i, c := range v.Credentials {
+		one := Copy{Config: config, Format: format, Credential: []byte(c.Credential), Key: keys[i]}
+		if format != sdjwt.Format {
+			raw, err := base64.RawURLEncoding.DecodeString(c.Credential)
+			if err != nil {
+				return nil, fmt.Errorf("credential %d is not base64url: %w", i+1, err)
+			}
+			one.Credential = raw
+		}
+		got = append(got, one)
+	}
+	t.w.held = append(slices.DeleteFunc(t.w.held, func(c Copy) bool { return c.Config == config }), got...)
+	if v.Notice != "" {
+		if err := t.Notify(ctx, v.Notice, "credential_accepted"); err != nil {
+			return got, err
+		}
+	}
+	return got, nil
+}
+
+// Notify tells the issuer what became of a card.
+func (t *Token) Notify(ctx context.Context, id, event string) error {
+	_, err := t.w.proven(ctx, call{method: http.MethodPost, url: t.Issuer.Notify, token: t.Access,
+		json: map[string]string{"notification_id": id, "event": event}})
+	return err
+}
+
+// Call calls for a card that was not ready.
+func (p *Pending) Call(ctx context.Context) ([]Copy, error) {
+	a, err := p.Token.w.proven(ctx, call{method: http.MethodPost, url: p.Token.Issuer.Deferred, token: p.Token.Access,
+		json: map[string]string{"transaction_id": p.Transaction}})
+	if err != nil {
+		return nil, err
+	}
+	return p.Token.take(ctx, a, p.Config, p.keys, nil)
+}
+
+// Desk asks the service for what concerns the citizen: "GET", "/residents/me", nil.
+func (t *Token) Desk(ctx context.Context, method, address string, body any, key string, out any) error {
+	c := call{method: method, url: address, token: t.Access, json: body, header: http.Header{}}
+	if key != "" {
+		c.header.Set("Idempotency-Key", key)
+	}
+	a, err := t.w.proven(ctx, c)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(a.body, out)
+}

@@ -1,0 +1,205 @@
+package authorization
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/oauth"
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/web"
+)
+
+// Scan is what a citizen is shown and told at a counter.
+type Scan struct {
+	URI     string // what stands in the QR code
+	TxCode  string // what the clerk says: six digits
+	Expires time.Time
+}
+
+const txDigits = 6
+
+// maxTries is how often a tx_code may be wrong; with six digits, a guess succeeds
+// once in 200,000 offers.
+const maxTries = 5
+
+// offered is what a pre-authorized code stands for.
+type offered struct {
+	Code string `json:"code"` // the clerk's
+	Tx   string `json:"tx"`
+}
+
+// Offer makes of a clerk's one-time code a credential offer (OpenID4VCI 1.0 §4.1),
+// by reference, so that the QR code is small.
+func (s *Server) Offer(_ context.Context, o issuance.Offer) (Scan, error) {
+	seed, err := s.o.Register.Seed()
+	if err != nil {
+		return Scan{}, err
+	}
+	tx := fmt.Sprintf("%0*d", txDigits, binary.BigEndian.Uint64(seed[:])%1_000_000)
+	left := o.Expires.Sub(s.o.Register.Now())
+	sealed, err := s.seal(kindOfferURI, left, offered{o.Code, tx})
+	if err != nil {
+		return Scan{}, err
+	}
+	uri := "openid-credential-offer://?" + url.Values{"credential_offer_uri": {s.endpoint("offers/") + sealed}}.Encode()
+	return Scan{URI: uri, TxCode: tx, Expires: o.Expires}, nil
+}
+
+// FetchOffer answers a wallet that has scanned the QR code.
+func (s *Server) FetchOffer(w http.ResponseWriter, r *http.Request) error {
+	var o offered
+	if _, err := s.open(kindOfferURI, r.PathValue("offer"), &o); err != nil {
+		return web.Refuse(http.StatusNotFound, oauth.InvalidRequest, "There is no such offer, or its time is over: ask the clerk for a new one.")
+	}
+	// Who has scanned in time may still need a moment for the face.
+	sealed, err := s.seal(kindOffer, checkLife, o)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for id := range s.o.Scopes {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	web.JSON(w, http.StatusOK, map[string]any{
+		"credential_issuer":            s.o.Issuer,
+		"credential_configuration_ids": ids,
+		"grants": map[string]any{grantPreAuthorized: map[string]any{
+			"pre-authorized_code": sealed,
+			"tx_code":             map[string]any{"length": txDigits, "input_mode": "numeric", "description": "창구 직원이 알려 주는 여섯 자리 숫자 · The six digits that the clerk tells you"},
+		}},
+	})
+	return nil
+}
+
+const (
+	ticketTries = "tx code"
+	ticketFace  = "face check"
+)
+
+func keyOf(code string) []byte {
+	h := sha256.Sum256([]byte(code))
+	return h[:]
+}
+
+// openOffer reads a pre-authorized code and holds the tx_code against it. Wrong
+// ones are counted, whichever replica they come to.
+func (s *Server) openOffer(ctx context.Context, code, tx string) (offered, error) {
+	var o offered
+	if _, err := s.open(kindOffer, code, &o); err != nil {
+		return o, web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, "The pre-authorized_code is not one of this server, or its time is over.")
+	}
+	if tx == "" {
+		return o, web.Refuse(http.StatusBadRequest, oauth.InvalidRequest, "The tx_code is missing.")
+	}
+	var tries struct {
+		Wrong int `json:"wrong"`
+	}
+	read := func(r store.Reader) error {
+		t, err := r.Ticket(ticketTries, keyOf(o.Code))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(t.Body, &tries)
+	}
+	if err := s.o.Register.View(ctx, read); err != nil {
+		return o, err
+	}
+	if tries.Wrong >= maxTries {
+		return o, web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, "The tx_code was wrong too often: ask the clerk for a new offer.")
+	}
+	if subtle.ConstantTimeCompare([]byte(tx), []byte(o.Tx)) == 1 {
+		return o, nil
+	}
+	if err := s.update(ctx, func(w store.Tx) error {
+		tries.Wrong = 0
+		if err := read(w); err != nil {
+			return err
+		}
+		tries.Wrong++
+		body, err := json.Marshal(tries)
+		if err != nil {
+			return err
+		}
+		t := store.Ticket{Kind: ticketTries, Key: keyOf(o.Code), Body: body, Expires: s.o.Register.Now().Add(2 * checkLife)}
+		if tries.Wrong == 1 {
+			return w.AddTicket(t)
+		}
+		return w.PutTicket(t)
+	}); err != nil && !errors.Is(err, store.ErrTaken) {
+		return o, err
+	}
+	return o, web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, "The tx_code is wrong.")
+}
+
+// FaceCheck holds a capture against the photo on record, before the code is
+// redeemed: a body {"pre-authorized_code", "tx_code", "capture"}. It is ours:
+// OpenID4VCI leaves open how the citizen is authenticated.
+func (s *Server) FaceCheck(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Code    string `json:"pre-authorized_code"`
+		TxCode  string `json:"tx_code"`
+		Capture []byte `json:"capture"`
+	}
+	if err := web.ReadJSON(r, &body); err != nil {
+		return err
+	}
+	o, err := s.openOffer(r.Context(), body.Code, body.TxCode)
+	if err != nil {
+		return err
+	}
+	probe, err := capture(body.Capture)
+	if err != nil {
+		return err
+	}
+	approval, reason, err := s.o.Issuance.ApproveOffer(r.Context(), o.Code, probe)
+	if errors.Is(err, issuance.ErrNoOffer) {
+		return web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, "There is no such offer.")
+	}
+	if err != nil {
+		return err
+	}
+	if reason != 0 {
+		return denied(reason)
+	}
+	text, err := json.Marshal(approval)
+	if err != nil {
+		return err
+	}
+	t := store.Ticket{Kind: ticketFace, Key: keyOf(o.Code), Body: text, Expires: s.o.Register.Now().Add(checkLife)}
+	if err := s.update(r.Context(), func(tx store.Tx) error {
+		if err := tx.PutTicket(t); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		return tx.AddTicket(t)
+	}); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// checked is the approval that a face check has left.
+func (s *Server) checked(r store.Reader, code string) (a issuance.Approval, err error) {
+	t, err := r.Ticket(ticketFace, keyOf(code))
+	if errors.Is(err, store.ErrNotFound) || err == nil && !s.o.Register.Now().Before(t.Expires) {
+		return a, web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, "The face has not been checked: do that first at %s.", s.endpoint("face-check"))
+	}
+	if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal(t.Body, &a)
+}

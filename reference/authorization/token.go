@@ -1,0 +1,252 @@
+package authorization
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/oauth"
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/web"
+)
+
+const (
+	grantCode          = "authorization_code"
+	grantPreAuthorized = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
+	grantRefresh       = "refresh_token"
+)
+
+// Grant is what an access token gives its wallet.
+type Grant struct {
+	ID       string             `json:"id"` // of the authorization it comes from
+	Client   string             `json:"client"`
+	Wallet   string             `json:"wallet"` // thumbprint of the wallet's instance key
+	Key      string             `json:"jkt"`    // thumbprint of the DPoP key
+	Approval *issuance.Approval `json:"approval,omitempty"`
+	Person   uint64             `json:"person"`
+	Configs  []string           `json:"configs,omitempty"` // that may be issued
+	ByID     bool               `json:"by_id,omitempty"`   // they are asked for by credential_identifier
+}
+
+// Identifier is the credential_identifier of a configuration.
+func Identifier(config string) string { return config + "#1" }
+
+// Token is the token endpoint.
+func (s *Server) Token(w http.ResponseWriter, r *http.Request) error {
+	form, err := web.ReadForm(r)
+	if err != nil {
+		return err
+	}
+	c, err := s.client(r, form.Get("client_id"))
+	if err != nil {
+		return err
+	}
+	proven, err := s.dpop(r, s.endpoint("token"), "", "")
+	if err != nil {
+		return err
+	}
+	g := Grant{Client: c.ID, Wallet: c.Thumbprint, Key: proven.Thumbprint}
+	var use func(store.Tx) error
+	switch form.Get("grant_type") {
+	case grantCode:
+		use, err = s.byCode(form, &g)
+	case grantPreAuthorized:
+		use, err = s.byOffer(r.Context(), form, &g)
+	case grantRefresh:
+		use, err = s.byRefresh(form, &g)
+	default:
+		err = web.Refuse(http.StatusBadRequest, "unsupported_grant_type", "The grant_type is none of those in the metadata.")
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.update(r.Context(), func(tx store.Tx) error {
+		if err := s.spendProof(tx, proven); err != nil {
+			return err
+		}
+		if err := c.spend(tx); err != nil {
+			return err
+		}
+		return use(tx)
+	}); err != nil {
+		return err
+	}
+	return s.answer(w, g, form.Get("grant_type"))
+}
+
+func (s *Server) answer(w http.ResponseWriter, g Grant, by string) error {
+	token, err := s.seal(kindToken, TokenLife, g)
+	if err != nil {
+		return err
+	}
+	scopes := []string{ScopeSelf}
+	var details []detail
+	for _, id := range g.Configs {
+		scopes = append(scopes, s.o.Scopes[id])
+		if g.ByID {
+			details = append(details, detail{Type: detailsType, ConfigID: id, Identifiers: []string{Identifier(id)}})
+		}
+	}
+	out := struct {
+		Token   string   `json:"access_token"`
+		Type    string   `json:"token_type"`
+		Life    int      `json:"expires_in"`
+		Scope   string   `json:"scope"`
+		Details []detail `json:"authorization_details,omitempty"`
+		Refresh string   `json:"refresh_token,omitempty"`
+	}{token, "DPoP", int(TokenLife.Seconds()), strings.Join(scopes, " "), details, ""}
+	if by != grantRefresh {
+		later := g
+		later.Approval, later.Configs, later.ByID = nil, nil, false
+		if out.Refresh, err = s.seal(kindRefresh, RefreshLife, later); err != nil {
+			return err
+		}
+	}
+	if err := s.GiveNonce(w); err != nil {
+		return err
+	}
+	web.JSON(w, http.StatusOK, out)
+	return nil
+}
+
+func invalidGrant(format string, args ...any) *web.Error {
+	return web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, format, args...)
+}
+
+// byCode redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.6).
+func (s *Server) byCode(form url.Values, g *Grant) (func(store.Tx) error, error) {
+	var c code
+	sealed, err := s.open(kindCode, form.Get("code"), &c)
+	switch {
+	case err != nil:
+		return nil, invalidGrant("The code is not one of this server, or its time is over.")
+	case c.Client != g.Client || c.Thumbprint != g.Wallet:
+		return nil, invalidGrant("The code was given to another wallet.")
+	case c.DPoP != "" && c.DPoP != g.Key:
+		return nil, invalidGrant("The code was asked for with another DPoP key.")
+	case form.Get("redirect_uri") != c.Redirect:
+		return nil, invalidGrant("The redirect_uri is not the one of the request.")
+	}
+	if err := oauth.CheckVerifier(form.Get("code_verifier"), c.Challenge); err != nil {
+		return nil, refusal(err)
+	}
+	s.approve(g, c.Approval, sealed.ID[:], c.Configs, c.Details)
+	return func(tx store.Tx) error {
+		return used(once(tx, kindCode, sealed.ID[:], sealed.End), "The code was used before.")
+	}, nil
+}
+
+// byOffer redeems a pre-authorized code (OpenID4VCI 1.0 §6.1).
+func (s *Server) byOffer(ctx context.Context, form url.Values, g *Grant) (func(store.Tx) error, error) {
+	o, err := s.openOffer(ctx, form.Get("pre-authorized_code"), form.Get("tx_code"))
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	byID := form.Has("authorization_details")
+	if byID {
+		if ids, err = s.details(form.Get("authorization_details")); err != nil {
+			return nil, err
+		}
+	} else if ids, err = s.scopes(form.Get("scope")); err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		for id := range s.o.Scopes {
+			ids = append(ids, id)
+		}
+		slices.Sort(ids)
+	}
+	var a issuance.Approval
+	if err := s.o.Register.View(ctx, func(r store.Reader) (err error) {
+		a, err = s.checked(r, o.Code)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	s.approve(g, a, keyOf(o.Code), ids, byID)
+	return func(tx store.Tx) error {
+		return used(once(tx, kindOffer, keyOf(o.Code), s.o.Register.Now().Add(2*checkLife)), "The pre-authorized_code was used before.")
+	}, nil
+}
+
+// approve puts what an approval allows into a grant.
+func (s *Server) approve(g *Grant, a issuance.Approval, id []byte, configs []string, byID bool) {
+	g.ID, g.Approval, g.Person, g.Configs, g.ByID = hex.EncodeToString(id), &a, uint64(a.Person), configs, byID
+}
+
+// byRefresh gives a wallet a token by which it sees and reports what concerns its
+// citizen, and nothing else.
+func (s *Server) byRefresh(form url.Values, g *Grant) (func(store.Tx) error, error) {
+	var before Grant
+	_, err := s.open(kindRefresh, form.Get("refresh_token"), &before)
+	switch {
+	case err != nil:
+		return nil, invalidGrant("The refresh_token is not one of this server, or its time is over.")
+	case before.Client != g.Client || before.Wallet != g.Wallet || before.Key != g.Key:
+		return nil, invalidGrant("The refresh_token was given to another wallet, or is bound to another DPoP key.")
+	}
+	*g = before
+	return func(store.Tx) error { return nil }, nil
+}
+
+func used(err error, sentence string) error {
+	if errors.Is(err, store.ErrTaken) {
+		return invalidGrant("%s", sentence)
+	}
+	return err
+}
+
+type grantKey struct{}
+
+// Granted is the grant of a request's access token.
+func Granted(ctx context.Context) (Grant, bool) {
+	g, ok := ctx.Value(grantKey{}).(Grant)
+	return g, ok
+}
+
+// DPoP is the citizen of a wallet's access token, as httpapi asks for it. Each proof
+// of a request that changes something is good once.
+func (s *Server) DPoP(r *http.Request, token string) (context.Context, error) {
+	var g Grant
+	if _, err := s.open(kindToken, token, &g); err != nil {
+		return nil, s.unauthorised(web.Refuse(http.StatusUnauthorized, "invalid_token", "The access token is not one of this server, or its time is over."))
+	}
+	issuer, err := url.Parse(s.o.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	proven, err := s.dpop(r, issuer.Scheme+"://"+issuer.Host+r.URL.Path, token, g.Key)
+	if err == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		err = s.update(r.Context(), func(tx store.Tx) error { return s.spendProof(tx, proven) })
+	}
+	if refused, ok := errors.AsType[*web.Error](err); ok {
+		refused.Status = http.StatusUnauthorized
+		return nil, s.unauthorised(refused)
+	}
+	if err != nil {
+		return nil, err
+	}
+	caller := access.Caller{
+		Role: access.Citizen, ID: strconv.FormatUint(g.Person, 10), Person: store.PersonID(g.Person), Wallet: g.Wallet, Fresh: g.Approval != nil,
+	}
+	return context.WithValue(access.With(r.Context(), caller), grantKey{}, g), nil
+}
+
+// unauthorised says how to come back (RFC 9449 §7.1).
+func (s *Server) unauthorised(e *web.Error) error {
+	return e.With("WWW-Authenticate", `DPoP error="`+e.Code+`", algs="ES256"`)
+}
+
+func thumbprintOf(c *oauth.AttestedClient) (string, error) {
+	k, err := jws.KeyOf(c.Key)
+	return k.ThumbprintText(), err
+}
