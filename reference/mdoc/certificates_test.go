@@ -162,3 +162,30 @@ func TestStatusSignersAreValidatedAgainstTheRoot(t *testing.T) {
 		}
 	}
 }
+
+// Other forms of the card are signed with the same certificates.
+func TestADocumentSignerIsKnownToOtherFormsOfTheCard(t *testing.T) {
+	w := newWorld(t)
+	chain := [][]byte{w.signer.Certificate()}
+	s, err := w.anchors.DocumentSigner(chain, w.at)
+	if err != nil || s.Name != "Rollcall DS 1" || !s.Key.Equal(&testKey("ds").PublicKey) || !s.From.Before(s.Until) {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	for name, c := range map[string]struct {
+		chain [][]byte
+		at    time.Time
+		kind  error
+	}{
+		"before its time": {chain, s.From.Add(-time.Second), ErrSignerExpired}, "after its time": {chain, s.Until.Add(time.Second), ErrSignerExpired},
+		"with the root": {append(chain, w.iaca.Certificate()), w.at, ErrUntrusted}, "without a certificate": {nil, w.at, ErrUntrusted},
+	} {
+		if _, err := w.anchors.DocumentSigner(c.chain, c.at); !errors.Is(err, c.kind) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for at, kind := range map[time.Time]error{s.From: nil, s.Until: nil, s.From.Add(-time.Second): ErrSignerExpired, s.Until.Add(time.Second): ErrSignerExpired} {
+		if err := CheckSigner(w.signer, at); !errors.Is(err, kind) {
+			t.Errorf("signing at %s: %v", at, err)
+		}
+	}
+}

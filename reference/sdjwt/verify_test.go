@@ -243,7 +243,7 @@ func TestTheKeyBindingIsOfThisPhoneForThisRequestNow(t *testing.T) {
 	if _, err := w.verify(other.bind(t, bare, nil)); !errors.Is(err, ErrBinding) {
 		t.Errorf("another phone: %v", err)
 	}
-	if _, err := w.verify(bare); !errors.Is(err, ErrBinding) {
+	if _, err := w.verify(bare); !errors.Is(err, ErrBinding) || !strings.Contains(err.Error(), "no key binding") {
 		t.Errorf("no key binding: %v", err)
 	}
 	for i, part := range strings.Split(bare, "~")[1:2] { // a disclosure taken out after signing
@@ -258,10 +258,16 @@ func TestTheKeyBindingIsOfThisPhoneForThisRequestNow(t *testing.T) {
 	if _, err := w.verify(bare + none + "." + parts[1] + "."); !errors.Is(err, ErrBinding) {
 		t.Errorf("alg none: %v", err)
 	}
-	for name, want := range map[string]Expected{
-		"no nonce": {Types: w.want.Types, Audience: w.want.Audience, At: w.want.At}, "no audience": {Types: w.want.Types, Nonce: w.want.Nonce, At: w.want.At},
+	// Who expects nothing must not be content with a binding that says nothing.
+	for name, c := range map[string]struct {
+		want  Expected
+		claim string
+	}{
+		"no nonce":    {Expected{Types: w.want.Types, Audience: w.want.Audience, At: w.want.At}, "nonce"},
+		"no audience": {Expected{Types: w.want.Types, Nonce: w.want.Nonce, At: w.want.At}, "aud"},
 	} {
-		if _, err := Verify(whole, w.anchors, want); !errors.Is(err, ErrBinding) {
+		text := w.bind(t, bare, func(h *jws.Header, claims map[string]any) { delete(claims, c.claim) })
+		if _, err := Verify(text, w.anchors, c.want); !errors.Is(err, ErrBinding) {
 			t.Errorf("%s expected: %v", name, err)
 		}
 	}
@@ -305,13 +311,18 @@ func TestOtherIssuersAndTimesAreRefused(t *testing.T) {
 func TestTextsOfAnotherShapeAreRefused(t *testing.T) {
 	w := newWorld(t)
 	good := w.present(t, Path{"family_name"})
-	for name, text := range map[string]string{
-		"nothing": "", "a JWT": strings.SplitN(good, "~", 2)[0], "only a tilde": "~", "only tildes": "~~~~x.y.z",
-		"too long": good + strings.Repeat("x", MaxSize), "too many disclosures": strings.Repeat("~", maxDisclosures+2) + "x",
-		"white space": " " + good, "a line break": strings.Replace(good, "~", "\n~", 1),
+	for name, c := range map[string]struct{ text, because string }{
+		"nothing":              {"", "no SD-JWT"},
+		"a JWT":                {strings.SplitN(good, "~", 2)[0], "no SD-JWT"},
+		"only a tilde":         {"~", "no key binding"},
+		"only tildes":          {"~~~~x.y.z", "three parts"},
+		"too long":             {good + strings.Repeat("x", MaxSize), "at most 524288"},
+		"too many disclosures": {strings.Repeat("~", maxDisclosures+2) + "x", "at most 256"},
+		"white space":          {" " + good, "header"},
+		"a line break":         {strings.Replace(good, "~", "\n~", 1), "signature"},
 	} {
-		if _, err := w.verify(text); err == nil {
-			t.Errorf("%s was verified", name)
+		if _, err := w.verify(c.text); err == nil || !strings.Contains(err.Error(), c.because) {
+			t.Errorf("%s: %v, wanted %q", name, err, c.because)
 		}
 	}
 }
