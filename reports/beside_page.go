@@ -376,16 +376,52 @@ var faultColumns = []struct{ Field, Form, Head string }{
 	{"peak_backlog", "exact", "beside.peak"},
 }
 
-// FaultColumns is faultColumns, for the template.
-func (p *besidePage) FaultColumns() []struct{ Field, Form, Head string } { return faultColumns }
+// lateColumns stand behind them where any fault struck the plant.
+var lateColumns = []struct{ Field, Form, Head string }{
+	{"cards/late", "exact", "rec.late"},
+	{"cards/longest_delay_s", "duration", "rec.longest"},
+}
+
+// FaultColumns are the columns of the table of recovery.
+func (p *besidePage) FaultColumns() []struct{ Field, Form, Head string } {
+	if slices.ContainsFunc(p.B.Faults, func(f BesideFault) bool { return f.Cards != nil }) {
+		return slices.Concat(faultColumns, lateColumns)
+	}
+	return faultColumns
+}
+
+// FunctionKeys are the functions that any of the faults is told of.
+func (p *besidePage) FunctionKeys() []string {
+	var keys []string
+	for _, f := range p.B.Faults {
+		for _, fn := range f.FunctionList() {
+			if !slices.Contains(keys, fn.Key) {
+				keys = append(keys, fn.Key)
+			}
+		}
+	}
+	return keys
+}
+
+// FunctionOf is what became of a function in a fault; nil where it is not told of.
+func (p *besidePage) FunctionOf(f BesideFault, key string) *Function {
+	for _, fn := range f.FunctionList() {
+		if fn.Key == key {
+			return fn.Function
+		}
+	}
+	return nil
+}
 
 // FaultCell is a figure of a fault; of one that the first result has too, with the
 // difference.
 func (p *besidePage) FaultCell(i, column int) template.HTML {
-	c, f := faultColumns[column], p.B.Faults[i]
+	c, f := p.FaultColumns()[column], p.B.Faults[i]
 	at := fmt.Sprintf("/faults/%d/%s", i, c.Field)
 	out := template.HTML(`<td class="n" `) + template.HTML(p.attribute("data-label", c.Head)) + `><span>`
 	switch {
+	case f.Cards == nil && strings.HasPrefix(c.Field, "cards/"):
+		out += missing
 	case c.Form == "duration" && !p.number(at).Known() && c.Field == "detected_s":
 		out += p.t("never")
 	case c.Form == "duration" && !p.number(at).Known():

@@ -37,10 +37,12 @@ func sampleSides() []Side {
 		more.Nation.ByDay[i].Holders = more.Nation.ByDay[i].Holders * 5 / 4
 		more.Nation.ByDay[i].WaitP95 /= 2
 	}
+	wrong := failing()
+	wrong.Recovery[0].Cards, wrong.Recovery[0].Functions.CardDelivery = press().Recovery[0].Cards, press().Recovery[0].Functions.CardDelivery
 	return []Side{
 		{Name: "base", Result: replicated(small(), 20, 0), Parameters: parameters()},
 		{Name: "keen", Result: more, Parameters: parameters(Parameter{"title", "Another"}, Parameter{"adoption.level", "5%"})},
-		{Name: "wrong", Result: failing(), Parameters: parameters(Parameter{"service.retry", "none"})},
+		{Name: "wrong", Result: wrong, Parameters: parameters(Parameter{"service.retry", "none"})},
 		{Name: "calm", Result: calm, Parameters: none},
 	}
 }

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -9,8 +10,16 @@ import (
 func derive(r *Result) {
 	r.Meta.Schema = SchemaID
 	r.Definitions = Definitions()
-	if r.Uncertainty == nil { // what is not there needs no definition
-		maps.DeleteFunc(r.Definitions, func(pointer string, _ Definition) bool { return strings.HasPrefix(pointer, "/uncertainty/") })
+	// What is not there needs no definition.
+	undefine := func(below string) {
+		maps.DeleteFunc(r.Definitions, func(pointer string, _ Definition) bool { return strings.HasPrefix(pointer, below) })
+	}
+	if r.Uncertainty == nil {
+		undefine("/uncertainty/")
+	}
+	if !slices.ContainsFunc(r.Recovery, func(f Recovery) bool { return f.Cards != nil }) {
+		undefine("/recovery/*/cards/")
+		undefine("/recovery/*/functions/card_delivery/")
 	}
 
 	r.Verdict = Verdict{Expectations: int64(len(r.Expectations)), Holds: true}
@@ -66,7 +75,10 @@ func derive(r *Result) {
 			f.PeakBacklogTwin = max(f.PeakBacklogTwin, p.BacklogTwin)
 			f.EndBacklog = p.Backlog
 		}
-		for _, fn := range []*Function{&f.Functions.Issuance, &f.Functions.OnlineVerification, &f.Functions.OfflineVerification, &f.Functions.Suspension} {
+		for _, fn := range []*Function{&f.Functions.Issuance, &f.Functions.OnlineVerification, &f.Functions.OfflineVerification, &f.Functions.Suspension, f.Functions.CardDelivery} {
+			if fn == nil {
+				continue
+			}
 			fn.Share = ratio(fn.Succeeded, fn.Attempts, 1)
 		}
 	}

@@ -119,6 +119,16 @@ func panelOff() *Result {
 
 func empty() *Result { return &Result{} }
 
+// press is small with a fault of the plant.
+func press() *Result {
+	r := small()
+	f := &r.Recovery[0]
+	f.Nodes, f.Touched, f.TurnedAway = []string{"plant"}, 91_200, 0
+	f.Cards = &LateCards{Late: 91_200, Mean: 380_000, Longest: 5 * 86400, Waiting: 123_400, WaitingTwin: 88_000}
+	f.Functions.CardDelivery = &Function{Attempts: 45_000, Succeeded: 900, Restored: 5 * 86400}
+	return r
+}
+
 // all renders each of the samples once.
 func all(t *testing.T) map[string]rendered {
 	t.Helper()
@@ -137,7 +147,7 @@ var once struct {
 	all map[string]rendered
 }
 
-var samples = map[string]func() *Result{"small": small, "uncertain": uncertain, "failing": failing, "site lost": siteLost, "panel off": panelOff, "empty": empty, "fault": func() *Result { return large(true) }}
+var samples = map[string]func() *Result{"small": small, "uncertain": uncertain, "failing": failing, "site lost": siteLost, "panel off": panelOff, "empty": empty, "press": press, "fault": func() *Result { return large(true) }}
 
 func TestEveryNumberOfThePageShowsTheFigureItPointsAt(t *testing.T) {
 	for name, got := range all(t) {

@@ -253,7 +253,7 @@ func (p *page) WorstHour(f Recovery) int {
 }
 
 // FunctionState is "works", "stopped" or "unused".
-func (p *page) FunctionState(f Function) string {
+func (p *page) FunctionState(f *Function) string {
 	switch {
 	case f.Attempts == 0:
 		return "unused"
@@ -264,18 +264,21 @@ func (p *page) FunctionState(f Function) string {
 }
 
 // FunctionList pairs each function with its key.
-func (r Recovery) FunctionList() []struct {
-	Key string
-	Function
-} {
+func (r Recovery) FunctionList() []keyedFunction {
 	f := r.Functions
-	return []struct {
-		Key string
-		Function
-	}{
-		{"issuance", f.Issuance}, {"online_verification", f.OnlineVerification},
-		{"offline_verification", f.OfflineVerification}, {"suspension", f.Suspension},
+	all := []keyedFunction{
+		{"issuance", &f.Issuance}, {"online_verification", &f.OnlineVerification},
+		{"offline_verification", &f.OfflineVerification}, {"suspension", &f.Suspension},
 	}
+	if f.CardDelivery != nil {
+		all = append(all, keyedFunction{"card_delivery", f.CardDelivery})
+	}
+	return all
+}
+
+type keyedFunction struct {
+	Key string
+	*Function
 }
 
 // Assumed and Published are the indices of the assumptions with that mark,

@@ -506,7 +506,8 @@ type Recovery struct {
 	EndBacklog         int64           `json:"end_backlog" unit:"intents" def:"intents waiting at the end of the last hour of the time line; derived"`
 	TurnedAwayByPlace  []TurnedAway    `json:"turned_away_by_place"`
 	Functions          Functions       `json:"functions"`
-	Timeline           []RecoveryPoint `json:"timeline"` // hour by hour, some hours before to the end of the drain
+	Cards              *LateCards      `json:"cards,omitempty"` // nil: the fault did not strike the plant of plastic cards
+	Timeline           []RecoveryPoint `json:"timeline"`        // hour by hour, some hours before to the end of the drain
 }
 
 // TurnedAway is one kind of place.
@@ -521,6 +522,19 @@ type Functions struct {
 	OnlineVerification  Function `json:"online_verification"`
 	OfflineVerification Function `json:"offline_verification"`
 	Suspension          Function `json:"suspension"`
+	// CardDelivery counts, as attempts, the cards of the whole plant that would have been
+	// printed on the days of the fault; nil where it did not strike the plant.
+	CardDelivery *Function `json:"card_delivery,omitempty"`
+}
+
+// LateCards is what a fault of the plant did to plastic cards: to all that it prints,
+// those of regions that are only a load included, beside the same orders without a fault.
+type LateCards struct {
+	Late        int64 `json:"late" unit:"cards" def:"plastic cards printed later than without the fault"`
+	Mean        Num   `json:"mean_delay_s" unit:"s" def:"how much later, mean of the late cards; null: none was late"`
+	Longest     Num   `json:"longest_delay_s" unit:"s" def:"how much later, the latest of them; null: none was late"`
+	Waiting     int64 `json:"peak_waiting" unit:"cards" def:"most plastic cards ordered and not printed at the end of a day, from the fault on"`
+	WaitingTwin int64 `json:"peak_waiting_twin" unit:"cards" def:"the same day without the fault"`
 }
 
 // Function is one function of the service while a fault lasted.

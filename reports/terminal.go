@@ -122,7 +122,7 @@ func (s *summary) lines() {
 		}
 		s.line(t("term.fault"), t("way.nation"), f.Fault+", "+strings.Join(f.Nodes, " ")+" "+f.Kind,
 			"detected after "+d(f.Detected), "restored after "+d(f.Restored), drain,
-			s.say("times", f.RetryAmplification)+" attempts", s.count(f.TurnedAway)+" turned away")
+			s.say("times", f.RetryAmplification)+" attempts", s.count(f.TurnedAway)+" turned away", s.lateCards(f.Cards))
 		if l := f.Loss; l != nil {
 			s.line("", t("way.nation"), s.count(f.LostAcknowledged)+" acknowledged in the "+d(l.Window)+" before and lost", s.count(l.Unusable.Cards)+" cards unusable, half for "+d(l.Unusable.P50)+" or less",
 				s.count(l.Refused)+" holders refused", s.count(l.Accepted+l.Misused)+" times a suspended card accepted, "+s.count(l.Misused)+" from somebody else")
@@ -169,6 +169,17 @@ func (s *summary) lines() {
 		last = append(last, "report: "+s.t.Report)
 	}
 	s.line(d(h.WallSeconds), "", last...)
+}
+
+// lateCards is what a fault of the plant did; nothing where it was another one.
+func (s *summary) lateCards(c *LateCards) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.Late == 0:
+		return "no plastic card late"
+	}
+	return s.count(c.Late) + " plastic cards late, by up to " + s.say("duration", c.Longest)
 }
 
 // lastAcceptances is, for each kind of check, the longest time from an

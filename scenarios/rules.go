@@ -232,9 +232,9 @@ var rules = []rule{
 
 	r("faults", "what breaks", optional),
 	r("faults[].name", "how reports call it"),
-	r("faults[].kind", "down: requests fail; slow: capacity is lost; site-lost: what stands with the register is gone, and a stand-by site serves from its last copy", oneOf("down", "slow", SiteLost)),
+	r("faults[].kind", "down: requests fail, the plant stops; slow: capacity is lost; site-lost: what stands with the register is gone, and a stand-by site serves from its last copy", oneOf("down", "slow", SiteLost)),
 	r("faults[].nodes", "where it strikes"),
-	r("faults[].nodes[]", "a node of the service, or a way to it: network (all of a region), terminals (of centres), verifiers (their own network)", oneOf(faultNodes...)),
+	r("faults[].nodes[]", "a node of the service; a way to it: network (all of a region), terminals (of centres), verifiers (their own network); or plant, which prints plastic cards", oneOf(faultNodes...)),
 	r("faults[].regions", "network, terminals, verifiers: of the residents of these regions; left out: everywhere", optional),
 	r("faults[].regions[]", "a region", form("region")),
 	r("faults[].places", "verifiers: of these kinds of places; left out: all", optional),
@@ -265,7 +265,12 @@ var Nodes = []string{"gateway", "register", "face", "signing", "status"}
 // Edges are the ways to the service that can be cut.
 var Edges = []string{"network", "terminals", "verifiers"}
 
-var faultNodes = slices.Concat(Nodes, Edges)
+// Plant is where plastic cards are printed. It is no part of the service: no request
+// waits for it.
+const Plant = "plant"
+
+// faultNodes are where a fault can strike.
+var faultNodes = slices.Concat(Nodes, Edges, []string{Plant})
 
 // Operations are what the service is asked to do.
 var Operations = []string{"issue", "face", "verify", "report", "release", "register-card"}

@@ -421,6 +421,21 @@ func (f *Fault) Lasts(node string) time.Duration {
 	return f.For
 }
 
+// Felt is until when requests can meet the fault: until the last of its nodes is back
+// but for the plant, which serves none; at once where it strikes the plant alone.
+func (f *Fault) Felt() time.Time {
+	var last time.Duration
+	if f.Kind == SiteLost {
+		last = f.For
+	}
+	for _, n := range f.Nodes {
+		if n != Plant {
+			last = max(last, f.Lasts(n))
+		}
+	}
+	return f.At.Add(last)
+}
+
 // End is when the last of its nodes is back, and of a lost site that itself.
 func (f *Fault) End() time.Time {
 	if len(f.Nodes) == 0 {

@@ -175,7 +175,8 @@ var wholeUnits = map[string]time.Duration{
 	"faults[].restore.gateway":              time.Second, "faults[].restore.register": time.Second, "faults[].restore.face": time.Second,
 	"faults[].restore.signing": time.Second, "faults[].restore.status": time.Second,
 	"faults[].restore.network": time.Second, "faults[].restore.terminals": time.Second, "faults[].restore.verifiers": time.Second,
-	"faults[].for": time.Second, "faults[].standby_after": time.Second,
+	"faults[].restore.plant": time.Second,
+	"faults[].for":           time.Second, "faults[].standby_after": time.Second,
 	"service.standby.copies_every": time.Second,
 }
 

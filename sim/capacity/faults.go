@@ -10,7 +10,8 @@ import (
 
 // fault is one of the scenario's, in seconds since its start.
 type fault struct {
-	from, to int64           // until the last node is back
+	from, to int64           // until the last node is back, the plant included
+	felt     int64           // until when requests can meet it
 	back     [maxNodes]int64 // when each is; 0: it is not struck
 	slow     bool
 	permille int64
@@ -29,6 +30,10 @@ func (sv *Service) compileFaults(s *scenarios.Scenario, index map[string]int) {
 		for _, n := range f.Nodes {
 			back := x.from + int64(f.Lasts(n)/time.Second)
 			x.to = max(x.to, back)
+			if n == scenarios.Plant {
+				continue // no request passes it
+			}
+			x.felt = max(x.felt, back)
 			if slices.Contains(scenarios.Edges, n) {
 				continue // requests that are cut off never come here
 			}
@@ -89,7 +94,7 @@ func (sv *Service) disturbed(sec int64) bool {
 		}
 	}
 	for i := range sv.faults {
-		if sec >= sv.faults[i].from && sec < sv.faults[i].to {
+		if sec >= sv.faults[i].from && sec < sv.faults[i].felt {
 			return true
 		}
 	}
@@ -105,8 +110,8 @@ func (sv *Service) watch(op Op, sec, n, failed, permille int64) {
 			continue
 		}
 		st := &sv.Stats
-		on := sec < f.to
-		if on {
+		on := sec < f.felt
+		if sec < f.to {
 			st.Tried[i][op] += n
 			st.Answered[i][op] += n - failed
 		}
@@ -179,7 +184,7 @@ func (sv *Service) ListsBack(i int) int64 { return sv.faults[i].lists }
 // at the instant at which the fault begins still finds all well.
 func (sv *Service) Health(i int) int64 {
 	f := &sv.faults[i]
-	for at := (f.from/sv.detect + 1) * sv.detect; at < f.to; at += sv.detect {
+	for at := (f.from/sv.detect + 1) * sv.detect; at < f.felt; at += sv.detect {
 		for n := range sv.nodes {
 			if fail, left := sv.down(n, at); f.strikes(n, at) && (fail >= 500 || left <= 500) {
 				return at

@@ -57,7 +57,7 @@ func Run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, o roll
 		return nil, err
 	}
 	e := &engine{m: m, workers: max(1, o.Workers), keep: o.KeepVisits,
-		plant: capacity.NewPlant(&s.Cards, m.Cal.Open), home: make([]*shard, len(n.Municipalities))}
+		plant: capacity.NewPlant(s, m.Cal.Open), home: make([]*shard, len(n.Municipalities))}
 	for i := range n.Municipalities {
 		if m.Present(i) {
 			e.home[i] = e.newShard(i)

@@ -81,7 +81,7 @@ func (r *run) castAt() (at int64, home string, ok bool) {
 		again = false
 		for _, f := range r.Scenario.Faults {
 			from := r.outcome.Model.Since(f.At.Time)
-			if to := r.outcome.Model.Since(f.End()); from <= at+length && at < to+hourMs {
+			if to := r.outcome.Model.Since(f.Felt()); to > from && from <= at+length && at < to+hourMs {
 				at, again = to+hourMs, true
 			}
 		}

@@ -132,7 +132,9 @@ func (r *run) prepare() {
 	s := r.Scenario
 	r.History.Policy = world.OraclePolicy(s, &r.outcome.Model.Policy)
 	for _, f := range s.Faults {
-		r.History.Faults = append(r.History.Faults, oracle.Fault{Name: f.Name, From: f.At.Time, To: f.End()})
+		if to := f.Felt(); to.After(f.At.Time) { // a fault of the plant alone excuses nothing
+			r.History.Faults = append(r.History.Faults, oracle.Fault{Name: f.Name, From: f.At.Time, To: to})
+		}
 	}
 }
 

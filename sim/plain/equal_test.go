@@ -186,6 +186,7 @@ func TestBothEnginesGiveTheSameBytes(t *testing.T) {
 		{"Sejong, six-hour-outage moved", "six-hour-outage", sejong, []string{
 			"start=2025-02-17", "end=2025-03-05", "faults[0].at=2025-02-25 09:07", "faults[0].for=3h20m"}},
 		{"Jeju, smoke", "smoke", jeju, nil},
+		{"Sejong, a plant that stands and is slow", "smoke", sejong, []string{"faults=[{name: press, kind: down, nodes: [plant], at: 2025-02-13 11:00, for: 30h}, {name: wear, kind: slow, nodes: [plant], at: 2025-02-15, for: 48h, severity: 40%}]"}},
 		{"Sejong, tight hours", "smoke", sejong, tightHours},
 		{"Sejong, round the clock", "smoke", sejong, []string{"end=2025-02-15", "faults[0].at=2025-02-13 23:40", "calendar.opens=00:00", "calendar.closes=24:00",
 			"centres.hours={0-24: 1}", "centres.counters={KR-50: 1}", "centres.other_business=0.05/day"}},

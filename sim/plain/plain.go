@@ -98,7 +98,7 @@ func newEngine(s *scenarios.Scenario, n *scenarios.Nation, o rollout.Options) (*
 		return nil, fmt.Errorf("%w; the scenario has %d", ErrTooMany, people)
 	}
 	e := &engine{
-		m: m, plant: capacity.NewPlant(&s.Cards, m.Cal.Open),
+		m: m, plant: capacity.NewPlant(s, m.Cal.Open),
 		life: des.New(), office: des.New(), people: map[uint32]*person{}, halls: map[int32]*hall{},
 		load: make([][capacity.NumOps]int32, 3600), fates: make([][capacity.NumOps]capacity.Fate, 3600),
 		narrow: o.Narrow, progress: o.Progress, place: byNumber,

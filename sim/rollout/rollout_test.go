@@ -37,7 +37,7 @@ func place(m *Model, code string, start int64) *Place {
 	}
 	mu := &m.Nation.Municipalities[i]
 	return &Place{M: m, Municipality: i, Region: mu.Region, T: NewTally(m, mu.End-mu.First),
-		Plant: capacity.NewPlant(&m.Scenario.Cards, m.Cal.Open),
+		Plant: capacity.NewPlant(m.Scenario, m.Cal.Open),
 		Start: start, End: start + hour, Earliest: start + 2*hour, Load: make([][capacity.NumOps]int32, 3600)}
 }
 

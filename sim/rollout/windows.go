@@ -17,8 +17,9 @@ func (m *Model) Windows(narrow int) [][]Window {
 	calmWidth, disturbedWidth := calmWidth/int64(max(1, narrow)), disturbedWidth/int64(max(1, narrow))
 	var disturbed []span
 	for _, f := range m.Scenario.Faults {
-		from := m.Since(f.At.Time)
-		disturbed = append(disturbed, span{floorTo(from, disturbedWidth), m.Since(f.End()) + hour})
+		if from, to := m.Since(f.At.Time), m.Since(f.Felt()); to > from {
+			disturbed = append(disturbed, span{floorTo(from, disturbedWidth), to + hour})
+		}
 	}
 	out := make([][]Window, m.Cal.Days)
 	for d := range out {

@@ -101,7 +101,8 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		r.Detected = reports.Num(float64(max(0, alarm-failed)))
 	}
 	for fn := range capacity.Function(capacity.NumFunctions) {
-		if tried, answered, back := st.During(i, fn); answered < tried {
+		// What fails while the plant alone is struck, fails for another reason.
+		if tried, answered, back := st.During(i, fn); answered < tried && f.Felt().After(f.At.Time) {
 			all = all && back >= 0
 			restored = max(restored, back)
 		}
@@ -186,8 +187,11 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		}
 		return x
 	}
+	if f.Lasts(scenarios.Plant) > 0 {
+		plant(&r, o, f)
+	}
 	r.Functions = reports.Functions{Issuance: function(capacity.Issuance), OnlineVerification: function(capacity.OnlineVerification),
-		OfflineVerification: function(capacity.OfflineVerification), Suspension: function(capacity.Suspension)}
+		OfflineVerification: function(capacity.OfflineVerification), Suspension: function(capacity.Suspension), CardDelivery: r.Functions.CardDelivery}
 	for h := max(0, first-24); h <= min(end+24, last+21*24, len(a.backlog)-1); h++ {
 		p := reports.RecoveryPoint{T: m.Cal.Time(int64(h) * hourMs).Format(time.RFC3339),
 			Goodput: a.goodput[h], GoodputTwin: b.goodput[h], Backlog: a.backlog[h], BacklogTwin: b.backlog[h], RetriesPeople: a.retries[h]}
@@ -197,6 +201,33 @@ func recovery(i int, o, twin *rollout.Outcome) reports.Recovery {
 		r.Timeline = append(r.Timeline, p)
 	}
 	return r
+}
+
+// plant adds what a fault of the plant did to plastic cards.
+func plant(r *reports.Recovery, o *rollout.Outcome, f *scenarios.Fault) {
+	m := o.Model
+	from, to := m.Since(f.At.Time), m.Since(f.At.Add(f.Lasts(scenarios.Plant)))
+	d := o.Plant.Delay(m.Cal.Day(from), m.Cal.Day(to-1))
+	cards := &reports.LateCards{Late: d.Late, Mean: reports.None(), Longest: reports.None(), Waiting: d.Waiting, WaitingTwin: d.WaitingTwin}
+	delivery := &reports.Function{Attempts: d.Due, Succeeded: d.Printed, Works: 2*d.Printed > d.Due, Restored: reports.None()}
+	if d.Late > 0 {
+		const day = 86400
+		cards.Mean, cards.Longest = reports.Num(float64(d.Days)/float64(d.Late)*day), reports.Num(d.Longest*day)
+		if d.Back >= 0 {
+			back := max(to, int64(d.Back)*rollout.Day+m.Scenario.Calendar.Opens.Milliseconds())
+			delivery.Restored = reports.Num(float64(back-from) / 1000)
+			switch {
+			case r.Touched == 0:
+				r.Restored = delivery.Restored
+			case r.Restored.Known(): // else something that failed has not come back
+				r.Restored = max(r.Restored, delivery.Restored)
+			}
+		} else {
+			r.Restored = reports.None()
+		}
+	}
+	r.Touched += d.Late
+	r.Cards, r.Functions.CardDelivery = cards, delivery
 }
 
 const hourMs = rollout.Day / 24

@@ -196,7 +196,7 @@ func (w *World) measureLists(entries int) {
 	w.ttl = longest
 	reach := 2*longest + s.StatusLists.PublishInterval + 24*time.Hour
 	for _, f := range s.Faults {
-		reach += f.End().Sub(f.At.Time)
+		reach += f.Felt().Sub(f.At.Time)
 	}
 	w.validity = (2 * reach).Round(time.Hour)
 	for w.listSize = 1 << 12; w.listSize < uint64(4*entries); w.listSize *= 2 {
