@@ -424,6 +424,9 @@ func (f *Fault) Lasts(node string) time.Duration {
 // Felt is until when requests can meet the fault: until the last of its nodes is back
 // but for the plant, which serves none; at once where it strikes the plant alone.
 func (f *Fault) Felt() time.Time {
+	if len(f.Nodes) == 0 {
+		return f.At.Add(f.For)
+	}
 	var last time.Duration
 	if f.Kind == SiteLost {
 		last = f.For
