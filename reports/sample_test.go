@@ -154,6 +154,7 @@ func sample(regions []RegionRow, start time.Time, days int, fault bool) *Result 
 		}
 	}
 	n.ByRegion, n.ByAge = regions, ages
+	n.Exclusion = sampleExclusion(regions, ages)
 	n.Issued.Total = n.Issued.Tap + n.Issued.Centre
 	n.Issued.First = n.Issued.Total * 98 / 100
 	n.ChipCards = n.Citizens / 60
@@ -285,6 +286,51 @@ func sample(regions []RegionRow, start time.Time, days int, fault bool) *Result 
 		Sources:        []string{"Registered population: Ministry of the Interior and Safety, jumin.mois.go.kr"},
 	}
 	return r
+}
+
+// sampleExclusion is invented: one resident in 250 wants a card, the old have fewer
+// phones.
+func sampleExclusion(regions []RegionRow, ages []AgeRow) (x Exclusion) {
+	phones := []string{"none", "without_nfc", "nfc"}
+	x.ByAge, x.ByPhone = make([]ExclusionRow, len(ages)), make([]ExclusionRow, len(phones))
+	for j, g := range regions {
+		region := ExclusionRow{Region: g.Region}
+		for k, age := range ages {
+			x.ByAge[k].From, x.ByAge[k].To = age.From, age.To
+			for f, phone := range phones {
+				x.ByPhone[f].Phone = phone
+				cell := ExclusionRow{Region: g.Region, From: age.From, To: age.To, Phone: phone}
+				without := int64(1 + 4*k*k)
+				cell.Citizens = g.Citizens * []int64{3, 27, 45, 25}[k] / 100 * []int64{without, 5, 95 - without}[f] / 100
+				cell.Wanted = cell.Citizens / 250
+				cell.NotWanted = cell.Citizens - cell.Wanted
+				switch w := cell.Wanted; f {
+				case 0:
+					cell.NoPhone = w
+				case 1:
+					cell.GaveUpNoNFC, cell.NoPlastic, cell.FaceFailed = w/20, w/40, int64(k)*w/200
+				default:
+					cell.GaveUpNoChip, cell.GaveUp, cell.NoPlastic, cell.FaceFailed = w*int64(j+1)/90, w/300, w/40, int64(k)*w/200
+					cell.Refused, cell.NotOpen = w/400, w/300
+				}
+				for _, r := range exclusionReasons {
+					cell.Excluded += *r.of(&cell)
+				}
+				cell.Pending = (cell.Wanted - cell.Excluded) / 9
+				cell.Got = cell.Wanted - cell.Excluded - cell.Pending
+				for _, row := range []*ExclusionRow{&x.ByAge[k], &x.ByPhone[f], &region, &x.Total} {
+					row.Citizens, row.NotWanted, row.Wanted, row.Got = row.Citizens+cell.Citizens, row.NotWanted+cell.NotWanted, row.Wanted+cell.Wanted, row.Got+cell.Got
+					row.Pending, row.Excluded = row.Pending+cell.Pending, row.Excluded+cell.Excluded
+					for _, r := range exclusionReasons {
+						*r.of(row) += *r.of(&cell)
+					}
+				}
+				x.Cells = append(x.Cells, cell)
+			}
+		}
+		x.ByRegion = append(x.ByRegion, region)
+	}
+	return x
 }
 
 // small is three regions and twelve days, for golden files; violations shows

@@ -105,6 +105,8 @@ func (s *summary) lines() {
 	}
 	s.line(t("term.waits"), t("way.nation"), wait...)
 
+	s.excluded()
+
 	v := n.Verification
 	verified := []string{s.count(v.Count), "refused " + s.say("share", v.RefusedShare) + ", of them suspended " + s.count(v.RejectedSuspended)}
 	if v.TurnedAway > 0 {
@@ -180,6 +182,20 @@ func (s *summary) lateCards(c *LateCards) string {
 		return "no plastic card late"
 	}
 	return s.count(c.Late) + " plastic cards late, by up to " + s.say("duration", c.Longest)
+}
+
+// excluded says how many wanted a card and could not get it, and why most of them.
+func (s *summary) excluded() {
+	x := &s.r.Nation.Exclusion.Total
+	if x.Wanted == 0 {
+		return
+	}
+	most := ""
+	if i := x.mainReason(); i >= 0 {
+		r := exclusionReasons[i]
+		most = "most often " + s.text("left."+r.column) + ", " + s.count(*r.of(x))
+	}
+	s.line(s.text("term.excluded"), s.text("way.nation"), s.count(x.Excluded)+" of "+s.count(x.Wanted)+" who wanted a card, "+s.say("share", x.Share), most)
 }
 
 // lastAcceptances is, for each kind of check, the longest time from an

@@ -18,7 +18,7 @@ export const shots = {
   smoke: [{ width: 1200, scheme: 'light' }],
   failing: [{ width: 1200, scheme: 'light', sections: ['opening', 'h-props', 'h-recovery-0', 'h-trust'] }],
   nation: [
-    { width: 1200, scheme: 'light', sections: ['h-map', 'h-regions', 'h-waits', 'h-verify', 'h-exposure', 'h-recovery-0'] },
+    { width: 1200, scheme: 'light', sections: ['h-map', 'h-regions', 'h-waits', 'h-left', 'h-verify', 'h-exposure', 'h-recovery-0'] },
     { width: 1200, scheme: 'dark', sections: ['h-map', 'h-waits'] },
     { width: 390, scheme: 'light', sections: ['opening', 'h-map'] },
   ],
