@@ -233,7 +233,7 @@ func Decrypt(message string, key *ecdsa.PrivateKey, accepted ...Encryption) (*Me
 	if err != nil {
 		return nil, malformed("%w", err)
 	}
-	if m.Plaintext, err = aead.Open(nil, parts.nonce, parts.sealed, parts.header); err != nil {
+	if m.Plaintext, err = aead.Open(parts.sealed[:0], parts.nonce, parts.sealed, parts.header); err != nil {
 		return nil, ErrDecrypt
 	}
 	return m, nil

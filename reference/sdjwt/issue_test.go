@@ -130,7 +130,17 @@ func TestACardThatNobodyWouldReadIsNotIssued(t *testing.T) {
 		"a claim of no kind":   {func(c *Credential) { c.Claims = map[string]any{"a": struct{}{}}; c.Disclosure = nil }, "struct"},
 		"too many decoys":      {func(c *Credential) { c.Decoys = 65 }, "decoys"},
 		"outside of the chain": {func(c *Credential) { c.Issued = c.Issued.AddDate(-1, 0, 0) }, "certificate"},
-		"too large":            {func(c *Credential) { c.Claims = map[string]any{"a": strings.Repeat("x", MaxSize)}; c.Disclosure = nil }, "bytes"},
+		"too deep": {func(c *Credential) {
+			deep := any("x")
+			for range maxDepth + 1 {
+				deep = []any{deep}
+			}
+			c.Claims, c.Disclosure = map[string]any{"a": deep}, nil
+		}, "deep"},
+		"too many to disclose": {func(c *Credential) {
+			c.Claims, c.Disclosure = map[string]any{"a": make([]any, maxDisclosures+1)}, []Path{{"a", nil}}
+		}, "at most 256"},
+		"too large": {func(c *Credential) { c.Claims = map[string]any{"a": strings.Repeat("x", MaxSize)}; c.Disclosure = nil }, "bytes"},
 	} {
 		credential := w.credential
 		c.change(&credential)
@@ -164,7 +174,8 @@ func second(_ string, err error) error { return err }
 
 func TestPathsSelectAsOpenID4VPSays(t *testing.T) {
 	claims, err := jws.Object([]byte(`{"name": "Arthur Dent", "address": {"street_address": "42 Market Street"},
-		"degrees": [{"type": "Bachelor"}, {"type": "Master"}, {}], "nationalities": ["British", "Betelgeusian"]}`))
+		"degrees": [{"type": "Bachelor"}, {"type": "Master"}, {}], "nationalities": ["British", "Betelgeusian"],
+		"mixed": ["text", {"type": 1}, ["first"]]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,6 +188,7 @@ func TestPathsSelectAsOpenID4VPSays(t *testing.T) {
 		{Path{"address", "street_address"}, []any{"42 Market Street"}},
 		{Path{"degrees", nil, "type"}, []any{"Bachelor", "Master"}},
 		{Path{"nationalities", 1}, []any{"Betelgeusian"}},
+		{Path{"mixed", nil, "type"}, nil}, {Path{"mixed", nil, 0}, nil}, {Path{"mixed", 2, 0}, []any{"first"}},
 		{Path{"nationalities", 2}, nil}, {Path{"nationalities", "x"}, nil}, {Path{"name", nil}, nil}, {Path{"nobody"}, nil}, {Path{}, nil}, {Path{"nationalities", -1}, nil},
 	} {
 		got, err := c.path.Select(claims)

@@ -308,6 +308,26 @@ func TestOtherIssuersAndTimesAreRefused(t *testing.T) {
 	}
 }
 
+func TestOnlyES256IsRead(t *testing.T) {
+	w := newWorld(t)
+	whole := w.present(t, Path{"family_name"})
+	jwt, shown, _ := strings.Cut(whole[:strings.LastIndexByte(whole, '~')+1], "~")
+	parts := strings.Split(jwt, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(parts[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, alg := range []string{"none", "None", "HS256", "ES384", "EdDSA", `ES256","crit":["x5c"],"x":"`} {
+		header := strings.Replace(string(raw), "ES256", alg, 1)
+		for _, signature := range []string{parts[2], ""} {
+			text := w.bind(t, base64.RawURLEncoding.EncodeToString([]byte(header))+"."+parts[1]+"."+signature+"~"+shown, nil)
+			if _, err := w.verify(text); !errors.Is(err, ErrMalformed) {
+				t.Errorf("alg %s: %v", alg, err)
+			}
+		}
+	}
+}
+
 func TestTextsOfAnotherShapeAreRefused(t *testing.T) {
 	w := newWorld(t)
 	good := w.present(t, Path{"family_name"})
