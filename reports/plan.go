@@ -36,6 +36,7 @@ type Plan struct {
 	Verdict     PlanVerdict       `json:"verdict"`
 	Cost        PlanCost          `json:"cost"`
 	Regions     []PlanRegion      `json:"regions"`
+	Opening     []PlanOpening     `json:"opening,omitempty"`
 	Centres     []PlanCentre      `json:"centres"`
 	Unmet       []PlanUnmet       `json:"unmet"`
 	Checks      []PlanCheck       `json:"checks"`
@@ -82,6 +83,24 @@ type PlanCost struct {
 	Most            int    `json:"at_most"`
 	WaitedBefore    Num    `json:"waited_before_h"`
 	WaitedAfter     Num    `json:"waited_after_h"`
+	DelayNow        int64  `json:"holder_days_later_now,omitempty"`
+	Delay           int64  `json:"holder_days_later_planned,omitempty"`
+}
+
+// PlanOpening is when a region opens.
+type PlanOpening struct {
+	Region            string `json:"region"`
+	Name              string `json:"name"`
+	NameKo            string `json:"name_ko"`
+	OpensNow          string `json:"opens_now"`
+	OpensPlanned      string `json:"opens_planned"`
+	HoldersNow        int64  `json:"holders_now"` // at the end of the run
+	HoldersPlanned    int64  `json:"holders_planned"`
+	HolderDaysNow     int64  `json:"holder_days_now"`
+	HolderDaysPlanned int64  `json:"holder_days_planned"`
+	HolderDaysBest    int64  `json:"holder_days_earliest"`
+	WaitBefore        Num    `json:"wait_p95_before_s"`
+	WaitAfter         Num    `json:"wait_p95_after_s"`
 }
 
 // PlanRegion is the plan of a region.
@@ -137,18 +156,21 @@ type PlanCheck struct {
 
 // planDefinitions are of the figures whose names do not say it.
 var planDefinitions = map[string]string{
-	"counters_now":      "counters as the scenario has them",
-	"people_days":       "counters more than now times the days on which centres are open within the run; less than 0: they are saved",
-	"won":               "people_days times wage_won",
-	"wage_won":          "centres.counter_wage: what an official at a counter costs for an open day",
-	"visits":            "arrivals for mobile and plastic cards and losses; other business waits in the same queues and is not counted",
-	"wait_p95_before_s": "arrival to counter of those served, 95th percentile, upper end of its bucket, in the run of the scenario as it is",
-	"wait_p95_after_s":  "the same in a full run of the plan with the same seed",
-	"left_before":       "visits that ended without service: turned round, left, sent home at closing time",
-	"waited_before_h":   "hours that people stood before the counters, other business too",
-	"limits.value":      "of the nation, or the largest of its parts where each is judged by itself",
-	"limits.beyond":     "parts over the limit",
-	"checks":            "full runs of the plan: first with the scenario's seed, for which it was made, then with others",
+	"counters_now":              "counters as the scenario has them",
+	"people_days":               "counters more than now times the days on which centres are open within the run; less than 0: they are saved",
+	"won":                       "people_days times wage_won",
+	"wage_won":                  "centres.counter_wage: what an official at a counter costs for an open day",
+	"visits":                    "arrivals for mobile and plastic cards and losses; other business waits in the same queues and is not counted",
+	"wait_p95_before_s":         "arrival to counter of those served, 95th percentile, upper end of its bucket, in the run of the scenario as it is",
+	"wait_p95_after_s":          "the same in a full run of the plan with the same seed",
+	"left_before":               "visits that ended without service: turned round, left, sent home at closing time",
+	"holder_days_now":           "holders of mobile cards, day by day, added up over the run",
+	"holder_days_earliest":      "holder days if the region opened on the best of the days for it",
+	"holder_days_later_planned": "holder days fewer than if each region opened on the best of the days for it: the price of waiting",
+	"waited_before_h":           "hours that people stood before the counters, other business too",
+	"limits.value":              "of the nation, or the largest of its parts where each is judged by itself",
+	"limits.beyond":             "parts over the limit",
+	"checks":                    "full runs of the plan: first with the scenario's seed, for which it was made, then with others",
 }
 
 // EncodePlan writes plan.json: one row of a table on a line.
@@ -177,10 +199,22 @@ func WritePlan(dir string, p *Plan, scenario []byte) error {
 	return folder{dir, createTemp}.write([]file{{PlanTableFile, planTable(p)}, {PlanScenarioFile, scenario}, {PlanReportFile, page}, {PlanFile, data}})
 }
 
-// planTable is a row for each centre.
+// planTable is a row for each centre, or for each region that opens.
 func planTable(p *Plan) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
+	if len(p.Opening) > 0 {
+		w.Write([]string{"region", "name", "opens_now", "opens_planned", "holders_now", "holders_planned", "holder_days_now", "holder_days_planned", "holder_days_earliest"})
+		for _, r := range p.Opening {
+			row := []string{r.Region, r.Name, r.OpensNow, r.OpensPlanned}
+			for _, n := range []int64{r.HoldersNow, r.HoldersPlanned, r.HolderDaysNow, r.HolderDaysPlanned, r.HolderDaysBest} {
+				row = append(row, strconv.FormatInt(n, 10))
+			}
+			w.Write(row)
+		}
+		w.Flush()
+		return b.Bytes()
+	}
 	w.Write([]string{"code", "name", "municipality", "municipality_name", "region", "counters_now", "counters_planned", "extra", "visits",
 		"wait_p95_before_s", "wait_p95_after_s", "wait_max_before_s", "wait_max_after_s", "left_before", "left_after", "won"})
 	num := func(n Num) string {
@@ -224,6 +258,15 @@ func PrintPlan(out io.Writer, p *Plan, report string) error {
 		fmt.Fprintf(w, "all\t%s\t%s\t%d\t%s\t%s\t\t\t\n", Grouped(c.CountersNow), Grouped(c.CountersPlanned), c.CentresChanged, Grouped(c.PeopleDays), Grouped(c.Won))
 		w.Flush()
 	}
+	if len(p.Opening) > 0 {
+		w := tabwriter.NewWriter(&s, 0, 0, 2, ' ', tabwriter.AlignRight)
+		fmt.Fprintln(w, "region\topens\tplanned\tholders at the end\tplanned\tholders' days\tplanned\twait p95\tplanned\t")
+		for _, r := range p.Opening {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.Name, r.OpensNow, r.OpensPlanned, Grouped(r.HoldersNow), Grouped(r.HoldersPlanned),
+				Grouped(r.HolderDaysNow), Grouped(r.HolderDaysPlanned), PlanValue("s", r.WaitBefore), PlanValue("s", r.WaitAfter))
+		}
+		w.Flush()
+	}
 	for i, u := range p.Unmet {
 		if i == 0 {
 			s.WriteString("\ncannot be met:\n")
@@ -251,6 +294,15 @@ func (p *Plan) Headline() string {
 	extra := c.CountersPlanned - c.CountersNow
 	var s string
 	switch {
+	case p.By == "opening":
+		moved := 0
+		for _, r := range p.Opening {
+			if r.OpensNow != r.OpensPlanned {
+				moved++
+			}
+		}
+		s = fmt.Sprintf("%d of %s on another day than now. That costs %s holders' days of delay against the best day for each region, %s as it is.",
+			moved, several(int64(len(p.Opening)), "region"), Grouped(c.Delay), Grouped(c.DelayNow))
 	case c.CentresChanged == 0 && p.Verdict.Holds:
 		s = "The target is met with the counters that there are: nothing is to be done."
 	case extra >= 0:
@@ -312,10 +364,7 @@ func (l *PlanLimit) tell(f PlanFigure) string {
 
 // PlanValue is a limited figure as people say it; the unit is s or share.
 func PlanValue(unit string, n Num) string {
-	if unit == "share" {
-		return say("share", n)
-	}
-	return say("duration", n)
+	return say(map[string]string{"share": "share", "s": "duration", "count": "count"}[unit], n)
 }
 
 func (u *PlanUnmet) tell() string {

@@ -51,6 +51,14 @@ func renderPlan(p *Plan) ([]byte, error) {
 			Grouped(int64(r.CentresChanged)), Grouped(r.PeopleDays), Grouped(r.Won), PlanValue("s", r.WaitBefore), PlanValue("s", r.WaitAfter),
 			Grouped(r.LeftBefore), Grouped(r.LeftAfter)}})
 	}
+	if len(p.Opening) > 0 {
+		page.Columns = "When each region opens, and what that is worth"
+		page.RegionHead, page.RegionRows = []string{"opens", "planned", "holders at the end", "planned", "holders' days", "planned", "wait p95", "planned"}, nil
+		for _, r := range p.Opening {
+			page.RegionRows = append(page.RegionRows, row{r.Name + " " + r.NameKo, []string{r.OpensNow, r.OpensPlanned, Grouped(r.HoldersNow), Grouped(r.HoldersPlanned),
+				Grouped(r.HolderDaysNow), Grouped(r.HolderDaysPlanned), PlanValue("s", r.WaitBefore), PlanValue("s", r.WaitAfter)}})
+		}
+	}
 	page.CentreHead = []string{"counters", "planned", "visits", "wait p95", "planned", "longest", "planned", "won"}
 	changed := slices.DeleteFunc(slices.Clone(p.Centres), func(c PlanCentre) bool { return c.CountersNow == c.CountersPlanned })
 	page.CentreCaption = fmt.Sprintf("%s of %s centres", Grouped(int64(len(changed))), Grouped(int64(len(p.Centres))))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -33,9 +34,11 @@ func planCommand() *cobra.Command {
 	f := planFlags{runFlags: runFlags{engine: "fast"}}
 	c := &cobra.Command{
 		Use:   "plan SCENARIO --target EXPR",
-		Short: "Find the counters that meet a target for waits, and what they cost",
+		Short: "Find the counters that meet a target for waits, and what they cost; or the order of opening",
 		Long: `Find how many counters each centre needs so that a scenario meets a target, what they
-cost, and run the scenario with them to see whether it does.
+cost, and run the scenario with them to see whether it does. With --by opening, find
+instead on which of the scenario's days each region should open, so that people get
+their cards as early as the target allows.
 
 EXPR is limits such as visits.wait_p95 < 30m, joined by &&. Each is a figure of
 
@@ -51,7 +54,8 @@ scenario that rollcall run takes. The exit code is 0 when a full run of the plan
 the target, 99 when it cannot be met, 2 when the target or the scenario is wrong.`,
 		Example: `  rollcall plan announced --target 'centre.wait_p95 < 30m'
   rollcall plan big-bang --target 'visits.wait_p95 < 3m && centre.left < 1%' --at-most 12
-  rollcall plan announced --regions KR-50 --target 'centre.wait_p95 < 10m' --fewer`,
+  rollcall plan announced --regions KR-50 --target 'centre.wait_p95 < 10m' --fewer
+  rollcall plan announced --by opening --target 'day.issued < 9000'`,
 		Args: one("scenario, or its file"), ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
 			return runPlan(c.Context(), args[0], &f, c.OutOrStdout(), c.ErrOrStderr())
@@ -59,7 +63,7 @@ the target, 99 when it cannot be met, 2 when the target or the scenario is wrong
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.target, "target", "", "`EXPR`, the limits that must hold")
-	fl.StringVar(&f.by, "by", "counters", "what is decided: counters")
+	fl.StringVar(&f.by, "by", "counters", "what is decided: counters of the centres, or opening: the day on which each region opens, of those on which the scenario opens some")
 	fl.StringSliceVar(&f.regions, "regions", nil, "plan for these regions only, by ISO `CODE`")
 	fl.StringVar(&f.seed, "seed", "", "`N`, seed of every random stream (default: the scenario's)")
 	fl.IntVar(&f.seeds, "seeds", 1, "run the plan with `N` other seeds too, for which it was not made")
@@ -84,8 +88,11 @@ func (f *planFlags) options(scenario string) (o plan.Options, sets []string, typ
 	if o.Target, err = plan.ParseTarget(f.target); err != nil {
 		return o, nil, nil, "", misplaced("--target", f.target, err)
 	}
-	if f.by != "counters" {
-		return fail("--by: nothing is decided by %q (write counters)", f.by)
+	if !slices.Contains(plan.Decisions, f.by) {
+		return fail("--by: nothing is decided by %q (write %s)", f.by, strings.Join(plan.Decisions, " or "))
+	}
+	if err = o.Target.Suits(f.by); err != nil {
+		return o, nil, nil, "", misplaced("--target", f.target, err)
 	}
 	if f.most < 1 || f.most > 1000 {
 		return fail("--at-most: a centre cannot have %d counters at most (write 1 to 1000)", f.most)
@@ -161,10 +168,19 @@ func runPlan(ctx context.Context, name string, f *planFlags, stdout, stderr io.W
 		p.begin(phase)
 	}
 	o.Progress = p.show
-	made, planned, err := plan.Counters(ctx, o)
+	var made *reports.Plan
+	var planned *scenarios.Scenario
+	if f.by == "opening" {
+		made, planned, err = plan.Opening(ctx, o, nil)
+	} else {
+		made, planned, err = plan.Counters(ctx, o)
+	}
 	p.end()
 	if ctx.Err() != nil {
 		return &exit{exitInternal, errors.New("interrupted: there is no plan, and nothing was written")}
+	}
+	if errors.Is(err, plan.ErrNothing) {
+		return usage(fmt.Errorf("--by opening: %w", err))
 	}
 	if err != nil {
 		return internal(err)

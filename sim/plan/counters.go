@@ -188,7 +188,7 @@ func (s *search) why(l *limit, x *site, value reports.Num) string {
 		has = fmt.Sprintf("which up to %d do not better", s.most)
 	}
 	return fmt.Sprintf("with %d counters, %s, it comes to %s; who comes brings the work of %.1f counters on average, other business %.1f of them",
-		x.planned, has, reports.PlanValue(l.unit(), value), s.work(x, true), s.work(x, false))
+		x.planned, has, reports.PlanValue(l.figure.unit, value), s.work(x, true), s.work(x, false))
 }
 
 // work is what comes to a site, with the visits or other business only, in counters
@@ -222,7 +222,7 @@ func (s *search) together(l *limit, g group) {
 		sum.add(x.at(x.planned), 1)
 	}
 	holds := func() bool {
-		if l.figure.time {
+		if l.figure.unit == "s" {
 			sum.wait.Max = 0
 			for _, x := range g.sites {
 				sum.wait.Max = max(sum.wait.Max, x.at(x.planned).Wait.Max)
@@ -271,7 +271,7 @@ func (s *search) together(l *limit, g group) {
 		if len(offers) == 0 || s.ctx.Err() != nil {
 			value := l.figure.of(sum)
 			s.unmet = append(s.unmet, reports.PlanUnmet{Limit: l.text(), Code: g.code, Name: g.name, Value: value,
-				Why: fmt.Sprintf("it comes to %s when no counter more helps anybody, with at most %d at a centre", reports.PlanValue(l.unit(), value), s.most)})
+				Why: fmt.Sprintf("it comes to %s when no counter more helps anybody, with at most %d at a centre", reports.PlanValue(l.figure.unit, value), s.most)})
 			return
 		}
 		b := heap.Pop(&offers).(bid)

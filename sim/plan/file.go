@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"rollcall.example/rollcall/reports"
@@ -41,6 +43,10 @@ func File(p *reports.Plan, planned *scenarios.Scenario, base *scenarios.Scenario
 		fmt.Fprintf(&b, "population: {regions: [%s]}\n", strings.Join(s.Population.Regions, ", "))
 	}
 	planFile(&b, &s, base)
+	if len(s.Expect) == 0 {
+		b.WriteString("expect: []\n")
+		return b.Bytes()
+	}
 	b.WriteString("expect:\n")
 	for _, e := range s.Expect {
 		b.WriteString("  - " + text(e))
@@ -56,16 +62,30 @@ func planFile(b *bytes.Buffer, s, base *scenarios.Scenario) {
 			lines = append(lines, fmt.Sprintf("    %q: %d\n", code, s.Centres.Counters[code]))
 		}
 	}
+	if !reflect.DeepEqual(s.Phases, base.Phases) {
+		b.WriteString("phases:\n")
+		for _, p := range s.Phases {
+			fmt.Fprintf(b, "  - {name: %q, from: %s, regions: [%s], municipalities: [%s]}\n", p.Name, p.From.Format("2006-01-02 15:04"),
+				strings.Join(p.Regions, ", "), strings.Join(quoted(p.Municipalities), ", "))
+		}
+	}
 	if len(lines) > 0 {
 		b.WriteString("centres:\n  counters:\n" + strings.Join(lines, ""))
 	}
+}
+
+func quoted(words []string) (out []string) {
+	for _, w := range words {
+		out = append(out, strconv.Quote(w))
+	}
+	return out
 }
 
 // expectations are those limits of a target that a result can be asked for.
 func (t *Target) expectations(p *reports.Plan) (out []string) {
 	for i := range t.limits {
 		l := &t.limits[i]
-		if !l.figure.time {
+		if l.figure.unit != "s" {
 			continue
 		}
 		limit := l.Limit

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"rollcall.example/rollcall/reports"
 	"rollcall.example/rollcall/scenarios"
@@ -36,7 +37,7 @@ const rounds = 3
 func Counters(ctx context.Context, o Options) (*reports.Plan, *scenarios.Scenario, error) {
 	o.defaults()
 	o.Begin(o.Scenario.Name + " as it is")
-	base, err := o.run(ctx, o.Scenario)
+	base, err := o.sketch(ctx, o.Scenario)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,6 +136,32 @@ func (o *Options) run(ctx context.Context, s *scenarios.Scenario) (*rollout.Outc
 	return run, nil
 }
 
+// sketch is a run in which nobody shows a card, which is most of the work of a run.
+// As long as the service answers everything, that changes nothing about who comes to
+// the centres and who holds a card; where it does not, the run is made in full.
+func (o *Options) sketch(ctx context.Context, s *scenarios.Scenario) (*rollout.Outcome, error) {
+	if len(s.Faults) > 0 {
+		return o.run(ctx, s)
+	}
+	bare := *s
+	bare.Demand.Places = slices.Clone(s.Demand.Places)
+	for i := range bare.Demand.Places {
+		bare.Demand.Places[i].Rate = 0
+	}
+	run, err := o.run(ctx, &bare)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range run.Tallies {
+		for d := range run.Model.Cal.Days {
+			if t != nil && t.Day[d].Unavailable > 0 {
+				return o.run(ctx, s)
+			}
+		}
+	}
+	return run, nil
+}
+
 // search plans counters by the visits of a run that had some, from a floor on.
 func (o *Options) search(ctx context.Context, run *rollout.Outcome, had, floor []int) ([]int, []reports.PlanUnmet, error) {
 	o.Begin("queues")
@@ -203,8 +230,12 @@ func tallies(o *rollout.Outcome) []*rollout.CentreTally {
 	return out
 }
 
-// judge is a limit's figure in a run.
+// judge is a limit's figure in a run; none for a limit of days, which centres do not
+// know.
 func (l *limit) judge(m *rollout.Model, counted []*rollout.CentreTally) (f reports.PlanFigure) {
+	if l.scope == everyDay {
+		return f
+	}
 	s := &search{o: &rollout.Outcome{Model: m}}
 	for c, t := range counted {
 		if t != nil {
@@ -276,7 +307,7 @@ func (p *planned) report() *reports.Plan {
 	for i := range o.Target.limits {
 		l := &o.Target.limits[i]
 		before := l.judge(m, p.before)
-		out.Limits = append(out.Limits, reports.PlanLimit{Text: l.text(), Definition: l.means(), Unit: l.unit(), Limit: reports.Num(l.Value),
+		out.Limits = append(out.Limits, reports.PlanLimit{Text: l.text(), Definition: l.means(), Unit: l.figure.unit, Limit: reports.Num(l.Value),
 			Before: before, After: l.judge(m, p.after), MetByItself: before.Beyond == 0 && equalTo(m, p.counters)})
 	}
 	c := &out.Cost

@@ -306,8 +306,9 @@ func TestATargetIsReadOrRefusedWithItsPlace(t *testing.T) {
 		"centre.left < 5% && vists.wait_p95 < 30m": {At: 20, What: "vists.wait_p95: a target has no vists (did you mean visits?)"},
 		"visits < 3":                               {At: 0, What: "visits is not one figure (write visits.wait_p95)"},
 		"visits.wait_p95 > 30m":                    {At: 0, What: "visits.wait_p95 > 30m is no upper limit, and more counters only make waits shorter (write < or <=)"},
-		"centre.left < 30m":                        {At: 0, What: "centre.left is a share, and 30m a time (write 5%)"},
-		"centre.wait_p95 < 5%":                     {At: 0, What: "centre.wait_p95 is a time, and 5% a share (write 30m)"},
+		"centre.left < 30m":                        {At: 0, What: "centre.left is a share, and 30m is not (write 5%)"},
+		"centre.wait_p95 < 5%":                     {At: 0, What: "centre.wait_p95 is a time, and 5% is not (write 30m)"},
+		"day.visits < 5%":                          {At: 0, What: "day.visits is a number, and 5% is not (write 20000)"},
 		"region.wait_p95 < visits.wait_p95":        {At: 18, What: "visits.wait_p95 is no number; a limit is one, such as 30m or 5%"},
 		"centre[3611051000].wait_p95 < 30m":        {At: 0, What: "centre[3611051000].wait_p95: centre has no 3611051000 (known are left, wait_max, wait_p50, wait_p95)"},
 	} {
@@ -351,4 +352,37 @@ func FuzzTarget(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Nobody who shows a card makes anybody come to a centre: what the search looks at is
+// the full run's, visit by visit.
+func TestASketchHasTheFullRunsVisits(t *testing.T) {
+	o := options(t, "visits.wait_p95 < 4m", week...)
+	o.defaults()
+	full, err := o.run(t.Context(), o.Scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick, err := o.sketch(t.Context(), o.Scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(full.Visits, quick.Visits) || !reflect.DeepEqual(tallies(full), tallies(quick)) {
+		t.Error("other visits, or other waits")
+	}
+	for i, tally := range full.Tallies {
+		if tally == nil {
+			continue
+		}
+		shown := int32(0)
+		for d := range tally.Day {
+			shown += tally.Day[d].Presentations
+			if q := &quick.Tallies[i].Day[d]; q.Holders != tally.Day[d].Holders || q.Issued != tally.Day[d].Issued || q.Presentations != 0 {
+				t.Errorf("%s, day %d: other holders", o.Nation.Municipalities[i].Code, d)
+			}
+		}
+		if shown == 0 {
+			t.Error("nobody shows a card in the full run either")
+		}
+	}
 }

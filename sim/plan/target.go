@@ -21,6 +21,7 @@ const (
 	everyRegion
 	everyMunicipality
 	everyCentre
+	everyDay
 )
 
 // scopes are how they are written and what they mean.
@@ -32,15 +33,17 @@ var scopes = map[string]struct {
 	"region":       {everyRegion, "every region by itself"},
 	"municipality": {everyMunicipality, "every municipality by itself"},
 	"centre":       {everyCentre, "every centre by itself"},
+	"day":          {everyDay, "every day by itself, all regions together; for --by opening"},
 }
 
-// A figure is what can be limited: of all visits for mobile and plastic cards and
+// A figure is what can be limited. Of all scopes but day: of all visits for mobile and plastic cards and
 // losses, as the result counts them. Other business waits in the same queue and is
 // not counted.
 type figure struct {
 	means string
-	time  bool // in seconds; else a share
+	unit  string // s, share, count
 	of    func(*count) reports.Num
+	day   func(*rollout.DayTally) int64 // of scope day
 }
 
 // quantile is a figure of the waits.
@@ -48,15 +51,26 @@ func quantile(q float64) func(*count) reports.Num {
 	return func(c *count) reports.Num { return statistics.Wait(&c.wait, q) }
 }
 
+// units are what a limit has to be.
+var units = map[string]struct{ kind, example string }{
+	"s": {"a time", "30m"}, "share": {"a share", "5%"}, "count": {"a number", "20000"},
+}
+
 var figures = map[string]figure{
-	"wait_p50": {"arrival to counter of those served, median", true, quantile(0.5)},
-	"wait_p95": {"arrival to counter of those served, 95th percentile", true, quantile(0.95)},
-	"wait_max": {"arrival to counter of those served, longest", true, quantile(1)},
-	"left": {"visits that ended without service, as a share: turned round, left, sent home at closing time", false, func(c *count) reports.Num {
+	"wait_p50": {means: "arrival to counter of those served, median", unit: "s", of: quantile(0.5)},
+	"wait_p95": {means: "arrival to counter of those served, 95th percentile", unit: "s", of: quantile(0.95)},
+	"wait_max": {means: "arrival to counter of those served, longest", unit: "s", of: quantile(1)},
+	"left": {means: "visits that ended without service, as a share: turned round, left, sent home at closing time", unit: "share", of: func(c *count) reports.Num {
 		if c.served+c.left == 0 {
 			return reports.None()
 		}
 		return reports.Num(float64(c.left) / float64(c.served+c.left))
+	}},
+	"visits": {means: "visits for mobile and plastic cards and losses on a day", unit: "count", day: func(d *rollout.DayTally) int64 {
+		return int64(d.Served) + int64(d.Balked) + int64(d.Reneged) + int64(d.Shut)
+	}},
+	"issued": {means: "mobile cards issued on a day, by tap and at centres", unit: "count", day: func(d *rollout.DayTally) int64 {
+		return int64(d.Issued[0]) + int64(d.Issued[1])
 	}},
 }
 
@@ -107,7 +121,7 @@ func (l *limit) within(x float64) bool {
 // beyond is how many visits at a centre are in the way: they waited too long, or
 // were not served.
 func (l *limit) beyond(t *rollout.CentreTally) (n int64) {
-	if !l.figure.time {
+	if l.figure.unit != "s" {
 		return t.Left
 	}
 	for i, k := range t.Wait.Bucket {
@@ -158,13 +172,14 @@ func ParseTarget(text string) (Target, error) {
 		}
 		l := limit{Bound: b, scope: scopes[path[0]].scope, name: strings.TrimSuffix(path[1], "_s")}
 		l.figure = figures[l.name]
+		percent := strings.HasSuffix(strings.TrimSpace(b.Limit), "%")
 		switch {
 		case b.Op != "<" && b.Op != "<=":
 			return t, wrong("%s %s %s is no upper limit, and more counters only make waits shorter (write < or <=)", b.Figure, b.Op, b.Limit)
-		case !l.figure.time && b.Time:
-			return t, wrong("%s is a share, and %s a time (write 5%%)", b.Figure, b.Limit)
-		case l.figure.time && !b.Time && strings.HasSuffix(strings.TrimSpace(b.Limit), "%"):
-			return t, wrong("%s is a time, and %s a share (write 30m)", b.Figure, b.Limit)
+		case b.Time != (l.figure.unit == "s") && (b.Time || percent):
+			return t, wrong("%s is %s, and %s is not (write %s)", b.Figure, units[l.figure.unit].kind, b.Limit, units[l.figure.unit].example)
+		case percent && l.figure.unit == "count":
+			return t, wrong("%s is %s, and %s is not (write %s)", b.Figure, units[l.figure.unit].kind, b.Limit, units[l.figure.unit].example)
 		}
 		t.limits = append(t.limits, l)
 	}
@@ -173,11 +188,14 @@ func ParseTarget(text string) (Target, error) {
 
 // vocabulary is what a target may name, as a JSON Schema for Expectation.Check.
 var vocabulary = func() any {
-	scope := func(suffix string) any {
+	scope := func(suffix string, days bool) any {
 		p := map[string]any{}
 		for name, f := range figures {
+			if (f.day != nil) != days {
+				continue
+			}
 			p[name] = map[string]any{}
-			if suffix != "" && f.time {
+			if suffix != "" && f.unit == "s" {
 				p[name+suffix] = map[string]any{}
 			}
 		}
@@ -185,9 +203,9 @@ var vocabulary = func() any {
 	}
 	root := map[string]any{}
 	for name := range scopes {
-		root[name] = scope("")
+		root[name] = scope("", name == "day")
 	}
-	root["nation"] = map[string]any{"properties": map[string]any{"visits": scope("_s")}}
+	root["nation"] = map[string]any{"properties": map[string]any{"visits": scope("_s", false)}}
 	return map[string]any{"properties": root}
 }()
 
@@ -204,13 +222,6 @@ func Vocabulary() (lines []string) {
 
 func (l *limit) text() string { return l.Figure + " " + l.Op + " " + l.Limit }
 
-func (l *limit) unit() string {
-	if l.figure.time {
-		return "s"
-	}
-	return "share"
-}
-
 // means says what is limited, and for whom.
 func (l *limit) means() string {
 	for _, s := range scopes {
@@ -219,4 +230,18 @@ func (l *limit) means() string {
 		}
 	}
 	return l.figure.means
+}
+
+// Decisions are what a plan can be about.
+var Decisions = []string{"counters", "opening"}
+
+// Suits says whether a decision can do anything about a target. An error is of type
+// *scenarios.Misplaced.
+func (t *Target) Suits(by string) error {
+	for _, l := range t.limits {
+		if l.scope == everyDay && by != "opening" {
+			return &scenarios.Misplaced{At: l.At, What: fmt.Sprintf("%s is not decided by %s, which change nothing about how many come (write --by opening)", l.Figure, by)}
+		}
+	}
+	return nil
 }
