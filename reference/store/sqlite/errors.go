@@ -27,6 +27,8 @@ func plain(err error) error {
 		return fmt.Errorf("%w (%v)", store.ErrFull, err)
 	case sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB:
 		return fmt.Errorf("this is not a register that can be read (restore it from a copy): %w", err)
+	case sqlitelib.SQLITE_IOERR, sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_READONLY:
+		return fmt.Errorf("%w (%w)", store.ErrUnavailable, err)
 	}
 	return err
 }

@@ -95,6 +95,13 @@ func (db *DB) empty() error {
 
 // emptyAlone is empty for who holds the gate.
 func (db *DB) emptyAlone() error {
+	if why := db.broken.Load(); why != nil {
+		return *why
+	}
+	return db.moveLog()
+}
+
+func (db *DB) moveLog() error {
 	db.commit.Lock()
 	defer db.commit.Unlock()
 	if db.fenced.Load() {

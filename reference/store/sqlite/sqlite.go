@@ -6,6 +6,11 @@
 // acknowledges them: group commit. Readers have connections of their own and
 // see the last commit.
 //
+// A commit that failed in a way that does not tell what is on disk is not
+// acknowledged, and the files are opened anew before anything else is done: what a
+// restart would find is what there is. A file that has been removed or replaced under
+// an open register is refused until the process is started again.
+//
 // The log is emptied by this package alone, never by SQLite on its own, so that
 // the length of the log file at the last acknowledgement is known: a test can
 // fence the handle, copy database and log, cut the log there, and open the copy
@@ -17,6 +22,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -47,6 +53,9 @@ type DB struct {
 	closeErr error
 
 	fenced atomic.Bool
+	// broken says why the files must be opened anew; nil: they need not.
+	broken atomic.Pointer[error]
+	opened os.FileInfo // of the database file
 	// commit is held from the decision to commit to the record of the
 	// acknowledgement, and while the log is emptied. Fence waits for it.
 	commit          sync.Mutex
@@ -74,8 +83,27 @@ func Open(path string, o Options) (*DB, error) {
 	if o.CheckpointBytes <= 0 {
 		o.CheckpointBytes = 32 << 20
 	}
-	if err := inspect(path); err != nil {
+	db := &DB{
+		path: path, options: o,
+		readers:  make(chan *conn, o.Readers),
+		requests: make(chan *request),
+		closing:  make(chan struct{}),
+		closed:   make(chan struct{}),
+	}
+	db.gate.Lock()
+	defer db.gate.Unlock()
+	if err := db.open(); err != nil {
 		return nil, err
+	}
+	go db.write()
+	return db, nil
+}
+
+// open opens the files, which are not open. Whoever calls it holds the gate.
+func (db *DB) open() error {
+	path := db.path
+	if err := inspect(path); err != nil {
+		return err
 	}
 	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) +
 		"?_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
@@ -83,20 +111,30 @@ func Open(path string, o Options) (*DB, error) {
 		"&_pragma=checkpoint_fullfsync(1)&_pragma=cache_size(-32768)"
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	db := &DB{
-		path: path, options: o, pool: pool,
-		readers:  make(chan *conn, o.Readers),
-		requests: make(chan *request),
-		closing:  make(chan struct{}),
-		closed:   make(chan struct{}),
+	db.pool = pool
+	err = db.start()
+	if err == nil && db.opened == nil {
+		db.opened, err = os.Stat(path)
 	}
-	if err := db.start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, plain(err)), pool.Close())
+	if err != nil {
+		db.shut()
+		return fmt.Errorf("%s: %w", path, plain(err))
 	}
-	go db.write()
-	return db, nil
+	return nil
+}
+
+// shut closes the files. Nobody uses them.
+func (db *DB) shut() {
+	for len(db.readers) > 0 {
+		(<-db.readers).close()
+	}
+	if db.writer != nil {
+		db.writer.close()
+		db.writer = nil
+	}
+	_ = db.pool.Close()
 }
 
 func (db *DB) start() error {
@@ -106,7 +144,7 @@ func (db *DB) start() error {
 		return err
 	}
 	db.writer = newConn(c)
-	if err := db.empty(); err != nil { // what a crash left in the log goes into the database
+	if err := db.moveLog(); err != nil { // what a crash left in the log goes into the database
 		return err
 	}
 	if err := complete(db.path); err != nil {
@@ -115,7 +153,7 @@ func (db *DB) start() error {
 	if err := migrate(db.writer); err != nil {
 		return err
 	}
-	if err := db.empty(); err != nil {
+	if err := db.moveLog(); err != nil {
 		return err
 	}
 	if db.options.MaxPages > 0 {
@@ -196,8 +234,16 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if db.broken.Load() != nil {
+		if err := db.mend(ctx); err != nil {
+			return err
+		}
+	}
 	db.gate.RLock()
 	defer db.gate.RUnlock()
+	if why := db.broken.Load(); why != nil { // meanwhile
+		return fmt.Errorf("%w (%v)", store.ErrUnavailable, *why)
+	}
 	var c *conn
 	select {
 	case c = <-db.readers:
@@ -223,6 +269,9 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 
 // Ready implements store.Store.
 func (db *DB) Ready(ctx context.Context) error {
+	if err := db.there(); err != nil && db.usable() == nil {
+		return fmt.Errorf("%w (%v)", store.ErrUnavailable, err)
+	}
 	return db.View(ctx, func(r store.Reader) error {
 		_, err := r.Sequence()
 		return err
@@ -239,6 +288,12 @@ func (db *DB) Close() error {
 	db.once.Do(func() {
 		close(db.closing)
 		<-db.closed
+		if db.broken.Load() != nil {
+			db.gate.Lock()
+			defer db.gate.Unlock()
+			db.shut()
+			return
+		}
 		for range cap(db.readers) {
 			(<-db.readers).close()
 		}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	sqlitelib "modernc.org/sqlite/lib"
@@ -98,8 +99,20 @@ func (db *DB) run(batch []*request) {
 		fail(store.ErrFenced)
 		return
 	}
+	if db.broken.Load() != nil {
+		if err := db.reopen(); err != nil {
+			if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrFull) {
+				err = fmt.Errorf("%w (%w)", store.ErrUnavailable, err)
+			}
+			fail(err)
+			return
+		}
+	}
 	w := db.writer
 	if err := w.control("BEGIN IMMEDIATE"); err != nil {
+		if troubled(err) {
+			db.breakOff(err)
+		}
 		fail(plain(err))
 		return
 	}
@@ -150,18 +163,21 @@ func (db *DB) run(batch []*request) {
 		// A log that could not be synced may or may not hold the commit, and a
 		// second sync may claim success for pages that are gone. Only opening
 		// the files anew tells.
-		db.fenced.Store(true)
-		fail(fmt.Errorf("%w (the log could not be written: %v)", store.ErrFenced, err))
+		fail(db.breakOff(fmt.Errorf("the log could not be written: %w", err)))
 		return
 	}
 	if db.fenced.Load() { // meanwhile: committed, not acknowledged
 		fail(store.ErrFenced)
 		return
 	}
+	// Files that were removed can be written to as long as they are open.
+	if err := db.there(); err != nil {
+		fail(db.breakOff(err))
+		return
+	}
 	length, err := fileLength(db.path + "-wal")
 	if err != nil {
-		db.fenced.Store(true)
-		fail(fmt.Errorf("%w (the log cannot be found: %v)", store.ErrFenced, err))
+		fail(db.breakOff(fmt.Errorf("the log cannot be found: %w", err)))
 		return
 	}
 	db.acknowledgedLog = length
