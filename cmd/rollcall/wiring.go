@@ -268,16 +268,24 @@ func (s *running) reload() error {
 
 // openStore opens the register.
 func (s *running) openStore(ctx context.Context) (err error) {
+	if file, ok := s.registerFile(); ok {
+		s.store, err = sqlite.Open(file, sqlite.Options{Readers: max(4, runtime.NumCPU())})
+		return err
+	}
+	s.store, err = postgres.Open(ctx, s.c.text("database"), postgres.Options{})
+	return err
+}
+
+// registerFile is the file of the register; false if it is in a database server.
+func (s *running) registerFile() (string, bool) {
 	address := s.c.text("database")
 	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") {
-		s.store, err = postgres.Open(ctx, address, postgres.Options{})
-		return err
+		return "", false
 	}
 	if address == "" {
 		address = filepath.Join(s.data, registerFile)
 	}
-	s.store, err = sqlite.Open(address, sqlite.Options{Readers: max(4, runtime.NumCPU())})
-	return err
+	return address, true
 }
 
 // rules are those of the scenario.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
@@ -43,6 +44,8 @@ type Options struct {
 	// Scan makes of a clerk's one-time code what the citizen's phone scans, as
 	// an OpenID4VCI credential offer; nil: the code itself.
 	Scan func(context.Context, issuance.Offer) (Scan, error)
+	// Checkpoint signs the head of the audit log; nil: no checkpoints are given.
+	Checkpoint func(audit.Checkpoint) (string, error)
 }
 
 // Desk answers desks.
