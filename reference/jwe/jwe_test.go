@@ -163,8 +163,8 @@ func TestMessagesThatAreNotAsTheyShouldBeAreRefused(t *testing.T) {
 		"key wrapping":              {with("ECDH-ES", "ECDH-ES+A128KW"), "alg"},
 		"RSA":                       {with("ECDH-ES", "RSA-OAEP"), "alg"},
 		"dir":                       {with("ECDH-ES", "dir"), "alg"},
-		"another encryption":        {with("A128GCM", "A128CBC-HS256"), "enc"},
-		"no encryption":             {with(`"enc":"A128GCM",`, ""), "enc"},
+		"another encryption":        {with("A128GCM", "A128CBC-HS256"), "neither"},
+		"no encryption":             {with(`"enc":"A128GCM",`, ""), "neither"},
 		"the algorithm twice":       {with(`"alg"`, `"alg":"dir","alg"`), "twice"},
 		"compressed":                {with(`"enc"`, `"zip":"DEF","enc"`), "compressed"},
 		"critical":                  {with(`"enc"`, `"crit":["exp"],"enc"`), "critical"},
@@ -208,6 +208,9 @@ func TestWhatNobodyCouldReadIsNotEncrypted(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: it is encrypted", name)
 		}
+	}
+	if _, err := good.Encrypt(testRandom("x"), nil, nil, make([]byte, MaxSize)); err == nil {
+		t.Error("more is encrypted than is read")
 	}
 	if _, err := good.Encrypt(bytes.NewReader(make([]byte, 1<<10)), nil, nil, answer); err == nil {
 		t.Error("a source of zeros gives a key")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -133,8 +134,16 @@ func TestKeysThatAreNonePublicOnP256AreRefused(t *testing.T) {
 	if got, err := good.Public(); err != nil || !got.Equal(&key(t).PublicKey) {
 		t.Errorf("%v, %v", got, err)
 	}
-	if _, err := KeyOf(&ecdsa.PublicKey{}); err == nil {
-		t.Error("no key became a JWK")
+	d := make([]byte, 48)
+	d[47] = 1
+	p384, err := ecdsa.ParseRawPrivateKey(elliptic.P384(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []*ecdsa.PublicKey{nil, {}, &p384.PublicKey} {
+		if jwk, err := KeyOf(k); err == nil {
+			t.Errorf("%v became %v", k, jwk)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ func TestValuesThatAreNoJSONOrMeanTwoThingsAreRefused(t *testing.T) {
 		"nothing": "", "white space": " ", "two values": "1 2", "what follows": "{} x", "a comma at the end": "[1,]", "a comma at the end of an object": `{"a":1,}`,
 		"a comma alone": "[,]", "no colon": `{"a" 1}`, "no quotes": `{a:1}`, "single quotes": `{'a':1}`, "no end": `{"a":1`, "no end of an array": "[1", "no end of a string": `"a`,
 		"a name twice": `{"a":1,"a":2}`, "a name twice, escaped": `{"a":1,"\u0061":2}`, "a name twice within": `[{"b":{"a":1,"a":1}}]`,
-		"half a surrogate pair": `"\ud83d"`, "the other half": `"\ude00"`, "two first halves": `"\ud83d\ud83d"`, "half a pair and more": `"\ud83dx"`, "half a pair and an escape": `"\ud83d\n"`,
+		"half a surrogate pair": `"\ud83d"`, "the other half": `"\ude00"`, "two first halves": `"\ud83d\ud83d"`, "half a pair and more": `"\ud83dx"`, "half a pair and what only looks like the other": `"\ud83dxxde00"`, "half a pair and an escape": `"\ud83d\n"`,
 		"no UTF-8": "\"\xff\"", "a control character": "\"\n\"", "a control character after an escape": "\"\\n\n\"", "an unknown escape": `"\x"`, "an escape cut off": `"\u00`, "an escape that is not hexadecimal": `"\u00g0"`,
 		"a zero in front": "01", "a plus": "+1", "a dot at the end": "1.", "a dot in front": ".5", "an exponent cut off": "1e", "minus alone": "-", "a number too large": "1e400",
 		"NaN": "NaN", "capital": "True", "cut off": "tru", "too deep": strings.Repeat("[", 17) + strings.Repeat("]", 17), "a byte order mark": "\ufeff{}", "a comment": "/**/{}",

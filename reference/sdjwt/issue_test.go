@@ -17,7 +17,8 @@ func TestTheSameInputsGiveTheSameBytes(t *testing.T) {
 	if w.issue(t, w.credential) != w.card {
 		t.Error("two cards from the same randomness differ")
 	}
-	if w.present(t, Path{"family_name"}) != w.present(t, Path{"family_name"}) {
+	first := w.present(t, Path{"family_name"})
+	if second := w.present(t, Path{"family_name"}); second != first {
 		t.Error("two presentations for the same request differ")
 	}
 	other, err := Issue(w.signer, testRandom("other"), w.credential)
