@@ -428,7 +428,7 @@ func (s *running) readyChecks() []httpapi.ReadyCheck {
 		{Name: "the register does not answer", Fail: func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 			defer cancel()
-			return s.store.View(ctx, func(r store.Reader) error { _, err := r.Sequence(); return err })
+			return s.store.Ready(ctx)
 		}},
 		{Name: "a certificate is not valid", Fail: func(context.Context) error { return s.ring.Check() }},
 		{Name: "the status lists are not published", Fail: func(context.Context) error {

@@ -67,7 +67,7 @@ func judge(err error) *Error {
 	switch {
 	case errors.Is(err, store.ErrFull):
 		return Refuse(http.StatusInsufficientStorage, "temporarily_unavailable", "The register has no room left and has changed nothing. Ask again later with the same idempotency key.").Because(err)
-	case errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrClosed):
+	case errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrUnknown):
 		return Refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The register cannot be asked now. Ask again with the same idempotency key.").With("Retry-After", "1").Because(err)
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
