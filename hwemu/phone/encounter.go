@@ -337,7 +337,7 @@ func (e *Encounter) answer(request []byte) []byte {
 }
 
 // show is what of one card the holder lets the reader see; ok is false if the phone
-// has no such card or nothing of it may be seen, which the reader cannot tell apart.
+// has no such card or nothing of it may be seen, which the answer does not tell apart.
 func (e *Encounter) show(d *proximity.DocumentRequest) (s mdoc.Showing, ok bool, err error) {
 	p := e.phone
 	if len(p.wallet) == 0 {

@@ -376,7 +376,7 @@ func TestTheSameSeedsMeetInTheSameBytes(t *testing.T) {
 		}
 		return b.String()
 	}
-	if run() != run() {
+	if first, second := run(), run(); first != second {
 		t.Error("two meetings with the same seeds differ")
 	}
 }

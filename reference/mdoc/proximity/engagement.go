@@ -68,9 +68,9 @@ func (b *BLE) check() error {
 	fits := func(s []byte, n int) bool { return s == nil || len(s) == n }
 	switch {
 	case !b.PeripheralServer && !b.CentralClient:
-		return errors.New("Bluetooth is offered in neither role")
+		return errors.New("the offer of Bluetooth is in neither role")
 	case b.PeripheralServer && b.PeripheralUUID == nil || b.CentralClient && b.CentralUUID == nil:
-		return errors.New("Bluetooth needs the service of each role that is offered")
+		return errors.New("the offer of Bluetooth lacks the service of a role")
 	case !fits(b.PeripheralUUID, 16) || !fits(b.CentralUUID, 16) || !fits(b.Address, 6):
 		return errors.New("a Bluetooth service has 16 bytes, an address 6")
 	}
@@ -267,7 +267,7 @@ func ParseURI(uri string) (*Engagement, error) {
 	text, ok := strings.CutPrefix(uri, scheme)
 	switch {
 	case !ok:
-		return nil, errors.New("the QR code is not that of a mobile card: it does not begin with " + scheme)
+		return nil, fmt.Errorf("the QR code is not that of a mobile card, which begins with %q", scheme)
 	case len(text) > base64.RawURLEncoding.EncodedLen(maxEngagement):
 		return nil, fmt.Errorf("the QR code: %d characters are too many", len(text))
 	}

@@ -144,7 +144,7 @@ func (b *BLE) outOfBand() ([]byte, error) {
 	case b.PeripheralServer && b.CentralClient:
 		// There is room for one service only (§8.2.2.1).
 		if !bytes.Equal(b.PeripheralUUID, b.CentralUUID) {
-			return nil, errors.New("Bluetooth in both roles needs the same service for them in a handover")
+			return nil, errors.New("a handover has room for one Bluetooth service, the same for both roles")
 		}
 		role = roleBothPeripheral
 	case b.CentralClient:
@@ -338,7 +338,7 @@ func parseNFCCarrier(b []byte, selected bool) (*NFC, error) {
 
 // parseOutOfBand reads Bluetooth's out-of-band data.
 func parseOutOfBand(b []byte) (*BLE, error) {
-	broken := errors.New("Bluetooth in the handover breaks off")
+	broken := errors.New("the handover's Bluetooth data breaks off")
 	out := &BLE{}
 	role, service := -1, []byte(nil)
 	for len(b) > 0 {
@@ -368,7 +368,7 @@ func parseOutOfBand(b []byte) (*BLE, error) {
 		out.PeripheralServer, out.PeripheralUUID = true, service
 		out.CentralClient, out.CentralUUID = true, service
 	default:
-		return nil, errors.New("Bluetooth in the handover is in no role")
+		return nil, errors.New("the handover offers Bluetooth in no role")
 	}
 	return out, nil
 }
