@@ -504,6 +504,7 @@ var messages = map[string]phrase{
 	"note.otherinputs":    {"the resolved.yaml beside {which} is not what its figures came from: of its parameters only those with a source are compared", "{which}: 옆의 resolved.yaml이 이 수치를 낸 입력이 아니어서 출처가 적힌 매개변수만 견줍니다"},
 
 	"waits.why":                {"Why did it queue there? This command shares out the wait of the first of them among its causes:", "왜 줄이 생겼을까요? 다음 명령이 첫 번째 센터의 대기를 원인별로 나눕니다:"},
+	"why.nobody":               {"Nobody waited at any centre.", "어느 센터에서도 기다린 사람이 없었습니다."},
 	"why.title":                {"Why people queued", "왜 줄이 생겼나"},
 	"why.lead":                 {"The wait at a centre, shared out among its causes. Everything that everybody waited, other business included, is counted in hours; the mean and the 95th percentile are those of visitors, who come for a mobile card, a plastic card or a loss.", "센터의 대기를 원인별로 나누었습니다. 다른 민원을 포함해 모두가 기다린 시간을 더한 것이 총 대기이고, 평균과 95% 지점은 모바일·실물 신분증이나 분실 때문에 온 방문자의 것입니다."},
 	"why.head":                 {"{name}, {place} ({code}): counters {counters}", "{place} {name} ({code}): 창구 {counters}"},

@@ -127,6 +127,9 @@ func PrintWhy(out io.Writer, y *Why, t Terminal) error {
 			}
 		}
 	}
+	if len(y.Centres) == 0 {
+		b.WriteString(english("why.nobody") + "\n")
+	}
 	if t.Report != "" {
 		fmt.Fprintf(&b, "\nreport: %s\n", t.Report)
 	}

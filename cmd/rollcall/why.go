@@ -88,7 +88,7 @@ func why(ctx context.Context, name string, f *whyFlags, stdout, stderr io.Writer
 			return usage(fmt.Errorf("--out: %w (name a folder that can be written)", err))
 		}
 	}
-	y := &reports.Why{Schema: reports.WhySchema, Version: version, Scenario: s.Name, Title: s.Title, Seed: s.Seed,
+	y := &reports.Why{Centres: []reports.WhyCentre{}, Schema: reports.WhySchema, Version: version, Scenario: s.Name, Title: s.Title, Seed: s.Seed,
 		Command: strings.Replace(command, "rollcall run", "rollcall why", 1)}
 
 	p := newProgress(stderr)
@@ -122,11 +122,6 @@ func why(ctx context.Context, name string, f *whyFlags, stdout, stderr io.Writer
 	if f.result != "" {
 		y.Command += " --result " + quote(f.result)
 	}
-	if len(centres) == 0 {
-		fmt.Fprintln(stdout, "nobody waited at any centre")
-		return nil
-	}
-
 	p.begin("why")
 	explained, err := attribution.Explain(ctx, s, people, centres, attribution.Options{Workers: f.workers,
 		Progress: func(done, total int) { p.show(int64(done), int64(total), "every combination of causes") }})
