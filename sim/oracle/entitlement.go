@@ -21,7 +21,7 @@ func (c *court) applications(f func(l *life, o *op, a *Application, end Stamp)) 
 
 // forbid counts an application that must not be granted.
 func (c *court) forbid(p Property, o *op, format string, args ...any) {
-	c.chance(p)
+	c.chanceAt(p, o.begin)
 	if o.granted {
 		c.find(p, o.life.citizen, o, o.begin, format, args...)
 	}

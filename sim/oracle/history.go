@@ -23,6 +23,7 @@ type History struct {
 	Lists         []PublishedList `json:"lists,omitempty"`
 	Faults        []Fault         `json:"faults,omitempty"`
 	Restarts      []Restart       `json:"restarts,omitempty"`
+	Failover      *Failover       `json:"failover,omitempty"`
 
 	// Audit is the export taken at the end: one JSON object a line
 	// (see AuditLine). Empty: there was none, and S10 has no opportunity.
@@ -320,6 +321,21 @@ type Restart struct {
 	// DeclaredLost are sequence numbers that the service itself declares lost
 	// (an asynchronous stand-by site): counted, not held against it.
 	DeclaredLost []uint64 `json:"declared_lost,omitempty"`
+}
+
+// Failover is a time in which an asynchronous stand-by site served, from a copy of
+// the register. What was acknowledged after the copy and before the stand-by served
+// is declared lost until the main site was back: not in general, but by citizen,
+// change and time. For then the stand-by must answer exactly as its copy and what it
+// took since demand, and the main register as if it had never been away, with what
+// the stand-by took applied to it first: each granted report and release is asked for
+// once more at Back, with the same key.
+type Failover struct {
+	Copied Stamp `json:"copied"`
+	Up     Stamp `json:"up"`   // the stand-by serves
+	Back   Stamp `json:"back"` // the main site does again
+	// Audit is the stand-by's export, taken when the main site was back.
+	Audit []byte `json:"audit,omitempty"`
 }
 
 func compareStamps(a, b Stamp) int {

@@ -23,7 +23,13 @@ var checks = [...]struct {
 
 // Judge judges a history. It does not change it.
 func Judge(h *History, opt Options) *Verdict {
-	c := replayed(h)
+	if h.Failover != nil {
+		return judgeFailover(h, opt)
+	}
+	return replayed(h).judge(opt)
+}
+
+func (c *court) judge(opt Options) *Verdict {
 	if c.limit = opt.MaxFindings; c.limit == 0 {
 		c.limit = 20
 	}
@@ -64,6 +70,13 @@ func (c *court) chance(p Property) {
 	c.verdict.ByProperty[p] = n
 }
 
+// chanceAt counts an opportunity at a moment, unless another register's judge does.
+func (c *court) chanceAt(p Property, at Stamp) {
+	if !c.elsewhere(p, at) {
+		c.chance(p)
+	}
+}
+
 // find counts a violation and keeps the first findings of each property.
 func (c *court) find(p Property, citizen string, o *op, at Stamp, format string, args ...any) {
 	c.found(p, citizen, o, at, nil, nil, format, args...)
@@ -72,6 +85,9 @@ func (c *court) find(p Property, citizen string, o *op, at Stamp, format string,
 // found keeps a finding. other is a change of somebody else, l a list, that
 // the excerpt must hold to show it.
 func (c *court) found(p Property, citizen string, o *op, at Stamp, other *op, l *listing, format string, args ...any) {
+	if p != "S10" && c.elsewhere(p, at) {
+		return
+	}
 	n := c.verdict.ByProperty[p]
 	n.Violations++
 	c.verdict.ByProperty[p] = n

@@ -225,6 +225,9 @@ type court struct {
 	limit   int
 	verdict *Verdict
 	kept    map[Property]int
+	// since is from when on this is the register that served: what came before is
+	// judged with the other one's history. Zero: it always was.
+	since Stamp
 
 	lives    map[string]*life
 	ordered  []*life // by citizen

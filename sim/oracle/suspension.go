@@ -34,7 +34,7 @@ func (c *court) broken(p Property) {
 func (c *court) s1() {
 	for _, o := range c.order {
 		if o.event == ReportPhysicalLost && o.life.states[o.index].cred != nil {
-			c.chance("S1")
+			c.chanceAt("S1", o.begin)
 		}
 	}
 	c.broken("S1")
@@ -67,7 +67,7 @@ func (c *court) s2() {
 			if !mobileOnly {
 				continue
 			}
-			c.chance("S2")
+			c.chanceAt("S2", o.begin)
 			if !o.granted && o.refusal() == "card-suspended" {
 				c.find("S2", l.citizen, l.states[lo].mobile, o.begin, "an application with the plastic card was refused as %s, although only the phone is reported lost", "card-suspended")
 			}
@@ -173,7 +173,7 @@ func (c *court) s6() {
 			case o.cause != "" && o.report == nil:
 				may := c.h.Policy.mayRelease(o.cause, o.call().Role)
 				if !may || l.otherCause(o, lo) {
-					c.chance("S6")
+					c.chanceAt("S6", o.begin)
 				}
 				if !may && o.granted && o.unlawful == "S6" && l.inForce(o, &l.states[lo], lo) != nil {
 					c.find("S6", l.citizen, o, o.begin, "%s was granted to %s, who may not release %s", o.what(), o.call().Role, o.cause)
@@ -184,7 +184,7 @@ func (c *court) s6() {
 					lost = lost && l.walletReport(o.wallet, i) != nil
 				}
 				if lost {
-					c.chance("S6")
+					c.chanceAt("S6", o.begin)
 					if o.granted {
 						c.find("S6", l.citizen, o, o.begin, "%s to a wallet that is reported lost (%s) and not released", o.what(), l.walletReport(o.wallet, lo).what())
 					}
@@ -231,7 +231,7 @@ func (c *court) s8() {
 				all, any = all && suspended, any || suspended
 			}
 			if any || hi > lo || l.racing(o) {
-				c.chance("S8")
+				c.chanceAt("S8", o.begin)
 			}
 			s := &l.states[lo]
 			r := s.physical
@@ -348,7 +348,7 @@ func (c *court) sameAnswers(o *op) {
 			first = call
 			continue
 		}
-		c.chance("S9")
+		c.chanceAt("S9", call.Begin)
 		if call.Granted != first.Granted || call.Sequence != first.Sequence || call.Reason != first.Reason {
 			c.find("S9", o.life.citizen, o, call.Begin, "the same %s with the same key was answered first %s, then %s", o.event, first.answer(), call.answer())
 			return
@@ -386,7 +386,7 @@ func (c *court) strangersKey(o *op, keys map[ownKey][]*op) {
 			}
 		}
 		if stranger != nil {
-			c.chance("S9")
+			c.chanceAt("S9", call.Begin)
 			c.found("S9", o.life.citizen, stranger, call.Begin, o, nil, "%s was refused because its key belongs to another request; only somebody else had used that key, for %s of citizen %s", o.event, stranger.what(), stranger.life.citizen)
 			return
 		}
@@ -428,7 +428,7 @@ func (c *court) olderRelease(o *op) {
 			return
 		}
 	}
-	c.chance("S9")
+	c.chanceAt("S9", o.begin)
 	r := l.inForce(o, &l.states[lo], lo)
 	switch {
 	case o.granted:
@@ -450,7 +450,7 @@ func (c *court) s10() {
 	}
 	skew := c.h.Policy.AuditSkew
 	for _, o := range c.order {
-		c.chance("S10")
+		c.chanceAt("S10", o.begin)
 		e := o.entry
 		if e == nil {
 			if c.missing(o) && (o.restartAfter == nil || c.survived(o)) {

@@ -58,6 +58,8 @@ type Verdict struct {
 	PastTTL      int    `json:"past_ttl"`       // accepted on an expired list by a verifier whose policy is to accept
 	RefusedByTTL int    `json:"refused_by_ttl"` // refused on an expired list by a verifier whose policy is to refuse
 	DeclaredLost int    `json:"declared_lost"`  // acknowledged changes that the service declared lost
+	LostRefused  int    `json:"lost_refused"`   // presentations of rightful holders refused because a change was declared lost
+	LostAccepted int    `json:"lost_accepted"`  // presentations accepted because a change was declared lost
 	Unjudged     int    `json:"unjudged"`       // presentations of credentials whose issuance was not seen
 	ListsJudged  int    `json:"lists_judged"`   // status lists compared
 	Transitions  int    `json:"transitions"`    // changes of the register seen

@@ -15,12 +15,13 @@ func (r *run) ask(c *citizen, q world.Request) world.Answer {
 		c.flight = nil
 		f.answer = r.SendUnanswered(context.WithValue(r.ctx, inFlight, f), q)
 	}
-	return r.askOnce(q)
+	return r.askOnce(c, q)
 }
 
 // askOnce sends a request, and keeps what was acknowledged.
-func (r *run) askOnce(q world.Request) world.Answer {
+func (r *run) askOnce(c *citizen, q world.Request) world.Answer {
 	a := r.Send(r.ctx, q)
+	r.site.take(c, q, a)
 	if a.Granted() && a.Sequence != 0 {
 		r.acknowledged = append(r.acknowledged, change{a.Sequence, q.Call.Citizen})
 	}

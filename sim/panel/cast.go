@@ -5,6 +5,7 @@ import (
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/population"
 	"rollcall.example/rollcall/sim/rollout"
 	"rollcall.example/rollcall/sim/world"
@@ -81,6 +82,9 @@ func (r *run) castAt() (at int64, home string, ok bool) {
 		again = false
 		for _, f := range r.Scenario.Faults {
 			from := r.outcome.Model.Since(f.At.Time)
+			if copied, _, _, ok := r.outcome.Model.Standby(); ok && f.Kind == scenarios.SiteLost {
+				from = copied // what they do then would be lost
+			}
 			if to := r.outcome.Model.Since(f.Felt()); to > from && from <= at+length && at < to+hourMs {
 				at, again = to+hourMs, true
 			}
@@ -174,7 +178,7 @@ func (s *stage) granted(what string, q world.Request) uint64 {
 	if s.over {
 		return 0
 	}
-	a := s.askOnce(q)
+	a := s.askOnce(s.c, q)
 	s.c.probed(what, s.Clock.Now(), lifecycle.Granted.String(), a.String())
 	s.over = !a.Granted()
 	return a.Sequence
@@ -183,7 +187,7 @@ func (s *stage) granted(what string, q world.Request) uint64 {
 // issued is granted, for a mobile card onto the n-th phone.
 func (s *stage) issued(n uint8) {
 	if q := s.tap(s.c, n, nil, s.c.PIN, aGoodFace); !s.over {
-		a := s.askOnce(q)
+		a := s.askOnce(s.c, q)
 		s.c.probed("a mobile card", s.Clock.Now(), lifecycle.Granted.String(), a.String())
 		if s.over = !a.Granted(); !s.over {
 			s.fail(s.Accept(s.c.Citizen, s.Device(s.c.Citizen, n), a.Issued))
@@ -271,7 +275,7 @@ func (s *stage) refusals() {
 		wrong = "111111"
 	}
 	s.refused("a wrong PIN", s.tap(c, 0, nil, wrong, aGoodFace), lifecycle.PINNotVerified)
-	s.props.code = s.askOnce(s.MakeOffer(c.Citizen, atACounter, s.key(c), c.Home)).Offer.Code
+	s.props.code = s.askOnce(s.c, s.MakeOffer(c.Citizen, atACounter, s.key(c), c.Home)).Offer.Code
 	var err error
 	s.props.challenge, _, err = s.Challenge(s.ctx)
 	s.fail(err)

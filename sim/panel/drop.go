@@ -77,7 +77,7 @@ func (r *run) chooseDrop() {
 	r.dropAt = -1
 	var acts []int // events that change the register
 	for i := range r.events {
-		if e := &r.events[i]; e.what == doAct && r.citizens[e.who].Records[e.record].Env == rollout.Reached {
+		if e := &r.events[i]; e.what == doAct && r.citizens[e.who].Records[e.record].Env == rollout.Reached && r.undisturbed(e.at) {
 			acts = append(acts, i)
 		}
 	}

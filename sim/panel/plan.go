@@ -13,7 +13,9 @@ import (
 type class uint8
 
 const (
-	commit class = iota
+	turn class = iota // another register serves
+	commit
+	copies // holds what was committed at that instant
 	publish
 	fetch
 	present
@@ -32,6 +34,9 @@ const (
 	doSweep // the register ends what has expired
 	doProbe // a planned look
 	doCast  // the cast from outside the population has its turn
+	doCopy  // the stand-by site is given a copy of the register
+	doLose  // and serves from it
+	doReturn
 )
 
 // event is something to happen at an instant (ms since the start).
@@ -82,7 +87,7 @@ func (r *run) plan() {
 			add(e)
 		}
 	}
-	for _, e := range r.planProbes() {
+	for _, e := range append(r.planProbes(), r.planSite()...) {
 		add(e)
 	}
 	// Lists are published at every multiple of the interval while the status node

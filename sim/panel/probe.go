@@ -49,7 +49,7 @@ func (r *run) probing(c *citizen, kind string, i int) bool {
 // try sends a request that has to be refused, for one of the reasons.
 func (r *run) try(c *citizen, what string, q world.Request, reasons ...lifecycle.Reason) world.Answer {
 	r.probes.made++
-	a := r.askOnce(q)
+	a := r.askOnce(c, q)
 	names := make([]string, len(reasons))
 	for i, reason := range reasons {
 		names[i] = reason.String()
@@ -65,7 +65,7 @@ func (r *run) try(c *citizen, what string, q world.Request, reasons ...lifecycle
 // again sends a request a second time: the answer has to be the same.
 func (r *run) again(c *citizen, q world.Request, first world.Answer) {
 	r.probes.made++
-	a := r.askOnce(q)
+	a := r.askOnce(c, q)
 	got := a.String()
 	switch {
 	case a.Sequence != first.Sequence:
@@ -80,7 +80,7 @@ func (r *run) again(c *citizen, q world.Request, first world.Answer) {
 // somebody takes the answer to the other for theirs.
 func (r *run) reuse(c *citizen, q world.Request) {
 	r.probes.made++
-	c.probed("try: a key that belongs to another request", r.Clock.Now(), "error: "+register.ErrKeyReused.Error(), r.askOnce(q).String())
+	c.probed("try: a key that belongs to another request", r.Clock.Now(), "error: "+register.ErrKeyReused.Error(), r.askOnce(c, q).String())
 }
 
 // probed is compare for what is no part of the citizen's life: it is written
@@ -174,7 +174,7 @@ func (r *run) beforeReport(c *citizen, i int, cause lifecycle.Causes) offered {
 	if !r.probing(c, "race "+cause.String(), i) || c.Document == "" {
 		return offered{}
 	}
-	a := r.askOnce(r.MakeOffer(c.Citizen, world.ClerkOf("a counter"), key(c, i, "code before"), c.Home))
+	a := r.askOnce(c, r.MakeOffer(c.Citizen, world.ClerkOf("a counter"), key(c, i, "code before"), c.Home))
 	return offered{code: a.Offer.Code, reason: a.Reason}
 }
 

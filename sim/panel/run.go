@@ -11,6 +11,7 @@ import (
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/oracle"
 	"rollcall.example/rollcall/sim/rollout"
 	"rollcall.example/rollcall/sim/world"
@@ -30,6 +31,7 @@ type Options struct {
 	// another policy.
 	wrap   func(store.Store) store.Store
 	policy func(*lifecycle.Policy)
+	site   siteFaults
 }
 
 // run is a panel run under way.
@@ -47,7 +49,10 @@ type run struct {
 	wanted    map[int64]bool
 	snapshots map[int64][]world.Listing
 	verifiers map[verifierKey]*world.Offline
+	fetched   map[verifierKey]int // at which turn of the site
 	uses      map[verifierKey]int
+	site      site
+	wrongSite siteFaults
 
 	acknowledged []change
 	reported     []reported // granted reports, for those who repeat them
@@ -70,9 +75,6 @@ type change struct {
 func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	if len(o.Members) == 0 {
 		return nil, errors.New("the panel has no citizens: nobody whose life was kept did anything")
-	}
-	if f := o.Outcome.Model.Scenario.LostSite(); f != nil {
-		return nil, fmt.Errorf("faults: %s loses a site, and the panel has no stand-by site yet: write panel: {citizens: 0}, or --panel off", f.Name)
 	}
 	dir := o.Dir
 	if dir == "" {
@@ -105,8 +107,8 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	}
 	w.Seam = func(s store.Store) store.Store { return flights{s} }
 	w.Plant.Store = o.wrap
-	r := &run{World: w, ctx: ctx, outcome: o.Outcome, end: m.End, progress: o.Progress,
-		snapshots: map[int64][]world.Listing{}, wanted: map[int64]bool{}, verifiers: map[verifierKey]*world.Offline{}, uses: map[verifierKey]int{}, dropped: map[int]bool{}}
+	r := &run{World: w, ctx: ctx, wrongSite: o.site, outcome: o.Outcome, end: m.End, progress: o.Progress,
+		snapshots: map[int64][]world.Listing{}, wanted: map[int64]bool{}, verifiers: map[verifierKey]*world.Offline{}, fetched: map[verifierKey]int{}, uses: map[verifierKey]int{}, dropped: map[int]bool{}}
 	if o.Outcome.Until < r.end {
 		r.end = o.Outcome.Until // interrupted: as far as it came
 	}
@@ -132,7 +134,11 @@ func (r *run) prepare() {
 	s := r.Scenario
 	r.History.Policy = world.OraclePolicy(s, &r.outcome.Model.Policy)
 	for _, f := range s.Faults {
-		if to := f.Felt(); to.After(f.At.Time) { // a fault of the plant alone excuses nothing
+		to := f.Felt()
+		if f.Kind == scenarios.SiteLost {
+			to = f.At.Add(f.StandbyAfter) // then cards are judged again
+		}
+		if to.After(f.At.Time) { // a fault of the plant alone excuses nothing
 			r.History.Faults = append(r.History.Faults, oracle.Fault{Name: f.Name, From: f.At.Time, To: to})
 		}
 	}
@@ -215,6 +221,12 @@ func (r *run) happen(e *event) error {
 		return r.lookAgain(e.probe)
 	case doCast:
 		return r.play(e.record)
+	case doCopy:
+		return r.giveCopy()
+	case doLose:
+		return r.loseSite()
+	case doReturn:
+		return r.siteBack()
 	}
 	return nil
 }
@@ -256,18 +268,28 @@ func (r *run) fetch(key verifierKey, published int64) error {
 
 func (r *run) fetchLists(key verifierKey, lists []world.Listing) error {
 	v := r.verifiers[key]
-	if v == nil {
+	if v == nil || r.fetched[key] != r.site.turns {
+		// A verifier refuses a list that is older than the one it has: it has to be
+		// told to begin anew when another register serves.
 		var err error
 		if v, err = r.NewOffline(int(key.place), key.number, r.Scenario.StatusLists.Expired); err != nil {
 			return err
 		}
-		r.verifiers[key] = v
+		r.verifiers[key], r.fetched[key] = v, r.site.turns
 	}
 	return r.Fetch(v, lists)
 }
 
 // judge takes the audit and lets the oracle judge.
 func (r *run) judge() (*Result, error) {
+	if r.site.standby { // the run was interrupted
+		if err := r.siteBack(); err != nil {
+			return nil, err
+		}
+	}
+	if r.site.turns == 0 {
+		r.History.Failover = nil
+	}
 	var export bytes.Buffer
 	if err := r.Front.Export(r.ctx, &export); err != nil {
 		return nil, fmt.Errorf("the audit export: %w", err)

@@ -20,7 +20,7 @@ func (m *Model) actPhone(p *Place, c *Citizen, at int64) {
 	case PhoneBack:
 		c.Flags |= PhoneHeld
 		c.Finder = Never
-		if p.carriesReport(c) {
+		if x := m.atStandby(p, c, at); p.carriesReport(c) || x != nil && x.reported {
 			p.T.post(ReleaseLoss, at)
 			c.Phone, c.PhoneStep = at+after(m.phoneDraw(c)[0], m.Scenario.Habits.ReleasePhone.Milliseconds()), ReleasePhone
 			return
@@ -146,8 +146,14 @@ func (m *Model) answerPhoneReport(p *Place, c *Citizen, r Request, at int64, rea
 
 // reportPhoneLost is the commit of such a report: the wallet carries it.
 func (m *Model) reportPhoneLost(p *Place, c *Citizen, at int64) lifecycle.Reason {
+	// What the stand-by took of a mobile card that has expired when the main site is
+	// back, the main register cannot take.
+	expires := c.Wallet != 0 && m.standby.serves(at) && p.Wallets[c.Wallet-1].Expires <= m.standby.back
+	if expires && p.split[c.ID] == nil {
+		p.part(c)
+	}
 	reason := m.move(p, c, lifecycle.ReportMobileLost, at)
-	if reason == lifecycle.Granted && c.Law.Causes()&lifecycle.MobileLost != 0 {
+	if reason == lifecycle.Granted && c.Law.Causes()&lifecycle.MobileLost != 0 && !expires {
 		p.Wallets[c.Wallet-1].Reported = true
 	}
 	return reason

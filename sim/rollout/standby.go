@@ -117,6 +117,11 @@ func (m *Model) divide(p *Place, c *Citizen, e lifecycle.Event, at int64) {
 		return
 	}
 	p.T.Loss.People++
+	p.part(c)
+}
+
+// part gives a citizen a split; both sides are the same still.
+func (p *Place) part(c *Citizen) {
 	x := &split{law: c.Law, wallet: c.Wallet}
 	if c.Wallet != 0 {
 		w := &p.Wallets[c.Wallet-1]

@@ -29,6 +29,13 @@ func (db *DB) CopyAcknowledged(to string) error {
 	if !db.fenced.Load() {
 		return errors.New("a register must be fenced before it is copied, or the copy would be of no moment")
 	}
+	return db.Copy(to)
+}
+
+// Copy copies the database to a new path as it was acknowledged at one moment of the
+// call, and goes on: what a stand-by site is given. What is acknowledged later is
+// not in it.
+func (db *DB) Copy(to string) error {
 	db.commit.Lock()
 	defer db.commit.Unlock()
 	if err := copyFile(to, db.path, -1); err != nil {

@@ -163,6 +163,52 @@ func TestTheLogCutOneByteShorterLosesTheLastAcknowledgedCommit(t *testing.T) {
 	}
 }
 
+// What a stand-by site is given: all that was acknowledged before the call, of a
+// register that goes on.
+func TestACopyHoldsWhatWasAcknowledgedBeforeItAndTheRegisterGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, filepath.Join(dir, "r.db"), sqlite.Options{CheckpointBytes: 40 << 10})
+	var acknowledged atomic.Int64
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	wg.Go(func() {
+		for id := store.PersonID(1); ; id++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if err := add(db, id); err != nil {
+				t.Error(err)
+				return
+			}
+			acknowledged.Store(int64(id))
+		}
+	})
+	for n := range 5 {
+		for acknowledged.Load() < int64(30*(n+1)) {
+			time.Sleep(time.Millisecond)
+		}
+		before := acknowledged.Load()
+		path := filepath.Join(dir, fmt.Sprintf("copy%d.db", n))
+		if err := db.Copy(path); err != nil {
+			t.Fatal(err)
+		}
+		copied := open(t, path, sqlite.Options{})
+		if !has(t, copied, 1) || !has(t, copied, store.PersonID(before)) {
+			t.Errorf("copy %d lacks what was acknowledged before it", n)
+		}
+		if has(t, copied, store.PersonID(before+1_000)) {
+			t.Errorf("copy %d has what came later", n)
+		}
+	}
+	close(done)
+	wg.Wait()
+	if !has(t, db, store.PersonID(acknowledged.Load())) {
+		t.Error("the register did not go on")
+	}
+}
+
 func TestAnUnfencedRegisterIsNotCopied(t *testing.T) {
 	dir := t.TempDir()
 	db := open(t, filepath.Join(dir, "r.db"), sqlite.Options{})
