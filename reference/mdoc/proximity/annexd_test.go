@@ -101,6 +101,21 @@ func TestAnnexDEngagesByNegotiatedHandover(t *testing.T) {
 	if !q.NFC || q.BLE == nil || !q.BLE.PeripheralServer || !q.BLE.CentralClient || len(q.BLE.CentralUUID) != 16 {
 		t.Errorf("requested: NFC %v, %+v", q.NFC, q.BLE)
 	}
+	// Made of its parts it is the same but for the order of Bluetooth's data and the
+	// kind of its address.
+	ours, err := EncodeSelect(s.Engagement, nil, &BLE{CentralClient: true, CentralUUID: make([]byte, 16), Address: s.BLE.Address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := ParseNDEF(h.Select)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := ParseNDEF(ours)
+	if err != nil || len(made) != 3 || !reflect.DeepEqual(made[0], theirs[0]) || !reflect.DeepEqual(made[2], theirs[2]) ||
+		made[1].Type != theirs[1].Type || made[1].ID != theirs[1].ID {
+		t.Errorf("made %+v, published %+v, %v", made, theirs, err)
+	}
 	for _, message := range [][]byte{h.Select, h.Request} {
 		records, err := ParseNDEF(message)
 		if err != nil || !bytes.Equal(EncodeNDEF(records...), message) {

@@ -31,16 +31,13 @@ const (
 // handoverVersion is 1.5; a message of another major version is not read.
 const handoverVersion = 0x15
 
-// carrier power states.
-const (
-	carrierInactive = 0
-	carrierActive   = 1
-)
+// carrierActive is the power state of a carrier that can be used at once.
+const carrierActive = 1
 
 // EncodeSelect makes the Handover Select message of a phone: its engagement, and
 // the carriers that it offers (static) or has chosen (negotiated).
 func EncodeSelect(e *Engagement, nfc *NFC, ble *BLE) ([]byte, error) {
-	body, carriers, err := encodeCarriers(nfc, ble, idDevice, carrierActive)
+	body, carriers, err := encodeCarriers(nfc, ble, idDevice)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +58,7 @@ func EncodeRequest(random io.Reader, nfc bool, ble *BLE) ([]byte, error) {
 	if nfc {
 		offered = &NFC{}
 	}
-	body, carriers, err := encodeCarriers(offered, ble, idReader, carrierInactive)
+	body, carriers, err := encodeCarriers(offered, ble, idReader)
 	if err != nil {
 		return nil, err
 	}
@@ -81,9 +78,9 @@ func limited(message []byte) ([]byte, error) {
 }
 
 // encodeCarriers makes an alternative carrier record and a configuration for each.
-func encodeCarriers(nfc *NFC, ble *BLE, auxiliary string, power byte) (alternatives, configurations []Record, err error) {
+func encodeCarriers(nfc *NFC, ble *BLE, auxiliary string) (alternatives, configurations []Record, err error) {
 	add := func(id string, r Record) {
-		payload := append([]byte{power, byte(len(id))}, id...)
+		payload := append([]byte{carrierActive, byte(len(id))}, id...)
 		payload = append(append(payload, 1, byte(len(auxiliary))), auxiliary...)
 		alternatives = append(alternatives, Record{WellKnown, alternative, "", payload})
 		r.ID = id
