@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 //	rows FILE MIN                  at least so many lines, each with the same
 //	                               number of fields
 //
-// and the condition [namespaces]: a script may mount a file system of its own.
+// those about the service in serve_test.go, and the condition [namespaces]: a script may mount a file system of its own.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -42,6 +42,10 @@ func TestScripts(t *testing.T) {
 			"interrupt": interrupt,
 			"figure":    figure,
 			"rows":      rows,
+			"serving":   scripted.serving,
+			"fetch":     scripted.fetch,
+			"signals":   scripted.signals,
+			"ended":     scripted.finished,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "namespaces" {

@@ -102,6 +102,7 @@ func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err 
 	background, endLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer endLoops()
 	s.loops(background)
+	log.Info("serving", "listening", listener.Addr().String(), "url", s.url, "version", version)
 	s.announce(stdout, ops)
 
 	hangup := make(chan os.Signal, 1)

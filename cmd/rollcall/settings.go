@@ -303,6 +303,9 @@ func (c configuration) print(w io.Writer) error {
 	for _, s := range settings {
 		v := c[s.name]
 		line := s.key() + ": " + v.shown()
+		if strings.Contains(line, mask) {
+			line = "# " + line // what is masked cannot be read back
+		}
 		from := v.at
 		if from == "" {
 			from = "default"
@@ -316,6 +319,8 @@ func (c configuration) print(w io.Writer) error {
 	}
 	return nil
 }
+
+const mask = "********"
 
 func (v settled) shown() string {
 	switch {
@@ -333,7 +338,7 @@ func (v settled) shown() string {
 			if v.name == "database" {
 				return strconv.Quote(v.value)
 			}
-			return `"********"`
+			return `"` + mask + `"`
 		}
 		return strconv.Quote(masked(u))
 	}
@@ -343,12 +348,12 @@ func (v settled) shown() string {
 // masked is an address of a database without what is secret in it.
 func masked(u *url.URL) string {
 	if _, has := u.User.Password(); has {
-		u.User = url.UserPassword(u.User.Username(), "********")
+		u.User = url.UserPassword(u.User.Username(), mask)
 	}
 	q := u.Query()
 	for name := range q {
 		if strings.Contains(strings.ToLower(name), "password") {
-			q.Set(name, "********")
+			q.Set(name, mask)
 		}
 	}
 	u.RawQuery = q.Encode()

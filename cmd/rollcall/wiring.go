@@ -36,13 +36,13 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/parties"
+	"rollcall.example/rollcall/reference/publication"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/postgres"
 	"rollcall.example/rollcall/reference/store/sqlite"
-	"rollcall.example/rollcall/reference/suspension"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/demo"
 	"rollcall.example/rollcall/sim/rollout"
@@ -76,6 +76,7 @@ type running struct {
 	ring    *keys.Ring
 	seals   *seal.Keys
 	store   store.Store
+	locked  *os.File // nil: the register is no file
 	service *service.Service
 	parties *parties.Parties
 	town    *demo.Town // nil: no demonstration
@@ -85,7 +86,7 @@ type running struct {
 	ownTLS  bool
 	first   []credential
 
-	lists   atomic.Pointer[[]suspension.Published]
+	lists   *publication.Lists
 	leaving atomic.Bool
 	wait    sync.WaitGroup
 }
@@ -117,7 +118,7 @@ func open(ctx context.Context, c configuration, address string, log *slog.Logger
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.store.Close())
+			err = errors.Join(err, s.close())
 		}
 	}()
 	s.metrics.WatchStore(s.store)
@@ -151,7 +152,13 @@ func open(ctx context.Context, c configuration, address string, log *slog.Logger
 }
 
 // close gives back what open has taken.
-func (s *running) close() error { return s.store.Close() }
+func (s *running) close() error {
+	err := s.store.Close()
+	if s.locked != nil {
+		err = errors.Join(err, s.locked.Close())
+	}
+	return err
+}
 
 // lock is what the keys are locked with.
 func (c configuration) lock() (keys.Lock, error) {
@@ -269,8 +276,13 @@ func (s *running) reload() error {
 // openStore opens the register.
 func (s *running) openStore(ctx context.Context) (err error) {
 	if file, ok := s.registerFile(); ok {
-		s.store, err = sqlite.Open(file, sqlite.Options{Readers: max(4, runtime.NumCPU())})
-		return err
+		if s.locked, err = lockFor(file); err != nil {
+			return err
+		}
+		if s.store, err = sqlite.Open(file, sqlite.Options{Readers: max(4, runtime.NumCPU())}); err != nil {
+			return errors.Join(err, s.locked.Close())
+		}
+		return nil
 	}
 	s.store, err = postgres.Open(ctx, s.c.text("database"), postgres.Options{})
 	return err
@@ -382,12 +394,13 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: anchors, Authority: s.c.text("authority"),
 		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: transactionLife, NonceKey: s.ring.Secrets(keys.Nonce)[0],
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: uint64(s.c.number("status-size"))},
-		TTL:   s.c.duration("status-ttl"), Validity: s.c.duration("status-validity"),
+		TTL:   s.c.duration("status-ttl"), Validity: s.c.duration("status-validity"), Aggregation: s.url + "/status-lists",
 	})
 	if err != nil {
 		return usage(err)
 	}
-	return nil
+	s.lists, err = publication.New(publication.Options{Publisher: s.service.Publisher, Now: time.Now, Interval: s.c.duration("status-every")})
+	return usage(err)
 }
 
 // route builds the router from the modules.
@@ -408,7 +421,7 @@ func (s *running) route(traces trace.TracerProvider) (err error) {
 	limits.Concurrent = s.c.number("concurrent")
 	s.router, err = httpapi.New(&httpapi.API{
 		Health:  &httpapi.Health{Checks: s.readyChecks(), Counts: s.metrics.Handler()},
-		Parties: s.parties,
+		Parties: s.parties, Lists: s.lists,
 	}, httpapi.Options{
 		Now: time.Now, Random: chance, Limits: limits, Proxies: proxies, Log: s.log, Metrics: s.metrics, Traces: traces,
 		Authentication: httpapi.Authentication{Bearer: s.parties.Bearer, Session: s.parties.Session, Certificate: s.parties.Certificate},
@@ -431,33 +444,15 @@ func (s *running) readyChecks() []httpapi.ReadyCheck {
 			return s.store.Ready(ctx)
 		}},
 		{Name: "a certificate is not valid", Fail: func(context.Context) error { return s.ring.Check() }},
-		{Name: "the status lists are not published", Fail: func(context.Context) error {
-			lists := s.lists.Load()
-			if lists == nil || len(*lists) == 0 {
-				return errors.New("none was published")
-			}
-			for _, l := range *lists {
-				if !time.Now().Before(l.Expires) {
-					return fmt.Errorf("%s has expired", l.URI)
-				}
-			}
-			return nil
-		}},
+		{Name: "the status lists are not published", Fail: func(context.Context) error { return s.lists.Ready() }},
 	}
 }
 
 // publish brings the status lists up to date.
 func (s *running) publish(ctx context.Context) error {
 	began := time.Now()
-	all, fresh, err := s.service.Publisher.Publish(ctx)
-	var sequence uint64
-	if len(all) > 0 {
-		sequence = all[0].RegisterSeq
-	}
-	s.metrics.Published(time.Since(began), sequence, fresh, err)
-	if err == nil {
-		s.lists.Store(&all)
-	}
+	err := s.lists.Publish(ctx)
+	s.metrics.Published(time.Since(began), s.lists.Sequence(), err)
 	return err
 }
 

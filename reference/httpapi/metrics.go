@@ -33,7 +33,7 @@ func NewMetrics(version string) *Metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, []string{"route"}),
 		inFlight:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "rollcall_http_requests_in_flight", Help: "Requests that are being handled."}),
 		signatures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_signatures_total", Help: "Signatures made, by the signer's use."}, []string{"use"}),
-		published: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rollcall_status_lists_publish_duration_seconds", Help: "Time to bring the status lists up to date, by outcome: fresh, same, failed.",
+		published: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rollcall_status_lists_publish_duration_seconds", Help: "Time to bring the status lists up to date, by outcome: done, failed.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}}, []string{"outcome"}),
 		sequence: prometheus.NewGauge(prometheus.GaugeOpts{Name: "rollcall_status_lists_register_sequence", Help: "Number of the change of the register up to which the published lists are true."}),
 	}
@@ -58,20 +58,15 @@ func (m *Metrics) WatchStore(s store.Store) {
 	count("rollcall_store_views_total", "Snapshots read.", func(s store.Stats) uint64 { return s.Views })
 }
 
-// Published notes how long a publication of the status lists took, and what came
-// of it.
-func (m *Metrics) Published(took time.Duration, sequence uint64, fresh bool, err error) {
-	outcome := "same"
-	switch {
-	case err != nil:
+// Published notes how long a publication of the status lists took, up to which
+// change of the register they are true, and whether it failed.
+func (m *Metrics) Published(took time.Duration, sequence uint64, err error) {
+	outcome := "done"
+	if err != nil {
 		outcome = "failed"
-	case fresh:
-		outcome = "fresh"
 	}
 	m.published.WithLabelValues(outcome).Observe(took.Seconds())
-	if err == nil {
-		m.sequence.Set(float64(sequence))
-	}
+	m.sequence.Set(float64(sequence))
 }
 
 // Signed counts a signature made for a use.

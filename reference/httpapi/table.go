@@ -6,6 +6,7 @@ import (
 
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/parties"
+	"rollcall.example/rollcall/reference/publication"
 	"rollcall.example/rollcall/reference/web"
 )
 
@@ -26,6 +27,7 @@ const (
 type API struct {
 	Health  *Health
 	Parties *parties.Parties
+	Lists   *publication.Lists
 	// Modules: each stands here by its package's name, its routes in a section
 	// of the table below.
 
@@ -39,6 +41,7 @@ func (a *API) table() []Route {
 	return slices.Concat(
 		a.health(),
 		a.parties(),
+		a.lists(),
 		a.Extra,
 	)
 }
@@ -57,5 +60,16 @@ func (a *API) health() []Route {
 func (a *API) parties() []Route {
 	return []Route{
 		{Name: "party-token", Method: http.MethodPost, Path: "/parties/token", Roles: anyone, Body: small, Handler: web.OAuth(a.Parties.Token)},
+	}
+}
+
+// lists is where anybody fetches status lists. As they stood in the past they tell
+// how long somebody was suspended: that is for auditors.
+func (a *API) lists() []Route {
+	l := a.Lists
+	return []Route{
+		{Name: "status-lists", Method: http.MethodGet, Path: "/status-lists", Roles: anyone, Body: none, Handler: web.Problem(l.All)},
+		{Name: "status-list", Method: http.MethodGet, Path: "/status-lists/{list}", Roles: anyone, Body: none, Handler: web.Problem(l.List)},
+		{Name: "status-list-past", Method: http.MethodGet, Path: "/status-lists/{list}/past", Roles: access.Auditor, Body: none, Handler: web.Problem(l.Past)},
 	}
 }

@@ -71,6 +71,16 @@ func (l *Lists) Publish(ctx context.Context) error {
 	return nil
 }
 
+// Sequence is the number of the register's change up to which the lists are true.
+func (l *Lists) Sequence() uint64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if len(l.current) == 0 {
+		return 0
+	}
+	return l.current[0].RegisterSeq
+}
+
 // late is how many intervals may pass without a publication.
 const late = 3
 
