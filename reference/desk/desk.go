@@ -168,8 +168,9 @@ type Resident struct {
 	Centre         string     `json:"centre"`
 	Card           string     `json:"card,omitempty"` // number of the plastic card in force
 	Chip           bool       `json:"chip"`
-	Wallet         string     `json:"wallet,omitempty"` // that holds the mobile card
-	Until          *time.Time `json:"until,omitempty"`  // end of the mobile card's validity
+	Wallet         string     `json:"wallet,omitempty"`           // that holds the mobile card
+	Until          *time.Time `json:"until,omitempty"`            // end of the mobile card's validity
+	Renew          bool       `json:"renewal_required,omitempty"` // something on the mobile card is outdated
 	State          State      `json:"state"`
 	Sequence       uint64     `json:"sequence"` // of the latest change
 }
@@ -239,7 +240,7 @@ func (d *Desk) Resident(ctx context.Context, id store.PersonID) (out Resident, e
 				return err
 			}
 			if now.Before(c.Until) {
-				out.Wallet, out.Until = c.Wallet, &c.Until
+				out.Wallet, out.Until, out.Renew = c.Wallet, &c.Until, c.Outdated != 0
 			} else {
 				p.State &^= lifecycle.HasCredential | lifecycle.State(lifecycle.MobileLost)
 			}
@@ -509,6 +510,38 @@ func (d *Desk) EnterCard(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a, err := d.o.Issuance.RegisterCard(r.Context(), issuance.CardRequest{Request: q, Person: id, Card: c, Why: body.Why})
+	return entered(w, a, err)
+}
+
+// Amend changes what the register says of a resident: a body with those of
+// {"family_name", "given_name", "address", "municipality", "centre"} that change,
+// and "why".
+func (d *Desk) Amend(w http.ResponseWriter, r *http.Request) error {
+	id, err := person(r)
+	if err != nil {
+		return err
+	}
+	q, err := request(r)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		FamilyName   *string `json:"family_name"`
+		GivenName    *string `json:"given_name"`
+		Address      *string `json:"address"`
+		Municipality *string `json:"municipality"`
+		Centre       *string `json:"centre"`
+		Why          string  `json:"why"`
+	}
+	if err := web.ReadJSON(r, &body); err != nil {
+		return err
+	}
+	if (body.Municipality == nil) != (body.Centre == nil) || body.FamilyName != nil && *body.FamilyName == "" || body.Municipality != nil && *body.Municipality == "" {
+		return web.Refuse(http.StatusBadRequest, "incomplete", "A municipality comes with its centre, and neither it nor a family name is empty.")
+	}
+	a, err := d.o.Issuance.Amend(r.Context(), issuance.AmendRequest{Request: q, Person: id, Why: body.Why, Amendment: register.Amendment{
+		FamilyName: body.FamilyName, GivenName: body.GivenName, Address: body.Address, Municipality: body.Municipality, Centre: body.Centre,
+	}})
 	return entered(w, a, err)
 }
 

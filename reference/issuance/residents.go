@@ -84,6 +84,30 @@ func enterCard(tx store.Tx, p *store.Person, by register.By, c NewCard, why stri
 	return Entered{reason, seq}, err
 }
 
+// AmendRequest changes what the register says of a resident: a new address or name.
+type AmendRequest struct {
+	register.Request
+	Person    store.PersonID
+	Amendment register.Amendment
+	Why       string
+}
+
+// Amend changes it. The mobile card stays good, and is to be renewed. Only a
+// registrar may.
+func (s *Service) Amend(ctx context.Context, q AmendRequest) (Entered, error) {
+	return register.Once(ctx, s.register, "amend", q.Request, q, func(tx store.Tx, now time.Time) (Entered, error) {
+		if q.By.Role != lifecycle.Registrar {
+			return Entered{Reason: lifecycle.NotAuthorised}, nil
+		}
+		p, err := register.Load(tx, q.Person, now)
+		if err != nil {
+			return Entered{}, err
+		}
+		seq, err := register.Amend(tx, p, q.Amendment, q.By, q.Why, now)
+		return Entered{Sequence: seq}, err
+	})
+}
+
 // RemovalRequest removes a resident: death or emigration.
 type RemovalRequest struct {
 	register.Request

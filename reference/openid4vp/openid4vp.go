@@ -133,7 +133,8 @@ type Credential struct {
 	Query   string         `json:"query"` // its id
 	Format  string         `json:"format"`
 	Verdict string         `json:"verdict"`
-	Claims  map[string]any `json:"claims,omitempty"` // of an accepted one
+	Claims  map[string]any `json:"claims,omitempty"`           // of an accepted one
+	Renew   bool           `json:"renewal_required,omitempty"` // it is good, and something on it is outdated
 }
 
 func keyOf(id string) []byte {

@@ -245,7 +245,7 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 			for i, c := range judged {
 				one := Credential{Query: ids[i], Format: c.Format, Verdict: c.Verdict.String()}
 				if verdict == lifecycle.Accepted {
-					one.Claims = c.Claims
+					one.Claims, one.Renew = c.Claims, c.Renew
 				}
 				rec.Shown = append(rec.Shown, one)
 			}

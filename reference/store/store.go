@@ -103,7 +103,8 @@ type Reader interface {
 	// EntriesOf returns the entries of one credential.
 	EntriesOf(id CredentialID) ([]Entry, error)
 	// NotPlainlyValid calls f for every entry of the list whose credential has
-	// ended or whose person has a cause in force, in no particular order.
+	// ended or is outdated, or whose person has a cause in force, in no
+	// particular order.
 	NotPlainlyValid(list uint32, f func(Entry) error) error
 
 	Offer(hash []byte) (Offer, error)
@@ -241,6 +242,9 @@ type Credential struct {
 	Issued time.Time
 	Until  time.Time // end of validity: it is not accepted at or after it
 	Ended  uint64    // sequence number of the change that ended it; 0 live
+	// Outdated is the sequence number of the change after which what stands on it is
+	// no longer right, as an address; 0: it is.
+	Outdated uint64
 }
 
 // List is a status list.
@@ -258,6 +262,7 @@ type Entry struct {
 	Person     PersonID
 	State      lifecycle.State // of the person
 	Ended      bool            // the credential has ended
+	Outdated   bool            // what stands on it is no longer right
 	Until      time.Time       // end of the credential's validity
 }
 

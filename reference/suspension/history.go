@@ -9,6 +9,7 @@ import (
 
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/statuslist"
 	"rollcall.example/rollcall/reference/store"
 )
@@ -29,8 +30,9 @@ func (p *Publisher) At(ctx context.Context, number uint32, moment time.Time) (Pu
 	var bits *statuslist.List
 	var seq uint64
 	type holding struct {
-		state  lifecycle.State
-		places []audit.Copy // of the live credential
+		state    lifecycle.State
+		places   []audit.Copy // of the live credential
+		outdated bool         // the live credential
 	}
 	holdings := map[uint64]*holding{}
 	known := false
@@ -45,10 +47,10 @@ func (p *Publisher) At(ctx context.Context, number uint32, moment time.Time) (Pu
 		if bits, err = statuslist.New(2, lists[number].Size); err != nil {
 			return err
 		}
-		set := func(places []audit.Copy, v lifecycle.Verdict) error {
+		set := func(places []audit.Copy, s statuslist.Status) error {
 			for _, c := range places {
 				if c.List == number {
-					if err := bits.Set(c.Index, statusOf[v]); err != nil {
+					if err := bits.Set(c.Index, s); err != nil {
 						return err
 					}
 				}
@@ -70,16 +72,17 @@ func (p *Publisher) At(ctx context.Context, number uint32, moment time.Time) (Pu
 				holdings[e.Person] = h
 			}
 			if e.EndedCredential != 0 {
-				if err := set(h.places, lifecycle.NotValid); err != nil {
+				if err := set(h.places, statuslist.Invalid); err != nil {
 					return err
 				}
-				h.places = nil
+				h.places, h.outdated = nil, false
 			}
 			if e.Credential != 0 {
 				h.places = e.Copies
 			}
 			h.state = stateOf(e.After)
-			return set(h.places, lifecycle.Judge(h.state))
+			h.outdated = h.outdated || e.Event == register.ResidentChanged && h.places != nil
+			return set(h.places, status(store.Entry{State: h.state, Outdated: h.outdated}))
 		})
 		if errors.Is(err, errLater) {
 			err = nil

@@ -23,6 +23,16 @@ var statusOf = map[lifecycle.Verdict]statuslist.Status{
 	lifecycle.NotValid:  statuslist.Invalid,
 }
 
+// status is how an entry stands in a list. A card that is good and to be renewed
+// stands there as such.
+func status(e store.Entry) statuslist.Status {
+	s := statusOf[e.Verdict()]
+	if s == statuslist.Valid && e.Outdated {
+		s = statuslist.RenewalRequired
+	}
+	return s
+}
+
 // Published is a status list as verifiers fetch it.
 type Published struct {
 	URI         string    // under which it is fetched, and its sub
@@ -201,7 +211,7 @@ func (p *Publisher) set(e store.Entry) error {
 	if l == nil {
 		return fmt.Errorf("entry %d stands in status list %d, which does not exist", e.Index, e.List)
 	}
-	want := statusOf[e.Verdict()]
+	want := status(e)
 	is, err := l.bits.Get(e.Index)
 	if err != nil || is == want {
 		return err

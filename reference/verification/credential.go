@@ -31,6 +31,7 @@ type Credential struct {
 	Type      string         // doctype or vct
 	Authority []byte         // key identifier of the root that signed for the issuer
 	Claims    map[string]any // what was disclosed, dates as text; of an mdoc namespace → element → value
+	Renew     bool           // it is good, and something on it is outdated
 	// Elements are those of an mdoc, in the card's order.
 	Elements []mdoc.Element
 }
@@ -79,13 +80,13 @@ func (s *Service) VerifyShown(ctx context.Context, t Transaction, shown []Shown,
 		}
 	}
 	var judged []Credential
-	err = s.judge(ctx, n, status, now, func(tx store.Tx, verdicts []lifecycle.Verdict) error {
+	err = s.judge(ctx, n, status, now, func(tx store.Tx, found []finding) error {
 		judged = slices.Clone(out)
-		for i, v := range verdicts {
-			if v != lifecycle.Accepted {
+		for i, f := range found {
+			if f.verdict != lifecycle.Accepted {
 				judged[i] = Credential{Format: out[i].Format}
 			}
-			judged[i].Verdict = v
+			judged[i].Verdict, judged[i].Renew = f.verdict, f.outdated && f.verdict == lifecycle.Accepted
 		}
 		if then == nil {
 			return nil

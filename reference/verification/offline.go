@@ -164,11 +164,11 @@ func (v *Offline) judge(p *mdoc.Presented, now time.Time) (Answer, error) {
 		return Answer{Verdict: lifecycle.NotValid}, nil
 	}
 	switch status {
-	case statuslist.Valid:
+	case statuslist.Valid, statuslist.RenewalRequired:
 		if stale {
 			v.stale++
 		}
-		return Answer{Verdict: lifecycle.Accepted, Elements: p.Elements, Stale: stale}, nil
+		return Answer{Verdict: lifecycle.Accepted, Elements: p.Elements, Stale: stale, Renew: status == statuslist.RenewalRequired}, nil
 	case statuslist.Suspended:
 		return Answer{Verdict: lifecycle.Suspended}, nil
 	}

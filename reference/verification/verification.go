@@ -60,6 +60,8 @@ func (t Transaction) Transcript() []byte {
 type Answer struct {
 	Verdict  lifecycle.Verdict
 	Elements []mdoc.Element // what was disclosed; only if accepted
+	// Renew says that the card is good, and that something on it is outdated.
+	Renew bool
 	// Stale says that an offline verifier accepted on a list past its ttl, by
 	// its stated policy.
 	Stale bool
@@ -143,8 +145,9 @@ func (s *Service) judgeOne(ctx context.Context, n nonce, presented *mdoc.Present
 		status = presented.Status
 	}
 	var answer Answer
-	if err := s.judge(ctx, n, []*mdoc.StatusRef{status}, now, func(_ store.Tx, verdicts []lifecycle.Verdict) error {
-		answer.Verdict = verdicts[0]
+	if err := s.judge(ctx, n, []*mdoc.StatusRef{status}, now, func(_ store.Tx, found []finding) error {
+		answer.Verdict = found[0].verdict
+		answer.Renew = found[0].outdated && answer.Verdict == lifecycle.Accepted
 		return nil
 	}); err != nil {
 		return Answer{}, err
@@ -174,18 +177,24 @@ func (s *Service) open(t Transaction, now time.Time) (nonce, error) {
 	return n, nil
 }
 
+// finding is what the register says of one presentation.
+type finding struct {
+	verdict  lifecycle.Verdict
+	outdated bool
+}
+
 // judge uses up the transaction and reads what the register says of each
 // presentation, in one commit. One that is not good has no status here.
-func (s *Service) judge(ctx context.Context, n nonce, shown []*mdoc.StatusRef, now time.Time, then func(store.Tx, []lifecycle.Verdict) error) error {
+func (s *Service) judge(ctx context.Context, n nonce, shown []*mdoc.StatusRef, now time.Time, then func(store.Tx, []finding) error) error {
 	return s.register.Update(ctx, func(tx store.Tx) error {
-		verdicts := make([]lifecycle.Verdict, len(shown))
+		found := make([]finding, len(shown))
 		if err := tx.UseNonce(n.hash[:], n.expires); errors.Is(err, store.ErrTaken) {
 			return ErrReplayed
 		} else if err != nil {
 			return err
 		}
 		for i, status := range shown {
-			verdicts[i] = lifecycle.NotValid
+			found[i].verdict = lifecycle.NotValid
 			entry, err := s.entry(tx, status)
 			if errors.Is(err, store.ErrNotFound) {
 				continue
@@ -194,10 +203,10 @@ func (s *Service) judge(ctx context.Context, n nonce, shown []*mdoc.StatusRef, n
 				return err
 			}
 			if now.Before(entry.Until) {
-				verdicts[i] = entry.Verdict()
+				found[i] = finding{entry.Verdict(), entry.Outdated}
 			}
 		}
-		return then(tx, verdicts)
+		return then(tx, found)
 	})
 }
 

@@ -150,6 +150,10 @@ CREATE TABLE batch (
 	PRIMARY KEY (replica, number)
 );
 `,
+	`
+ALTER TABLE credential ADD COLUMN outdated bigint NOT NULL DEFAULT 0;
+CREATE INDEX credential_outdated ON credential (id) WHERE outdated <> 0;
+`,
 }
 
 // lockClass is the first half of the keys of our advisory locks ("Roll"); the

@@ -179,8 +179,8 @@ func (t *tx) Credential(id store.CredentialID) (c store.Credential, err error) {
 		return c, store.ErrNotFound
 	}
 	var issued, until int64
-	err = t.get(`SELECT id, person, card, wallet, issued, until, ended FROM credential WHERE id = $1`, []any{int64(id)},
-		&c.ID, &c.Person, &c.Card, &c.Wallet, &issued, &until, &c.Ended)
+	err = t.get(`SELECT id, person, card, wallet, issued, until, ended, outdated FROM credential WHERE id = $1`, []any{int64(id)},
+		&c.ID, &c.Person, &c.Card, &c.Wallet, &issued, &until, &c.Ended, &c.Outdated)
 	c.Issued, c.Until = moment(issued), moment(until)
 	return c, err
 }
@@ -191,9 +191,9 @@ func (t *tx) AddCredential(c store.Credential) (id store.CredentialID, err error
 	if err := text(c.Card, c.Wallet); err != nil {
 		return 0, err
 	}
-	err = t.get(`INSERT INTO credential (id, person, card, wallet, issued, until, ended)
-		SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 FROM credential RETURNING id`,
-		[]any{int64(c.Person), c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended)}, &id)
+	err = t.get(`INSERT INTO credential (id, person, card, wallet, issued, until, ended, outdated)
+		SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM credential RETURNING id`,
+		[]any{int64(c.Person), c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended), int64(c.Outdated)}, &id)
 	return id, err
 }
 
@@ -201,8 +201,8 @@ func (t *tx) PutCredential(c store.Credential) error {
 	if err := text(c.Card, c.Wallet); err != nil {
 		return err
 	}
-	return t.put(store.ErrNotFound, `UPDATE credential SET card=$1, wallet=$2, issued=$3, until=$4, ended=$5 WHERE id=$6 AND person=$7`,
-		c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended), int64(c.ID), int64(c.Person))
+	return t.put(store.ErrNotFound, `UPDATE credential SET card=$1, wallet=$2, issued=$3, until=$4, ended=$5, outdated=$6 WHERE id=$7 AND person=$8`,
+		c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended), int64(c.Outdated), int64(c.ID), int64(c.Person))
 }
 
 func (t *tx) Due(at time.Time, limit int) ([]store.CredentialID, error) {
@@ -226,7 +226,7 @@ func (t *tx) PutList(l store.List) error {
 	return nil
 }
 
-const entryColumns = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.until `
+const entryColumns = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.outdated <> 0, c.until `
 
 // entrySelect joins an entry with what its status depends on, so that status
 // is kept nowhere twice.
@@ -234,7 +234,7 @@ const entrySelect = entryColumns + `FROM entry e JOIN credential c ON c.id = e.c
 
 func scanEntry(scan func(...any) error) (e store.Entry, err error) {
 	var until int64
-	err = scan(&e.List, &e.Index, &e.Credential, &e.Person, &e.State, &e.Ended, &until)
+	err = scan(&e.List, &e.Index, &e.Credential, &e.Person, &e.State, &e.Ended, &e.Outdated, &until)
 	e.Until = moment(until)
 	return e, err
 }
@@ -252,16 +252,24 @@ func (t *tx) EntriesOf(id store.CredentialID) ([]store.Entry, error) {
 	return all(t, entrySelect+`WHERE e.credential = $1 ORDER BY e.list, e.idx`, []any{int64(id)}, scanEntry)
 }
 
+func byCredential(e store.Entry) int64 { return int64(e.Credential) }
+func byPerson(e store.Entry) int64     { return int64(e.Person) }
+
 func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
-	for _, query := range []string{
-		entryColumns + `FROM credential c JOIN entry e ON e.credential = c.id JOIN person p ON p.id = c.person
-			WHERE c.ended <> 0 AND e.list = $1 AND (c.id, e.idx) > ($2, $3) ORDER BY c.id, e.idx LIMIT $4`,
-		entryColumns + `FROM person p JOIN credential c ON c.id = p.credential JOIN entry e ON e.credential = c.id
-			WHERE p.state & 7 <> 0 AND c.ended = 0 AND e.list = $1 AND (p.id, e.idx) > ($2, $3) ORDER BY p.id, e.idx LIMIT $4`,
+	for _, part := range []struct {
+		query string
+		key   func(store.Entry) int64 // by which it is ordered
+	}{
+		{entryColumns + `FROM credential c JOIN entry e ON e.credential = c.id JOIN person p ON p.id = c.person
+			WHERE c.ended <> 0 AND e.list = $1 AND (c.id, e.idx) > ($2, $3) ORDER BY c.id, e.idx LIMIT $4`, byCredential},
+		{entryColumns + `FROM person p JOIN credential c ON c.id = p.credential JOIN entry e ON e.credential = c.id
+			WHERE p.state & 7 <> 0 AND c.ended = 0 AND e.list = $1 AND (p.id, e.idx) > ($2, $3) ORDER BY p.id, e.idx LIMIT $4`, byPerson},
+		{entryColumns + `FROM credential c JOIN entry e ON e.credential = c.id JOIN person p ON p.id = c.person
+			WHERE c.outdated <> 0 AND c.ended = 0 AND p.state & 7 = 0 AND e.list = $1 AND (c.id, e.idx) > ($2, $3) ORDER BY c.id, e.idx LIMIT $4`, byCredential},
 	} {
 		after, index := int64(-1), int64(-1)
 		for more := true; more; {
-			entries, err := all(t, query, []any{int64(list), after, index, page}, scanEntry)
+			entries, err := all(t, part.query, []any{int64(list), after, index, page}, scanEntry)
 			if err != nil {
 				return err
 			}
@@ -272,10 +280,7 @@ func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
 			}
 			if more = len(entries) == page; more {
 				last := entries[page-1]
-				index = int64(last.Index)
-				if after = int64(last.Credential); !last.Ended {
-					after = int64(last.Person)
-				}
+				after, index = part.key(last), int64(last.Index)
 			}
 		}
 	}

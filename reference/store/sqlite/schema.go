@@ -136,4 +136,8 @@ CREATE TABLE party (
 	ended INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 `,
+	`
+ALTER TABLE credential ADD COLUMN outdated INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX credential_outdated ON credential(id) WHERE outdated <> 0;
+`,
 }

@@ -199,21 +199,21 @@ func (t *tx) PutWallet(w store.Wallet) error {
 
 func (t *tx) Credential(id store.CredentialID) (c store.Credential, err error) {
 	var issued, until int64
-	err = t.get(`SELECT id, person, card, wallet, issued, until, ended FROM credential WHERE id = ?`, []any{int64(id)},
-		&c.ID, &c.Person, &c.Card, &c.Wallet, &issued, &until, &c.Ended)
+	err = t.get(`SELECT id, person, card, wallet, issued, until, ended, outdated FROM credential WHERE id = ?`, []any{int64(id)},
+		&c.ID, &c.Person, &c.Card, &c.Wallet, &issued, &until, &c.Ended, &c.Outdated)
 	c.Issued, c.Until = moment(issued), moment(until)
 	return c, err
 }
 
 func (t *tx) AddCredential(c store.Credential) (id store.CredentialID, err error) {
-	err = t.get(`INSERT INTO credential (person, card, wallet, issued, until, ended) VALUES (?,?,?,?,?,?) RETURNING id`,
-		[]any{int64(c.Person), c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended)}, &id)
+	err = t.get(`INSERT INTO credential (person, card, wallet, issued, until, ended, outdated) VALUES (?,?,?,?,?,?,?) RETURNING id`,
+		[]any{int64(c.Person), c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended), int64(c.Outdated)}, &id)
 	return id, err
 }
 
 func (t *tx) PutCredential(c store.Credential) error {
-	return t.put(store.ErrNotFound, `UPDATE credential SET card=?, wallet=?, issued=?, until=?, ended=? WHERE id=? AND person=?`,
-		c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended), int64(c.ID), int64(c.Person))
+	return t.put(store.ErrNotFound, `UPDATE credential SET card=?, wallet=?, issued=?, until=?, ended=?, outdated=? WHERE id=? AND person=?`,
+		c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended), int64(c.Outdated), int64(c.ID), int64(c.Person))
 }
 
 func (t *tx) Due(at time.Time, limit int) (out []store.CredentialID, err error) {
@@ -244,12 +244,12 @@ func (t *tx) PutList(l store.List) error {
 
 // entrySelect joins an entry with what its status depends on, so that status
 // is kept nowhere twice.
-const entrySelect = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.until
+const entrySelect = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.outdated <> 0, c.until
 	FROM entry e CROSS JOIN credential c ON c.id = e.credential CROSS JOIN person p ON p.id = c.person `
 
 func scanEntry(scan func(...any) error) (e store.Entry, err error) {
 	var until int64
-	err = scan(&e.List, &e.Index, &e.Credential, &e.Person, &e.State, &e.Ended, &until)
+	err = scan(&e.List, &e.Index, &e.Credential, &e.Person, &e.State, &e.Ended, &e.Outdated, &until)
 	e.Until = moment(until)
 	return e, err
 }
@@ -273,12 +273,14 @@ func (t *tx) EntriesOf(id store.CredentialID) (out []store.Entry, err error) {
 }
 
 func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
-	const columns = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.until `
+	const columns = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.outdated <> 0, c.until `
 	for _, query := range []string{
 		columns + `FROM credential c CROSS JOIN entry e ON e.credential = c.id CROSS JOIN person p ON p.id = c.person
 			WHERE c.ended <> 0 AND e.list = ?`,
 		columns + `FROM person p CROSS JOIN credential c ON c.id = p.credential CROSS JOIN entry e ON e.credential = c.id
 			WHERE p.state & 7 <> 0 AND c.ended = 0 AND e.list = ?`,
+		columns + `FROM credential c CROSS JOIN entry e ON e.credential = c.id CROSS JOIN person p ON p.id = c.person
+			WHERE c.outdated <> 0 AND c.ended = 0 AND p.state & 7 = 0 AND e.list = ?`,
 	} {
 		if err := t.each(query, []any{list}, func(scan func(...any) error) error {
 			e, err := scanEntry(scan)

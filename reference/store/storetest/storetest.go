@@ -92,7 +92,7 @@ func everything(t *testing.T, open Open) {
 	p := person(1 << 40)
 	card := store.Card{Number: "A1", Person: p.ID, Chip: true, Template: []byte{1, 2}, Portrait: []byte{3}, Issued: moment, Ended: 9}
 	wallet := store.Wallet{ID: "w", Person: p.ID, Lost: 4}
-	cred := store.Credential{Person: p.ID, Card: "A1", Wallet: "w", Issued: moment, Until: moment.AddDate(3, 0, 0)}
+	cred := store.Credential{Person: p.ID, Card: "A1", Wallet: "w", Issued: moment, Until: moment.AddDate(3, 0, 0), Outdated: 11}
 	list := store.List{Number: 0, Size: 1 << 20, Allotted: 5}
 	offer := store.Offer{Hash: []byte("h"), Person: p.ID, Centre: "36110", Clerk: "clerk", Made: moment}
 	challenge := store.Challenge{Value: []byte("12345678"), Made: moment}
@@ -539,11 +539,13 @@ func forgotten(t *testing.T, open Open) {
 
 func entries(t *testing.T, open Open) {
 	s := opened(t, open)
-	// Four people: active, suspended, one whose first credential ended, and one
-	// suspended in another list.
+	// Six people: active, suspended, one whose first credential ended, one
+	// suspended in another list, one whose credential is outdated, and one whose is
+	// and who is suspended.
 	const lost = lifecycle.HasCard | lifecycle.HasCredential | lifecycle.State(lifecycle.MobileLost)
-	states := []lifecycle.State{lifecycle.HasCard | lifecycle.HasCredential, lost, lifecycle.HasCard | lifecycle.HasCredential, lost}
-	ids := make([]store.CredentialID, 4)
+	states := []lifecycle.State{lifecycle.HasCard | lifecycle.HasCredential, lost, lifecycle.HasCard | lifecycle.HasCredential, lost,
+		lifecycle.HasCard | lifecycle.HasCredential, lost}
+	ids := make([]store.CredentialID, 6)
 	var ended store.CredentialID
 	update(t, s, func(tx store.Tx) (err error) {
 		for i, state := range states {
@@ -553,11 +555,17 @@ func entries(t *testing.T, open Open) {
 				must(t, err)
 				must(t, tx.AddEntry(0, 90, ended))
 			}
-			ids[i], err = tx.AddCredential(store.Credential{Person: p.ID, Until: moment.Add(time.Duration(-i) * time.Hour)})
+			c := store.Credential{Person: p.ID, Until: moment.Add(time.Duration(-i) * time.Hour)}
+			list := uint32(0)
+			if i >= 4 {
+				c.Outdated, c.Until = 7, moment.AddDate(1, 0, 0)
+			} else {
+				list = uint32(i / 3)
+			}
+			ids[i], err = tx.AddCredential(c)
 			must(t, err)
 			p.State, p.Credential = state, ids[i]
 			must(t, tx.PutPerson(p))
-			list := uint32(i / 3)
 			must(t, tx.AddEntry(list, uint64(20-2*i), ids[i]))
 			must(t, tx.AddEntry(list, uint64(20-2*i)-1, ids[i]))
 		}
@@ -578,9 +586,13 @@ func entries(t *testing.T, open Open) {
 				t.Errorf("index %d came twice", e.Index)
 			}
 			verdicts[e.Index] = e.Verdict()
+			if e.Outdated != (e.Person >= 5) {
+				t.Errorf("index %d of person %d: outdated %v", e.Index, e.Person, e.Outdated)
+			}
 			return nil
 		}))
-		want := map[uint64]lifecycle.Verdict{17: lifecycle.Suspended, 18: lifecycle.Suspended, 90: lifecycle.NotValid}
+		want := map[uint64]lifecycle.Verdict{17: lifecycle.Suspended, 18: lifecycle.Suspended, 90: lifecycle.NotValid,
+			11: lifecycle.Accepted, 12: lifecycle.Accepted, 9: lifecycle.Suspended, 10: lifecycle.Suspended}
 		if !reflect.DeepEqual(verdicts, want) {
 			t.Errorf("not plainly valid: %v, want %v", verdicts, want)
 		}
