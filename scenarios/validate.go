@@ -337,6 +337,7 @@ func (v *validator) service(s *Scenario) {
 			v.fail("service.demands", "nothing is said of "+op, "write "+op+": {register: 1ms}")
 		}
 	}
+	v.answerable(s)
 	for _, c := range []struct {
 		name string
 		Client
@@ -358,6 +359,40 @@ func (v *validator) service(s *Scenario) {
 	}
 	if size := s.StatusLists.Size; size&(size-1) != 0 {
 		v.fail("status_lists.size", strconv.Itoa(size)+" is not a power of two", "write 1048576")
+	}
+}
+
+// asks says which clients ask for an operation. With an issue comes the first capture
+// of a face.
+var asks = []struct {
+	operation, with string
+	clients         []string
+}{
+	{"issue", "face", []string{"wallet", "terminal"}},
+	{"verify", "", []string{"verifier"}},
+	{"report", "", []string{"wallet"}},
+	{"release", "", []string{"wallet"}},
+	{"register-card", "", []string{"terminal"}},
+}
+
+// answerable wants every operation to be answered before its client stops waiting, when
+// nobody else is there.
+func (v *validator) answerable(s *Scenario) {
+	timeouts := map[string]time.Duration{"wallet": s.Service.Clients.Wallet.Timeout, "terminal": s.Service.Clients.Terminal.Timeout, "verifier": s.Service.Clients.Verifier.Timeout}
+	for _, a := range asks {
+		takes := time.Duration(0)
+		for _, op := range []string{a.operation, a.with} {
+			for _, at := range s.Service.Demands[op] {
+				takes += at
+			}
+		}
+		for _, c := range a.clients {
+			if takes > timeouts[c] {
+				v.fail("service.demands."+a.operation, fmt.Sprintf("takes %s in all where nobody waits, and the %s waits %s: it would never be answered in time", formatDuration(takes), c, formatDuration(timeouts[c])),
+					"write less, or a longer service.clients."+c+".timeout")
+				break
+			}
+		}
 	}
 }
 

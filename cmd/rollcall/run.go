@@ -317,6 +317,12 @@ func notes(o *rollout.Outcome, r *reports.Result) (notes []string) {
 	if r.Panel != nil && r.Panel.Citizens < r.Meta.PanelAsked {
 		notes = append(notes, fmt.Sprintf("the panel has %d citizens instead of %d: nobody else did anything that the service could see", r.Panel.Citizens, r.Meta.PanelAsked))
 	}
+	if n, of := o.Model.Service.Stats.Overloaded(); n > 0 {
+		notes = append(notes, fmt.Sprintf("the service was overloaded in %s of the %s hours in which it was asked for anything: more was refused or answered too late than in time", thousands(n), thousands(of)))
+	}
+	if v := r.Nation.Visits; v.Balked+v.Reneged > v.Served {
+		notes = append(notes, fmt.Sprintf("the centres cannot serve those who come: %s turned round or left, %s were served", thousands(v.Balked+v.Reneged), thousands(v.Served)))
+	}
 	return notes
 }
 

@@ -161,6 +161,26 @@ type Stats struct {
 	FirstUnpublished []int64
 }
 
+// Overloaded is the number of hours in which more attempts were turned away or answered
+// too late than in time, and of those in which there were any.
+func (st *Stats) Overloaded() (hours, of int64) {
+	for h := range st.Attempts {
+		var attempts, served, over int64
+		for op := range Op(NumOps) {
+			attempts += st.Attempts[h][op]
+			served += st.Served[h][op]
+			over += st.Refused[h][op] + st.Late[h][op]
+		}
+		if attempts > 0 {
+			of++
+		}
+		if over > served {
+			hours++
+		}
+	}
+	return hours, of
+}
+
 // New compiles the service of a scenario; seconds count from its start.
 func New(s *scenarios.Scenario) (*Service, error) {
 	sv := &Service{due: map[int64]*[NumOps][maxAttempts]int64{}}

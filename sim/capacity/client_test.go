@@ -241,3 +241,27 @@ func TestPoliciesLoseNoAttemptInWindowsOfAnyWidth(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is asked for, and however often it is asked for again: what waits is a number
+// for each second in which retries are due, no more of them than clients' delays have.
+func TestRetriesThatWaitTakeRoomByTheSecondNotByTheirNumber(t *testing.T) {
+	sv, _ := service(t, "service.clients.*.retries=7", "service.clients.*.backoff=30s", "service.clients.*.growth=2", "service.clients.*.jitter=full",
+		"faults=[{name: f, kind: down, nodes: [gateway], at: 2024-12-27 01:00, for: 3h}]")
+	longest := 0
+	for k := range sv.clients {
+		longest = max(longest, int(sv.clients[k].wait[7]))
+	}
+	most := 0
+	for hour := range 2 {
+		load := steady(3600, VerifyOnline, 1_000_000)
+		fates := make([][NumOps]Fate, len(load))
+		sv.Solve(int64(3600*hour), load, fates)
+		most = max(most, len(sv.due))
+	}
+	if attempts := sum(sv.Stats.Attempts, VerifyOnline); attempts < 3*2*3600*1_000_000 {
+		t.Errorf("%d attempts: there was no storm", attempts)
+	}
+	if most > longest || most == 0 {
+		t.Errorf("retries wait in %d seconds, the longest delay has %d", most, longest)
+	}
+}
