@@ -154,16 +154,20 @@ func play(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, m *ro
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
+	var broken any // a run's panic is the caller's
 	done := 0
 	for range max(1, min(o.Workers, len(towns)*sets)) {
 		wg.Go(func() {
 			for job := range jobs {
 				town, set := job/sets, job%sets
-				waits, err := run(ctx, only(s, n, m, towns[town], live, uint(set)), n, towns[town])
+				waits, panicked, err := run(ctx, only(s, n, m, towns[town], live, uint(set)), n, towns[town])
 				mu.Lock()
 				worth[town][set] = waits
 				if failed == nil {
 					failed = err
+				}
+				if panicked != nil {
+					broken = panicked
 				}
 				if done++; o.Progress != nil {
 					o.Progress(done, len(towns)*sets)
@@ -177,6 +181,9 @@ func play(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, m *ro
 	}
 	close(jobs)
 	wg.Wait()
+	if broken != nil {
+		panic(broken)
+	}
 	return worth, failed
 }
 
@@ -200,18 +207,18 @@ func only(s *scenarios.Scenario, n *scenarios.Nation, m *rollout.Model, town int
 }
 
 // run is the waits of a municipality's centres.
-func run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, town int) ([]Wait, error) {
+func run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, town int) (waits []Wait, panicked any, err error) {
+	defer func() { panicked = recover() }()
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	o, err := nation.Run(ctx, s, n, rollout.Options{Workers: 1})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !o.Complete {
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
-	var waits []Wait
 	for i := range o.Tallies[town].ByCentre {
 		t := &o.Tallies[town].ByCentre[i]
 		w := Wait{Served: t.Visits, Left: t.Left, Waited: t.Queue, P95: max(0, t.Wait.Quantile(0.95))}
@@ -220,7 +227,7 @@ func run(ctx context.Context, s *scenarios.Scenario, n *scenarios.Nation, town i
 		}
 		waits = append(waits, w)
 	}
-	return waits, nil
+	return waits, nil, nil
 }
 
 // explain is the game of one centre: worth by the set of live causes that are present.
