@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -27,14 +28,20 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/card"
+	"rollcall.example/rollcall/reference/desk"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/httpapi"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/keyproof"
 	"rollcall.example/rollcall/reference/keys"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/openid4vci"
+	"rollcall.example/rollcall/reference/openid4vp"
 	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/publication"
 	"rollcall.example/rollcall/reference/register"
@@ -43,6 +50,7 @@ import (
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/postgres"
 	"rollcall.example/rollcall/reference/store/sqlite"
+	"rollcall.example/rollcall/reference/x5c"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/demo"
 	"rollcall.example/rollcall/sim/rollout"
@@ -61,6 +69,9 @@ const (
 const (
 	challengeLifetime = 5 * time.Minute
 	transactionLife   = 5 * time.Minute
+	resultKept        = 10 * time.Minute
+	patience          = 5 * time.Second // until a wallet is told to come for its card later
+	comeAgain         = 5 * time.Second
 	sweepEvery        = time.Minute
 	sweepAtMost       = 1000
 	renewTLS          = 30 * 24 * time.Hour // before its certificate ends
@@ -79,7 +90,9 @@ type running struct {
 	locked  *os.File // nil: the register is no file
 	service *service.Service
 	parties *parties.Parties
+	api     httpapi.API
 	town    *demo.Town // nil: no demonstration
+	makers  [][]byte   // root certificates of phone makers
 	metrics *httpapi.Metrics
 	router  *httpapi.Router
 	tls     *tls.Config // nil: plain HTTP
@@ -135,6 +148,9 @@ func open(ctx context.Context, c configuration, address string, log *slog.Logger
 		return nil, err
 	}
 	if s.parties, err = parties.New(s.service.Register, parties.Options{Issuer: s.url, TokenEndpoint: s.url + "/parties/token", Keys: s.seals}); err != nil {
+		return nil, err
+	}
+	if err := s.openProtocols(); err != nil {
 		return nil, err
 	}
 	if err := s.enterAdministrators(ctx); err != nil {
@@ -388,10 +404,11 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 	if err != nil {
 		return err
 	}
+	s.makers = makers
 	s.service, err = service.New(ctx, service.Config{
 		Store: s.store, Now: time.Now, Random: chance, Policy: policy, Civil: scenarios.KST,
 		Cards: cards, Faces: face.Matcher{Threshold: scenario.Face.Threshold}, Phones: phones,
-		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: anchors, Authority: s.c.text("authority"),
+		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: anchors, Authority: s.c.text("authority"), Issuer: s.url,
 		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: transactionLife, NonceKey: s.ring.Secrets(keys.Nonce)[0],
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: uint64(s.c.number("status-size"))},
 		TTL:   s.c.duration("status-ttl"), Validity: s.c.duration("status-validity"), Aggregation: s.url + "/status-lists",
@@ -419,12 +436,87 @@ func (s *running) route(traces trace.TracerProvider) (err error) {
 		*to = httpapi.Rate{PerSecond: float64(n), Burst: 4 * n}
 	}
 	limits.Concurrent = s.c.number("concurrent")
-	s.router, err = httpapi.New(&httpapi.API{
-		Health:  &httpapi.Health{Checks: s.readyChecks(), Counts: s.metrics.Handler()},
-		Parties: s.parties, Lists: s.lists,
-	}, httpapi.Options{
+	s.api.Health = &httpapi.Health{Checks: s.readyChecks(), Counts: s.metrics.Handler()}
+	s.api.Parties, s.api.Lists = s.parties, s.lists
+	s.router, err = httpapi.New(&s.api, httpapi.Options{
 		Now: time.Now, Random: chance, Limits: limits, Proxies: proxies, Log: s.log, Metrics: s.metrics, Traces: traces,
-		Authentication: httpapi.Authentication{Bearer: s.parties.Bearer, Session: s.parties.Session, Certificate: s.parties.Certificate},
+		Authentication: httpapi.Authentication{DPoP: s.api.Authorization.DPoP, Bearer: s.parties.Bearer, Session: s.parties.Session, Certificate: s.parties.Certificate},
+	})
+	return err
+}
+
+// openProtocols puts together what wallets, verifiers and desks speak to.
+func (s *running) openProtocols() error {
+	r, i := s.service.Register, s.service.Issuance
+	providers, err := certificates(s.c.list("wallet-providers"))
+	if err != nil {
+		return usage(fmt.Errorf("wallet-providers: %w", err))
+	}
+	if s.town != nil {
+		providers = append(providers, s.town.WalletProvider)
+	}
+	if len(providers) == 0 {
+		s.log.Warn("no wallet provider is configured: no wallet is believed, and no mobile card is issued")
+		providers = s.ring.Certificates(keys.Authority)[:1] // which attests no wallet
+	}
+	vouchers, err := x5c.NewAnchors("wallet provider", providers...)
+	if err != nil {
+		return usage(fmt.Errorf("wallet-providers: %w", err))
+	}
+	makers, err := x5c.NewAnchors("phone maker", s.makers...)
+	if err != nil {
+		return usage(fmt.Errorf("phone-makers: %w", err))
+	}
+	if s.api.Authorization, err = authorization.New(authorization.Options{
+		Register: r, Issuance: i, Keys: s.seals, Issuer: s.url, Path: "/oauth/", Providers: vouchers, Scopes: openid4vci.Scopes,
+	}); err != nil {
+		return usage(fmt.Errorf("public-url: %w", err))
+	}
+	metadata := mdoc.InForce(s.ring.Signer(keys.Issuer))
+	if s.api.OpenID4VCI, err = openid4vci.New(openid4vci.Options{
+		Register: r, Issuance: i, Keys: s.seals, Issuer: s.url, Path: "/vci/", Name: map[string]string{"ko": s.c.text("authority")},
+		Copies: s.c.number("copies"), Proofs: keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
+		Signer: metadata.Sign, Chain: [][]byte{metadata.Certificate()}, Patience: patience, Interval: comeAgain, Nonces: s.api.Authorization.GiveNonce,
+	}); err != nil {
+		return err
+	}
+	var roots [][]byte
+	for _, der := range s.ring.Certificates(keys.IACA) {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return err
+		}
+		roots = append(roots, c.SubjectKeyId)
+	}
+	secret := s.ring.Secrets(keys.Nonce)[0]
+	if s.api.OpenID4VP, err = openid4vp.New(openid4vp.Options{
+		Register: r, Verification: s.service.Verification, Base: s.url + "/vp/", Authorities: roots,
+		Key: sha256.Sum256(append([]byte("rollcall answers of wallets "), secret[:]...)), Lifetime: transactionLife, Kept: resultKept,
+		Reader: func(ctx context.Context, id string) (openid4vp.Reader, error) {
+			p, err := s.parties.Party(ctx, id)
+			if err != nil {
+				return openid4vp.Reader{}, err
+			}
+			signer, err := s.ring.Reader(id, p.Name)
+			if err != nil {
+				return openid4vp.Reader{}, err
+			}
+			return openid4vp.Reader{Sign: signer.Sign, Chain: [][]byte{signer.Certificate()}}, nil
+		},
+	}); err != nil {
+		return err
+	}
+	s.api.Desk, err = desk.New(desk.Options{
+		Register: r, Issuance: i, Suspension: s.service.Suspension, Verification: s.service.Verification,
+		Published: s.c.duration("status-every") + s.c.duration("status-ttl"),
+		Scan: func(ctx context.Context, o issuance.Offer) (desk.Scan, error) {
+			scan, err := s.api.Authorization.Offer(ctx, o)
+			return desk.Scan(scan), err
+		},
+		Checkpoint: func(c audit.Checkpoint) (string, error) {
+			signer := mdoc.InForce(s.ring.Signer(keys.Status))
+			return c.Sign(signer.Sign, [][]byte{signer.Certificate()})
+		},
 	})
 	return err
 }

@@ -5,6 +5,10 @@ import (
 	"slices"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/authorization"
+	"rollcall.example/rollcall/reference/desk"
+	"rollcall.example/rollcall/reference/openid4vci"
+	"rollcall.example/rollcall/reference/openid4vp"
 	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/publication"
 	"rollcall.example/rollcall/reference/web"
@@ -19,7 +23,10 @@ const (
 // Sizes of bodies, in bytes.
 const (
 	none  = 0
-	small = 16 << 10 // forms, tokens
+	small = 16 << 10  // forms, tokens
+	keyed = 128 << 10 // requests with attestations of many keys
+	faces = 512 << 10 // a card's evidence with its portrait, a capture, a card that is entered
+	shown = 2 << 20   // a presentation, encrypted
 )
 
 // API is all whose methods the routes lead to. A module that is nil is for
@@ -28,8 +35,11 @@ type API struct {
 	Health  *Health
 	Parties *parties.Parties
 	Lists   *publication.Lists
-	// Modules: each stands here by its package's name, its routes in a section
-	// of the table below.
+
+	Authorization *authorization.Server
+	OpenID4VCI    *openid4vci.Issuer
+	OpenID4VP     *openid4vp.Endpoints
+	Desk          *desk.Desk
 
 	// Extra are routes that are not of the service itself: those of a
 	// demonstration.
@@ -42,6 +52,9 @@ func (a *API) table() []Route {
 		a.health(),
 		a.parties(),
 		a.lists(),
+		a.issuing(),
+		a.presenting(),
+		a.desks(),
 		a.Extra,
 	)
 }
@@ -71,5 +84,65 @@ func (a *API) lists() []Route {
 		{Name: "status-lists", Method: http.MethodGet, Path: "/status-lists", Roles: anyone, Body: none, Handler: web.Problem(l.All)},
 		{Name: "status-list", Method: http.MethodGet, Path: "/status-lists/{list}", Roles: anyone, Body: none, Handler: web.Problem(l.List)},
 		{Name: "status-list-past", Method: http.MethodGet, Path: "/status-lists/{list}/past", Roles: access.Auditor, Body: none, Handler: web.Problem(l.Past)},
+	}
+}
+
+// issuing is what a wallet needs to get a card (OpenID4VCI 1.0 by HAIP 1.0). Up to
+// the access token it proves what it is in each step's own way.
+func (a *API) issuing() []Route {
+	s, i := a.Authorization, a.OpenID4VCI
+	return []Route{
+		{Name: "authorization-metadata", Method: http.MethodGet, Path: "/.well-known/oauth-authorization-server", Roles: anyone, Body: none, Handler: web.OAuth(s.Metadata)},
+		{Name: "issuer-metadata", Method: http.MethodGet, Path: "/.well-known/openid-credential-issuer", Roles: anyone, Body: none, Handler: web.OAuth(i.Metadata)},
+		{Name: "attestation-challenge", Method: http.MethodPost, Path: "/oauth/challenge", Roles: anyone, Body: small, Handler: web.OAuth(s.AttestationChallenge)},
+		{Name: "push-request", Method: http.MethodPost, Path: "/oauth/par", Roles: anyone, Body: small, Handler: web.OAuth(s.Push)},
+		{Name: "authorize", Method: http.MethodGet, Path: "/oauth/authorize", Roles: anyone, Body: none, Handler: web.OAuth(s.Authorize)},
+		{Name: "card-challenge", Method: http.MethodPost, Path: "/oauth/authorize/challenge", Roles: anyone, Body: small, Handler: web.OAuth(s.Challenge)},
+		{Name: "card-evidence", Method: http.MethodPost, Path: "/oauth/authorize/evidence", Roles: anyone, Body: faces, Handler: web.OAuth(s.Prove)},
+		{Name: "offer", Method: http.MethodGet, Path: "/oauth/offers/{offer}", Roles: anyone, Body: none, Handler: web.OAuth(s.FetchOffer)},
+		{Name: "face-check", Method: http.MethodPost, Path: "/oauth/face-check", Roles: anyone, Body: small, Handler: web.OAuth(s.FaceCheck)},
+		{Name: "token", Method: http.MethodPost, Path: "/oauth/token", Roles: anyone, Body: small, Handler: web.OAuth(s.Token)},
+		{Name: "nonce", Method: http.MethodPost, Path: "/vci/nonce", Roles: anyone, Body: small, Handler: web.OAuth(i.Nonce)},
+		{Name: "credential", Method: http.MethodPost, Path: "/vci/credential", Roles: access.Citizen, Body: keyed, Handler: web.OAuth(i.Credential)},
+		{Name: "deferred-credential", Method: http.MethodPost, Path: "/vci/deferred", Roles: access.Citizen, Body: small, Handler: web.OAuth(i.Deferred)},
+		{Name: "notification", Method: http.MethodPost, Path: "/vci/notification", Roles: access.Citizen, Body: small, Handler: web.OAuth(i.Notify)},
+	}
+}
+
+// presenting is where a verifier asks, and a wallet answers it (OpenID4VP 1.0).
+func (a *API) presenting() []Route {
+	v := a.OpenID4VP
+	return []Route{
+		{Name: "ask", Method: http.MethodPost, Path: "/vp/transactions", Roles: access.Verifier, Body: small, Handler: web.Problem(v.Begin)},
+		{Name: "outcome", Method: http.MethodGet, Path: "/vp/transactions/{id}", Roles: access.Verifier, Body: none, Handler: web.Problem(v.Result)},
+		{Name: "presentation-request", Method: http.MethodGet, Path: "/vp/request/{id}", Roles: anyone, Body: none, Handler: web.OAuth(v.Request)},
+		{Name: "presentation-request-posted", Method: http.MethodPost, Path: "/vp/request/{id}", Roles: anyone, Body: small, Handler: web.OAuth(v.Request)},
+		{Name: "presentation", Method: http.MethodPost, Path: "/vp/response/{id}", Roles: anyone, Body: shown, Handler: web.OAuth(v.Respond)},
+	}
+}
+
+// desks is for those who look somebody up, report, release and enter. What a role
+// may cause is the rulebook's: it says no to whom this table lets in.
+func (a *API) desks() []Route {
+	const (
+		counters = access.Clerk | access.CallCentre | access.Registrar
+		losers   = access.Citizen | counters
+		finders  = access.Citizen | access.Clerk | access.Registrar
+		printers = access.Clerk | access.Registrar
+	)
+	d := a.Desk
+	return []Route{
+		{Name: "find-resident", Method: http.MethodGet, Path: "/residents", Roles: counters, Body: none, Handler: web.Problem(d.Find)},
+		{Name: "enter-resident", Method: http.MethodPost, Path: "/residents", Roles: access.Registrar, Body: faces, Handler: web.Problem(d.Enter)},
+		{Name: "resident", Method: http.MethodGet, Path: "/residents/{id}", Roles: losers, Body: none, Handler: web.Problem(d.Look)},
+		{Name: "enter-card", Method: http.MethodPost, Path: "/residents/{id}/cards", Roles: printers, Body: faces, Handler: web.Problem(d.EnterCard)},
+		{Name: "remove-resident", Method: http.MethodPost, Path: "/residents/{id}/removal", Roles: access.Registrar, Body: small, Handler: web.Problem(d.Remove)},
+		{Name: "reports", Method: http.MethodGet, Path: "/residents/{id}/reports", Roles: losers, Body: none, Handler: web.Problem(d.Reports)},
+		{Name: "report", Method: http.MethodPost, Path: "/residents/{id}/reports", Roles: losers, Body: small, Handler: web.Problem(d.Suspend)},
+		{Name: "release", Method: http.MethodPost, Path: "/residents/{id}/releases", Roles: finders, Body: small, Handler: web.Problem(d.Release)},
+		{Name: "make-offer", Method: http.MethodPost, Path: "/residents/{id}/offers", Roles: access.Clerk, Body: small, Handler: web.Problem(d.Offer)},
+		{Name: "check-card", Method: http.MethodPost, Path: "/cards/check", Roles: access.Clerk | access.Verifier, Body: small, Handler: web.Problem(d.Plastic)},
+		{Name: "audit", Method: http.MethodGet, Path: "/audit", Roles: access.Auditor, Body: none, Handler: web.Problem(d.Audit)},
+		{Name: "audit-checkpoint", Method: http.MethodGet, Path: "/audit/checkpoint", Roles: operators, Body: none, Handler: web.Problem(d.Checkpoint)},
 	}
 }

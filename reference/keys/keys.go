@@ -34,7 +34,7 @@ const (
 	IACA Use = "iaca"
 	// Document signs mobile cards.
 	Document Use = "document"
-	// Status signs status lists.
+	// Status signs status lists, and checkpoints of the audit log.
 	Status Use = "status"
 	// Authority is the root of the rest.
 	Authority Use = "authority"
@@ -42,13 +42,12 @@ const (
 	TLS Use = "tls"
 	// Issuer signs metadata.
 	Issuer Use = "issuer"
-	// Verifier signs presentation requests.
+	// Verifier signs presentation requests, with a certificate for each verifier.
 	Verifier Use = "verifier"
-	// Audit signs checkpoints of the audit log.
-	Audit Use = "audit"
 	// Seal is a secret: it seals what the service hands out and takes back.
 	Seal Use = "seal"
-	// Nonce is a secret: it makes the nonces of verifications.
+	// Nonce is a secret: it makes the nonces of verifications, and the keys to which
+	// presentations are encrypted.
 	Nonce Use = "nonce"
 )
 
@@ -72,7 +71,6 @@ var kinds = []kind{
 	{TLS, "", Authority, 397 * day, 0}, // its name is the host's
 	{Issuer, "Rollcall Issuer", Authority, 397 * day, 0},
 	{Verifier, "Rollcall Verifier", Authority, 397 * day, 0},
-	{Audit, "Rollcall Audit", Authority, 397 * day, 0},
 	{Seal, "", "", 0, 30 * day},
 	{Nonce, "", "", 0, 0},
 }

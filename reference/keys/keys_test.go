@@ -77,7 +77,7 @@ func TestTheCertificatesStandUnderTheirRoots(t *testing.T) {
 		t.Fatal(err)
 	}
 	roots.AddCert(root)
-	for _, use := range []Use{TLS, Issuer, Verifier, Audit} {
+	for _, use := range []Use{TLS, Issuer, Verifier} {
 		c, err := x509.ParseCertificate(ring.Signer(use).Certificate())
 		if err != nil {
 			t.Fatal(err)
@@ -444,8 +444,40 @@ func TestExpiredCertificatesAreFound(t *testing.T) {
 	if err := ring.Check(); err == nil || !strings.Contains(err.Error(), "rotate its key") {
 		t.Error(err)
 	}
-	if ends := ring.Expiry(); len(ends) != 8 || !ends[TLS].After(start) {
+	if ends := ring.Expiry(); len(ends) != 7 || !ends[TLS].After(start) {
 		t.Errorf("%v", ends)
+	}
+}
+
+func TestAVerifiersCertificateNamesItAndIsTheSameAtEveryReplica(t *testing.T) {
+	all := found(t)
+	var made [2][]byte
+	for i := range made {
+		ring, err := NewRing(all, func() time.Time { return start }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bank, err := ring.Reader("bank", "First Bank")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rs, err := bank.Sign(make([]byte, 32))
+		if err != nil || !signedBy(bank.Certificate(), make([]byte, 32), rs) {
+			t.Error(err)
+		}
+		made[i] = bank.Certificate()
+		shop, err := ring.Reader("shop", "First Bank")
+		if err != nil || bytes.Equal(shop.Certificate(), made[i]) {
+			t.Errorf("two verifiers have one certificate: %v", err)
+		}
+		c, _ := x509.ParseCertificate(made[i])
+		root, _ := x509.ParseCertificate(ring.Certificates(Authority)[0])
+		if err := c.CheckSignatureFrom(root); err != nil || c.Subject.CommonName != "First Bank" {
+			t.Errorf("%v %v", c.Subject, err)
+		}
+	}
+	if !bytes.Equal(made[0], made[1]) {
+		t.Error("two replicas name one verifier by two certificates")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,7 @@ type Ring struct {
 type state struct {
 	all     []Key
 	signers map[Use][]*signer // by the moment from which they sign
+	readers sync.Map          // of verifiers, *signer by serial number
 }
 
 type signer struct {
@@ -65,7 +67,7 @@ func (r *Ring) Load(all []Key) error {
 	if err := check(all); err != nil {
 		return err
 	}
-	next := &state{slices.Clone(all), map[Use][]*signer{}}
+	next := &state{all: slices.Clone(all), signers: map[Use][]*signer{}}
 	slices.SortStableFunc(next.all, func(a, b Key) int { return a.From.Compare(b.From) })
 	for _, k := range next.all {
 		if k.Certificate == nil {

@@ -27,6 +27,7 @@ import (
 	"rollcall.example/rollcall/hwemu/iccard"
 	"rollcall.example/rollcall/hwemu/nfc"
 	"rollcall.example/rollcall/hwemu/phone"
+	"rollcall.example/rollcall/hwemu/wallet"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
@@ -53,9 +54,11 @@ var registrar = register.By{Actor: "demo", Role: lifecycle.Registrar}
 type Town struct {
 	Residents []*Resident
 	// CountryCA is the certificate of the authority under which cards are signed,
-	// PhoneMaker the root of the phones' key attestations; DER.
-	CountryCA, PhoneMaker []byte
-	live                  float64 // quality of a good picture
+	// PhoneMaker the root of the phones' key attestations, WalletProvider that of
+	// the wallets; DER.
+	CountryCA, PhoneMaker, WalletProvider []byte
+	// Provider attests wallets.
+	Provider *wallet.Provider
 }
 
 // Resident is one of them.
@@ -109,7 +112,11 @@ func New(s *scenarios.Scenario, nation *scenarios.Nation, residents int) (*Town,
 	if err != nil {
 		return nil, err
 	}
-	town := &Town{CountryCA: kit.CountryCA, PhoneMaker: maker.Root}
+	provider, err := wallet.NewProvider("https://wallet.example", secret("wallet provider", 0), founded)
+	if err != nil {
+		return nil, err
+	}
+	town := &Town{CountryCA: kit.CountryCA, PhoneMaker: maker.Root, WalletProvider: provider.Root, Provider: provider}
 	people := population.New(nation)
 	draws := population.NewDrawer(rng.New(1), nation, &s.Phones)
 	home, ok := nation.MunicipalityIndex(Municipality)
