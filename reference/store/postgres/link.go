@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,38 +17,48 @@ type link struct {
 	ctx   context.Context
 	c     *pgx.Conn
 	limit time.Duration // of one journey
+	first time.Duration // of the next one, if it may take longer
 	queue []statement
 }
 
 type statement struct {
 	query string
 	args  []any
+	// read reads the answer; nil: there is none of interest.
+	read func(pgx.BatchResults) error
 }
 
 // later puts a statement into the queue. Its failure is that of the one with which
 // it travels.
 func (l *link) later(query string, args ...any) {
-	l.queue = append(l.queue, statement{query, args})
+	l.queue = append(l.queue, statement{query, args, nil})
 }
 
-// flush sends what waits.
-func (l *link) flush() error {
-	if len(l.queue) == 0 {
-		return nil
+// reading puts a statement into the queue whose answer is read when it has
+// travelled.
+func (l *link) reading(read func(pgx.BatchResults) error, query string, args ...any) {
+	l.queue = append(l.queue, statement{query, args, read})
+}
+
+// drop takes a statement that has not travelled, and those after it, out of the
+// queue; false if it has.
+func (l *link) drop(query string) bool {
+	i := slices.IndexFunc(l.queue, func(s statement) bool { return s.query == query })
+	if i >= 0 {
+		l.queue = l.queue[:i]
 	}
-	return l.journey(func(pgx.BatchResults) error { return nil })
+	return i >= 0
 }
 
 // row runs a statement that returns one row; pgx.ErrNoRows if there is none.
 func (l *link) row(query string, args []any, to ...any) error {
-	l.later(query, args...)
-	return l.answered(func(r pgx.BatchResults) error { return r.QueryRow().Scan(to...) })
+	l.reading(func(r pgx.BatchResults) error { return r.QueryRow().Scan(to...) }, query, args...)
+	return l.flush()
 }
 
 // rows calls f for every row; f scans, and asks for nothing else.
 func (l *link) rows(query string, args []any, f func(pgx.Rows) error) error {
-	l.later(query, args...)
-	return l.answered(func(r pgx.BatchResults) error {
+	l.reading(func(r pgx.BatchResults) error {
 		rows, err := r.Query()
 		if err != nil {
 			return err
@@ -59,48 +70,51 @@ func (l *link) rows(query string, args []any, f func(pgx.Rows) error) error {
 			}
 		}
 		return rows.Err()
-	})
+	}, query, args...)
+	return l.flush()
 }
 
 // exec runs a statement and says how many rows it changed.
 func (l *link) exec(query string, args ...any) (changed int64, err error) {
-	l.later(query, args...)
-	err = l.answered(func(r pgx.BatchResults) error {
+	l.reading(func(r pgx.BatchResults) error {
 		tag, err := r.Exec()
 		changed = tag.RowsAffected()
 		return err
-	})
+	}, query, args...)
+	err = l.flush()
 	return changed, err
 }
 
-// answered sends the queue, whose last statement is read by f.
-func (l *link) answered(f func(pgx.BatchResults) error) error {
-	return l.journey(f)
-}
-
-func (l *link) journey(last func(pgx.BatchResults) error) (err error) {
-	ctx, cancel := context.WithTimeout(l.ctx, l.limit)
+// flush sends what waits.
+func (l *link) flush() (err error) {
+	if len(l.queue) == 0 {
+		return nil
+	}
+	limit := max(l.limit, l.first)
+	l.first = 0
+	ctx, cancel := context.WithTimeout(l.ctx, limit)
 	defer cancel()
 	var batch pgx.Batch
 	for _, s := range l.queue {
 		batch.Queue(s.query, s.args...)
 	}
-	n := len(l.queue)
-	l.queue = l.queue[:0]
 	results := l.c.SendBatch(ctx, &batch)
-	for range n - 1 {
-		if _, err = results.Exec(); err != nil {
+	for _, s := range l.queue {
+		if s.read == nil {
+			_, err = results.Exec()
+		} else {
+			err = s.read(results)
+		}
+		if err != nil {
 			break
 		}
 	}
-	if err == nil {
-		err = last(results)
-	}
+	l.queue = l.queue[:0]
 	if e := results.Close(); err == nil {
 		err = e
 	}
 	if ctx.Err() != nil && l.ctx.Err() == nil {
-		err = fmt.Errorf("the server has not answered for %v: %w", l.limit, err)
+		err = fmt.Errorf("the server has not answered for %v: %w", limit, err)
 	}
 	return err
 }

@@ -111,7 +111,7 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 	if err := db.usable(); err != nil {
 		return err
 	}
-	c, err := db.begin(ctx)
+	c, err := db.reader(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,9 +132,9 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 	return err
 }
 
-// begin begins a transaction that reads. Connections that were lost while nobody
+// reader begins a transaction that reads. Connections that were lost while nobody
 // used them are passed over.
-func (db *DB) begin(ctx context.Context) (c *pgxpool.Conn, err error) {
+func (db *DB) reader(ctx context.Context) (c *pgxpool.Conn, err error) {
 	for range db.options.Readers + 1 {
 		if c, err = db.pool.Acquire(ctx); err != nil {
 			break

@@ -251,6 +251,9 @@ func TestAReplicaThatFallsSilentInABatchDoesNotHoldUpTheOthers(t *testing.T) {
 	runs := 0
 	go func() {
 		done <- silent.Update(ctx, func(tx store.Tx) error {
+			if _, err := tx.Sequence(); err != nil {
+				return err
+			}
 			if runs++; runs == 1 {
 				close(inside)
 				<-release
@@ -279,7 +282,12 @@ func TestAReplicaThatWaitsTooLongForAnotherSaysSo(t *testing.T) {
 	inside := make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- slow.Update(ctx, func(store.Tx) error { close(inside); <-release; return nil })
+		done <- slow.Update(ctx, func(tx store.Tx) error {
+			_, err := tx.Sequence() // it has the lock
+			close(inside)
+			<-release
+			return err
+		})
 	}()
 	<-inside
 	if err := add(other, 1); !errors.Is(err, store.ErrUnavailable) {

@@ -18,9 +18,32 @@ import (
 type tx struct {
 	*link
 	broken error // the first failure of the database itself
-	// head is the end of the audit chain in this transaction, for who writes: it
-	// holds the lock, so nobody else moves it. Readers ask the database.
-	head *store.AuditRecord
+	// chain is for who writes: it holds the lock, so nobody else moves the end of
+	// the audit chain. Readers ask the database.
+	chain *chain
+}
+
+// chain is the end of the audit chain in a transaction that writes.
+type chain struct {
+	known   bool
+	end     store.AuditRecord
+	granted store.AuditRecord // the end before the request under way
+}
+
+// head is the end of the chain; its sequence number is 0 before the first entry.
+func (t *tx) head() (r store.AuditRecord, err error) {
+	if t.chain != nil {
+		if !t.chain.known { // it comes with the lock
+			if err := t.flush(); err != nil {
+				return r, t.fail(err)
+			}
+		}
+		return t.chain.end, nil
+	}
+	if r, err = scanAudit(func(to ...any) error { return t.get(headSelect, nil, to...) }); errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return r, err
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -431,12 +454,9 @@ func (t *tx) AddReport(r store.Report) error {
 		int64(r.Sequence), int64(r.Person), int16(r.Cause), r.Subject, r.Actor, millis(r.At))
 }
 
-func (t *tx) Sequence() (n uint64, err error) {
-	if t.head != nil {
-		return t.head.Sequence, nil
-	}
-	err = t.get(`SELECT coalesce(max(sequence), 0) FROM audit`, nil, &n)
-	return n, err
+func (t *tx) Sequence() (uint64, error) {
+	r, err := t.head()
+	return r.Sequence, err
 }
 
 const auditSelect = `SELECT sequence, body, hash FROM audit `
@@ -450,13 +470,11 @@ func scanAudit(scan func(...any) error) (r store.AuditRecord, err error) {
 }
 
 func (t *tx) AuditHead() (store.AuditRecord, error) {
-	switch {
-	case t.head == nil:
-		return scanAudit(func(to ...any) error { return t.get(headSelect, nil, to...) })
-	case t.head.Sequence == 0:
-		return store.AuditRecord{}, store.ErrNotFound
+	r, err := t.head()
+	if err == nil && r.Sequence == 0 {
+		err = store.ErrNotFound
 	}
-	return *t.head, nil
+	return r, err
 }
 
 func (t *tx) Audit(from, to uint64, f func(store.AuditRecord) error) error {
@@ -488,7 +506,7 @@ func (t *tx) AppendAudit(r store.AuditRecord) error {
 		return fmt.Errorf("the audit entry after %d must be %d, not %d", last, last+1, r.Sequence)
 	}
 	t.later(`INSERT INTO audit (sequence, body, hash) VALUES ($1,$2,$3)`, int64(r.Sequence), r.Body, r.Hash)
-	*t.head = r
+	t.chain.end = r
 	return nil
 }
 

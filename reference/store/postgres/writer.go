@@ -164,13 +164,14 @@ func undoneBy(err error) error { return fmt.Errorf("%w: %w", errUndone, err) }
 // attempt runs a batch once. nil: it is committed or had nothing to commit, and
 // each request has its error. Other errors are those of all requests.
 func (db *DB) attempt(batch []*request) error {
-	l, head, err := db.begun()
+	var end chain
+	l, err := db.begin(&end)
 	if err != nil {
 		return err
 	}
 	granted := 0
 	for _, r := range batch {
-		ok, err := db.one(l, r, &head)
+		ok, err := db.one(l, r, &end)
 		if err != nil {
 			db.abandon()
 			return err
@@ -204,15 +205,15 @@ func (db *DB) attempt(batch []*request) error {
 // keep is how many of its batches' rows a replica leaves in the table.
 const keep = 1000
 
-// begun takes the lock and marks the batch.
-func (db *DB) begun() (*link, store.AuditRecord, error) {
+// begin lets a transaction begin that takes the lock, marks the batch and reads the
+// head of the chain: with the first statement that needs an answer.
+func (db *DB) begin(end *chain) (*link, error) {
 	w, o := db.writer, &db.options
 	ctx := context.Background()
-	fresh := lost(w.c)
 	if err := w.connect(ctx); err != nil {
-		return nil, store.AuditRecord{}, plain(err)
+		return nil, plain(err)
 	}
-	l := &link{ctx: ctx, c: w.c, limit: o.Wait + o.Statement + grace}
+	l := &link{ctx: ctx, c: w.c, limit: o.Statement + grace, first: o.Wait + o.Statement + grace}
 	w.number++
 	l.later("BEGIN ISOLATION LEVEL READ COMMITTED")
 	l.later(`SELECT set_config('statement_timeout', $1, true), set_config('synchronous_commit',
@@ -223,30 +224,28 @@ func (db *DB) begun() (*link, store.AuditRecord, error) {
 	if w.number%keep == 0 {
 		l.later(`DELETE FROM batch WHERE replica = $1 AND number <= $2`, db.replica, w.number-keep)
 	}
-	head, err := scanAudit(func(to ...any) error { return l.row(headSelect, nil, to...) })
-	l.limit = o.Statement + grace
-	switch {
-	case err == nil, errors.Is(err, pgx.ErrNoRows):
-		return l, head, nil
-	case undone(err) || lost(w.c) && !fresh:
-		db.abandon()
-		return nil, head, undoneBy(err)
-	}
-	db.abandon()
-	return nil, head, plain(err)
+	l.reading(func(r pgx.BatchResults) (err error) {
+		if end.end, err = scanAudit(r.QueryRow().Scan); errors.Is(err, pgx.ErrNoRows) {
+			err = nil
+		}
+		end.known, end.granted = err == nil, end.end
+		return err
+	}, headSelect)
+	return l, nil
 }
 
+const savepoint = "SAVEPOINT request"
+
 // one runs one request. An error is the batch's.
-func (db *DB) one(l *link, r *request, head *store.AuditRecord) (granted bool, err error) {
+func (db *DB) one(l *link, r *request, end *chain) (granted bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err = r.ctx.Err(); r.err != nil {
 		return false, nil
 	}
 	r.ran = true
-	l.later("SAVEPOINT request")
-	end := *head
-	t := &tx{link: l, head: &end}
+	l.later(savepoint)
+	t := &tx{link: l, chain: end}
 	r.err = guard(func() error { return r.f(t) })
 	if r.err == nil && t.broken == nil {
 		l.later("RELEASE request")
@@ -255,16 +254,20 @@ func (db *DB) one(l *link, r *request, head *store.AuditRecord) (granted bool, e
 		}
 	}
 	if t.broken != nil { // even if f overlooked it
-		if r.err = plain(t.broken); undone(t.broken) || lost(l.c) {
+		r.err = plain(t.broken)
+		switch {
+		case undone(t.broken) || lost(l.c):
 			return false, undoneBy(t.broken)
+		case !end.known: // it is not this request's failure
+			return false, r.err
 		}
 	}
 	if r.err == nil {
-		*head = end
+		end.granted = end.end
 		return true, nil
 	}
-	if len(l.queue) > 0 && l.queue[0].query == "SAVEPOINT request" { // nothing of it was sent
-		l.queue = l.queue[:0]
+	end.end = end.granted
+	if l.drop(savepoint) { // nothing of it was sent
 		return false, nil
 	}
 	l.queue = l.queue[:0]
@@ -277,7 +280,7 @@ func (db *DB) one(l *link, r *request, head *store.AuditRecord) (granted bool, e
 // abandon gives up the transaction. Nothing of it is written.
 func (db *DB) abandon() {
 	w := db.writer
-	if lost(w.c) {
+	if lost(w.c) || w.c.PgConn().TxStatus() == 'I' { // or nothing was sent
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), db.options.Statement)
@@ -340,7 +343,7 @@ func (db *DB) ask(number int64, why error) error {
 }
 
 func (db *DB) committed(number int64) (yes bool, err error) {
-	l, _, err := db.begun()
+	l, err := db.begin(new(chain))
 	if err != nil {
 		return false, err
 	}
