@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,8 +58,9 @@ type Town struct {
 	// PhoneMaker the root of the phones' key attestations, WalletProvider that of
 	// the wallets; DER.
 	CountryCA, PhoneMaker, WalletProvider []byte
-	// Provider attests wallets.
-	Provider *wallet.Provider
+
+	maker    *phone.Maker
+	provider *wallet.Provider
 }
 
 // Resident is one of them.
@@ -68,8 +70,9 @@ type Resident struct {
 	Romanised string
 	PIN       string // of the IC card
 	Document  string // number of the plastic card
-	Phone     *phone.Phone
 
+	town     *Town
+	number   int        // from 0
 	mu       sync.Mutex // a chip does one thing at a time
 	chip     *iccard.Card
 	identity camera.Identity
@@ -116,7 +119,7 @@ func New(s *scenarios.Scenario, nation *scenarios.Nation, residents int) (*Town,
 	if err != nil {
 		return nil, err
 	}
-	town := &Town{CountryCA: kit.CountryCA, PhoneMaker: maker.Root, WalletProvider: provider.Root, Provider: provider}
+	town := &Town{CountryCA: kit.CountryCA, PhoneMaker: maker.Root, WalletProvider: provider.Root, maker: maker, provider: provider}
 	people := population.New(nation)
 	draws := population.NewDrawer(rng.New(1), nation, &s.Phones)
 	home, ok := nation.MunicipalityIndex(Municipality)
@@ -139,7 +142,7 @@ func New(s *scenarios.Scenario, nation *scenarios.Nation, residents int) (*Town,
 		r := &Resident{
 			ID: store.PersonID(n + 1), Name: p.FamilyName + p.GivenName, Romanised: p.Romanised, PIN: "123456",
 			Document: "D" + strings.ToUpper(strconv.FormatUint(uint64(1_000_000+n), 36)),
-			Phone:    phone.New(maker, secret("phone", n)), person: p, centre: nation.Centres[centre].Code, live: s.Face.Live,
+			town:     town, number: n, person: p, centre: nation.Centres[centre].Code, live: s.Face.Live,
 			portrait: portraits[n%len(portraits)],
 		}
 		faces := random("face", n)
@@ -180,6 +183,14 @@ func (r *Resident) Centre() string { return r.centre }
 
 // Born is the resident's date of birth.
 func (r *Resident) Born() time.Time { return r.person.Birth }
+
+// Wallet is a wallet without cards on the resident's phone, which talks to a service
+// by a client. The same resident's is the same wallet.
+func (r *Resident) Wallet(client *http.Client, now func() time.Time, random io.Reader) (*wallet.Wallet, error) {
+	return wallet.New(wallet.Options{
+		HTTP: client, Now: now, Random: random, Maker: r.town.maker, Provider: r.town.provider, Seed: secret("phone", r.number),
+	})
+}
 
 // Enter enters the residents who are not in the register yet.
 func (t *Town) Enter(ctx context.Context, s *issuance.Service) error {
