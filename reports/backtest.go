@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 )
 
 // BacktestSchema is the version of Backtest's form.
@@ -167,9 +168,57 @@ func WriteBacktest(dir string, b *Backtest) error {
 	return folder{dir, createTemp}.write([]file{{BacktestReportFile, page}, {BacktestFile, data}})
 }
 
-// PrintBacktest writes the table, what was fitted, and the verdict last.
-func PrintBacktest(out io.Writer, b *Backtest, report string) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+// PrintBacktest writes the table, what was fitted, and the verdict last. Where the
+// terminal is too narrow for all columns, each target has a line for what it is, and
+// one below it for the figures.
+func PrintBacktest(out io.Writer, b *Backtest, t Terminal) error {
+	var s strings.Builder
+	b.table(&s)
+	if t.Width > 0 && widest(s.String()) > t.Width {
+		s.Reset()
+		b.folded(&s, t.Width)
+	}
+	say := func(indent, format string, args ...any) { wrap(&s, fmt.Sprintf(format, args...), indent, t.Width) }
+	for _, c := range b.Curves {
+		say("", "\n%s (%s)", c.Wallet, c.Source)
+		for _, f := range c.Fits {
+			say("  ", "%s: rmse %s of %d figures; %s", f.Law, spell(f.RMSE), f.Figures, f.parameters())
+			say("  ", "residuals %s %s", f.residuals(), c.Unit)
+		}
+	}
+	if len(b.Parameters) > 0 {
+		say("", "\nset with these targets in view, the same for every place:")
+		for _, p := range b.Parameters {
+			say("  ", "%s = %s (%s)", p.Key, p.Value, p.Targets)
+		}
+	}
+	unanswered := false
+	for _, t := range b.Targets {
+		if t.Verdict == NotAnswered {
+			if !unanswered {
+				say("", "\nnot answered:")
+				unanswered = true
+			}
+			say("  ", "%s %s: %s", t.ID, t.Item, t.Why)
+		}
+	}
+	say("", "\nnot known, because nobody has published it:")
+	for _, u := range b.Unknown {
+		say("  ", "%s", u)
+	}
+	v := b.Verdict
+	verdict := fmt.Sprintf("%d of %d claimed targets within their tolerance, %d off; %d shown without a claim, %d not answered", v.Within, v.Claimed, v.Off, v.Shown, v.NotAnswered)
+	if t.Report != "" {
+		verdict += "   report: " + t.Report
+	}
+	say("", "\n%s", verdict)
+	_, err := io.WriteString(out, s.String())
+	return err
+}
+
+// table has a line for each target.
+func (b *Backtest) table(s *strings.Builder) {
+	w := tabwriter.NewWriter(s, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "target\twhat\tpublished\tmodel\tseeds\terror\ttolerance\tuse\tverdict\tsource")
 	before := ""
 	for _, t := range b.Targets {
@@ -180,44 +229,66 @@ func PrintBacktest(out io.Writer, b *Backtest, report string) error {
 		before = t.ID
 		fmt.Fprintf(w, "%s\t%s, %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s [%s]\n", id, t.Item, t.Date, t.published(), t.model(), t.seeds(), t.off(), t.Tolerance, t.Use, t.verdict(), t.Source, t.Mark)
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	var s strings.Builder
-	for _, c := range b.Curves {
-		fmt.Fprintf(&s, "\n%s (%s)\n", c.Wallet, c.Source)
-		for _, f := range c.Fits {
-			fmt.Fprintf(&s, "  %s: rmse %s of %d figures; %s\n  residuals %s %s\n", f.Law, spell(f.RMSE), f.Figures, f.parameters(), f.residuals(), c.Unit)
-		}
-	}
-	if len(b.Parameters) > 0 {
-		s.WriteString("\nset with these targets in view, the same for every place:\n")
-		for _, p := range b.Parameters {
-			fmt.Fprintf(&s, "  %s = %s (%s)\n", p.Key, p.Value, p.Targets)
-		}
-	}
-	unanswered := false
+	w.Flush() // into a builder, which never fails
+}
+
+// folded has two. Sources and what single seeds said are on the page.
+func (b *Backtest) folded(s *strings.Builder, width int) {
+	rows := [][]string{{"published", "model", "error", "tolerance", "use", "verdict"}}
 	for _, t := range b.Targets {
-		if t.Verdict == NotAnswered {
-			if !unanswered {
-				s.WriteString("\nnot answered:\n")
-				unanswered = true
+		rows = append(rows, []string{t.published(), t.model(), t.off(), t.Tolerance, t.Use, t.verdict()})
+	}
+	columns := widths(rows)
+	line := func(row []string) {
+		var l strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", columns[i]-utf8.RuneCountInString(cell))
+			if i < 2 { // numbers
+				cell, pad = pad+cell, ""
 			}
-			fmt.Fprintf(&s, "  %s %s: %s\n", t.ID, t.Item, t.Why)
+			l.WriteString("  " + cell + pad)
 		}
+		s.WriteString("  " + strings.TrimRight(l.String(), " ") + "\n")
 	}
-	s.WriteString("\nnot known, because nobody has published it:\n")
-	for _, u := range b.Unknown {
-		fmt.Fprintf(&s, "  %s\n", u)
+	line(rows[0])
+	for i, t := range b.Targets {
+		wrap(s, fmt.Sprintf("%-4s%s, %s", t.ID, t.Item, t.Date), "", width)
+		line(rows[i+1])
 	}
-	v := b.Verdict
-	fmt.Fprintf(&s, "\n%d of %d claimed targets within their tolerance, %d off; %d shown without a claim, %d not answered", v.Within, v.Claimed, v.Off, v.Shown, v.NotAnswered)
-	if report != "" {
-		fmt.Fprintf(&s, "   report: %s", report)
+}
+
+// widest is the length of the longest line.
+func widest(text string) (n int) {
+	for l := range strings.SplitSeq(text, "\n") {
+		n = max(n, utf8.RuneCountInString(l))
+	}
+	return n
+}
+
+// wrap writes a paragraph in lines of some width, the following ones further in; 0:
+// in one line.
+func wrap(s *strings.Builder, text, indent string, width int) {
+	if strings.HasPrefix(text, "\n") {
+		s.WriteString("\n")
+		text = text[1:]
+	}
+	s.WriteString(indent)
+	used := len(indent)
+	for i, word := range strings.Split(text, " ") {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case width > 0 && word != "" && used+1+n > width:
+			s.WriteString("\n" + indent + "    ")
+			used = len(indent) + 4
+		default:
+			s.WriteString(" ")
+			used++
+		}
+		s.WriteString(word)
+		used += n
 	}
 	s.WriteString("\n")
-	_, err := io.WriteString(out, s.String())
-	return err
 }
 
 func (t *BacktestTarget) published() string { return spell(t.Published) + " " + t.Unit }

@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func backtestSample() *Backtest {
@@ -39,7 +41,7 @@ func backtestSample() *Backtest {
 
 func TestABacktestIsToldInATableWithTheVerdictLast(t *testing.T) {
 	var w bytes.Buffer
-	if err := PrintBacktest(&w, backtestSample(), "out/backtest.html"); err != nil {
+	if err := PrintBacktest(&w, backtestSample(), Terminal{Report: "out/backtest.html"}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimRight(w.String(), "\n"), "\n")
@@ -61,6 +63,42 @@ func TestABacktestIsToldInATableWithTheVerdictLast(t *testing.T) {
 	}
 	if want := "1 of 2 claimed targets within their tolerance, 1 off; 0 shown without a claim, 1 not answered   report: out/backtest.html"; lines[len(lines)-1] != want {
 		t.Errorf("the last line is %q", lines[len(lines)-1])
+	}
+}
+
+func TestABacktestIsFoldedToTheTerminal(t *testing.T) {
+	b := backtestSample()
+	b.Targets[0].Item = "cards in a place, of which a report says at some length how they were counted, and that it is not sure"
+	b.Curves[0].Fits[0].Residuals = slices.Repeat([]Num{0.25}, 30)
+	for _, width := range []int{80, 100, 300} {
+		var w bytes.Buffer
+		if err := PrintBacktest(&w, b, Terminal{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(w.String(), "\n")
+		for _, l := range lines {
+			if n := utf8.RuneCountInString(l); n > width {
+				t.Errorf("%d columns: a line has %d: %s", width, n, l)
+			}
+		}
+		if folded := !strings.HasPrefix(lines[0], "target"); folded != (width < 300) {
+			t.Errorf("%d columns: folded is %v", width, folded)
+		}
+		flat := strings.Join(strings.Fields(w.String()), " ")
+		for _, want := range []string{"X cards in a place, of which a report says at some length how they were counted, and that it is not sure, 2025-01-24", "1,339 people", "factor 1.10", "OFF", "+0.25 +0.25 million users"} {
+			if !strings.Contains(flat, want) {
+				t.Errorf("%d columns: %q is missing in\n%s", width, want, w.String())
+			}
+		}
+		// Figures stand under their heads.
+		if width < 300 {
+			at := strings.Index(lines[0], "verdict")
+			for _, l := range lines[1:] {
+				if strings.HasSuffix(l, Within) && strings.Index(l, Within) != at {
+					t.Errorf("%d columns: the verdict of %q does not stand under its head", width, l)
+				}
+			}
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"rollcall.example/rollcall/reports"
 	"rollcall.example/rollcall/scenarios"
@@ -145,7 +146,11 @@ func runBacktest(ctx context.Context, args []string, f *backtestFlags, stdout, s
 			return &exit{exitInternal, err}
 		}
 	}
-	if err := reports.PrintBacktest(human, b, filepath.Join(f.out, reports.BacktestReportFile)); err != nil {
+	look := reports.Terminal{Report: filepath.Join(f.out, reports.BacktestReportFile)}
+	if file, ok := human.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		look.Width, _, _ = term.GetSize(int(file.Fd()))
+	}
+	if err := reports.PrintBacktest(human, b, look); err != nil {
 		return &exit{exitInternal, err}
 	}
 	if !b.Verdict.Holds {
