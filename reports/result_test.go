@@ -454,3 +454,14 @@ func BenchmarkRender(b *testing.B) {
 		}
 	}
 }
+
+func TestTheSummaryTellsWhatALostSiteCost(t *testing.T) {
+	var b strings.Builder
+	if err := Summary(&b, siteLost(), Terminal{}); err != nil {
+		t.Fatal(err)
+	}
+	want := "3,240 acknowledged in the 8 h before and lost   2,010 cards unusable, half for 41 h 50 min or less   412 holders refused   103 times a suspended card accepted, 7 from somebody else"
+	if !strings.Contains(b.String(), want) {
+		t.Errorf("it says\n%s\nand not %s", b.String(), want)
+	}
+}

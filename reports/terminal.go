@@ -126,7 +126,11 @@ func (s *summary) lines() {
 			"detected after "+d(f.Detected), "restored after "+d(f.Restored), drain,
 			s.say("times", f.RetryAmplification)+" attempts", s.count(f.TurnedAway)+" turned away", s.lateCards(f.Cards))
 		if l := f.Loss; l != nil {
-			s.line("", t("way.nation"), s.count(f.LostAcknowledged)+" acknowledged in the "+d(l.Window)+" before and lost", s.count(l.Unusable.Cards)+" cards unusable, half for "+d(l.Unusable.P50)+" or less",
+			unusable := s.count(l.Unusable.Cards) + " cards unusable"
+			if l.Unusable.Cards > 0 {
+				unusable += ", half for " + d(l.Unusable.P50) + " or less"
+			}
+			s.line("", t("way.nation"), s.count(f.LostAcknowledged)+" acknowledged in the "+d(l.Window)+" before and lost", unusable,
 				s.count(l.Refused)+" holders refused", s.count(l.Accepted+l.Misused)+" times a suspended card accepted, "+s.count(l.Misused)+" from somebody else")
 		}
 	}

@@ -45,6 +45,12 @@ func random(seed uint64) scene {
 			pick("faults[0].for", "7m", "1h", "9h10m"),
 		},
 	}
+	if seed%3 == 2 { // the register's site is lost instead
+		c.settings = append(c.settings, pick("service.standby", `{copies_every: 24h, at: "01:00"}`, "{copies_every: 1h}", "{copies_every: 7m}"),
+			"faults="+[]string{"[{name: fire, kind: site-lost, nodes: [register, signing], at: 2025-02-13 08:59, standby_after: 11m, for: 1d 3h}]",
+				"[{name: fire, kind: site-lost, nodes: [gateway, register, face, signing, status], at: 2025-02-14 12:03, standby_after: 3h, for: 9h10m, report_again: 80%, report_again_after: 1h, restore: {signing: 1d}}]"}[r.IntN(2)])
+		return c
+	}
 	edge := slices.Contains(c.settings, "faults[0].nodes=[network]") || slices.Contains(c.settings, "faults[0].nodes=[terminals, verifiers]")
 	if edge || slices.Contains(c.settings, "faults[0].nodes=[status]") { // which work or do not
 		c.settings = append(c.settings, "faults[0].kind=down", "faults[0].severity=100%")
