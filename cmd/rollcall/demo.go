@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/httpapi"
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/web"
 	"rollcall.example/rollcall/sim/demo"
 )
 
@@ -52,4 +55,20 @@ func (s *running) enterDemo(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// demoRoutes let wallets of others use the demonstration's emulated hardware.
+func (s *running) demoRoutes() []httpapi.Route {
+	if s.town == nil {
+		return nil
+	}
+	h := demo.Hands{Town: s.town, Now: time.Now}
+	const body = 64 << 10
+	return []httpapi.Route{
+		{Name: "demo-residents", Method: "GET", Path: "/demo/residents", Roles: access.Anyone, Handler: web.Problem(h.Residents)},
+		{Name: "demo-tap", Method: "POST", Path: "/demo/residents/{id}/tap", Roles: access.Anyone, Body: body, Handler: web.Problem(h.Tap)},
+		{Name: "demo-look", Method: "POST", Path: "/demo/residents/{id}/look", Roles: access.Anyone, Body: body, Handler: web.Problem(h.Look)},
+		{Name: "demo-attest-wallet", Method: "POST", Path: "/demo/attestations/wallet", Roles: access.Anyone, Body: body, Handler: web.Problem(h.AttestWallet)},
+		{Name: "demo-attest-keys", Method: "POST", Path: "/demo/attestations/keys", Roles: access.Anyone, Body: body, Handler: web.Problem(h.AttestKeys)},
+	}
 }

@@ -437,7 +437,7 @@ func (s *running) route(traces trace.TracerProvider) (err error) {
 	}
 	limits.Concurrent = s.c.number("concurrent")
 	s.api.Health = &httpapi.Health{Checks: s.readyChecks(), Counts: s.metrics.Handler()}
-	s.api.Parties, s.api.Lists = s.parties, s.lists
+	s.api.Parties, s.api.Lists, s.api.Extra = s.parties, s.lists, s.demoRoutes()
 	s.router, err = httpapi.New(&s.api, httpapi.Options{
 		Now: time.Now, Random: chance, Limits: limits, Proxies: proxies, Log: s.log, Metrics: s.metrics, Traces: traces,
 		Authentication: httpapi.Authentication{DPoP: s.api.Authorization.DPoP, Bearer: s.parties.Bearer, Session: s.parties.Session, Certificate: s.parties.Certificate},
