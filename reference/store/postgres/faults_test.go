@@ -370,6 +370,30 @@ func TestAServerWithoutRoomIsSaidToBeFullAndHurtsOneUpdateOnly(t *testing.T) {
 	}
 }
 
+// The server only warns when an administrator ends its wait for a stand-by: the commit
+// is on its own disk, and nobody knows where else.
+func TestACommitOfWhichTheServerWarnsIsConfirmedByAnother(t *testing.T) {
+	address := schema(t, t.TempDir())
+	db := open(t, address, postgres.Options{})
+	c, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	if _, err := c.Exec(ctx, `CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''planted''; RETURN NULL; END';
+		CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON person DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION warn()`); err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	if err := db.Update(ctx, func(tx store.Tx) error { runs++; return tx.PutPerson(store.Person{ID: 1}) }); err != nil || runs != 1 {
+		t.Errorf("%v, after %d runs", err, runs)
+	}
+	var commits int
+	if err := c.QueryRow(ctx, `SELECT count(*) FROM batch`).Scan(&commits); err != nil || commits != 2 {
+		t.Errorf("%d commits, %v: the one with the warning and the one that confirms it make 2", commits, err)
+	}
+}
+
 // allowed are the refusals of a load whose database is hurt: they say that nothing
 // was written, or that it is not known. It returns how many are of the second kind.
 func allowed(t *testing.T, errs []error) (unknown int) {

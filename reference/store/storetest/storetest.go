@@ -365,7 +365,14 @@ func alone(t *testing.T, open Open) {
 	for i := range store.PersonID(64) {
 		wg.Go(func() {
 			err := s.Update(ctx, func(tx store.Tx) error {
-				if err := tx.PutPerson(person(i)); err != nil || i%2 == 0 {
+				last, err := tx.Sequence()
+				if err == nil {
+					err = tx.AppendAudit(store.AuditRecord{Sequence: last + 1, Body: []byte{byte(i)}, Hash: []byte{1}})
+				}
+				if err == nil {
+					err = tx.PutPerson(person(i))
+				}
+				if err != nil || i%2 == 0 {
 					return err
 				}
 				return own
@@ -381,6 +388,19 @@ func alone(t *testing.T, open Open) {
 			t.Errorf("person %d: exists = %v", i, i%2 != 0)
 		}
 	}
+	view(t, s, func(r store.Reader) error {
+		n := uint64(0)
+		err := r.Audit(1, 100, func(a store.AuditRecord) error {
+			if n++; a.Sequence != n || a.Body[0]%2 != 0 {
+				t.Errorf("entry %d is number %d, of update %d", n, a.Sequence, a.Body[0])
+			}
+			return nil
+		})
+		if n != 32 {
+			t.Errorf("%d entries of 32 updates", n)
+		}
+		return err
+	})
 }
 
 func once(t *testing.T, open Open) {
