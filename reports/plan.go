@@ -83,6 +83,10 @@ type PlanCost struct {
 	Most            int    `json:"at_most"`
 	WaitedBefore    Num    `json:"waited_before_h"`
 	WaitedAfter     Num    `json:"waited_after_h"`
+	PutOff          int64  `json:"put_off,omitempty"`
+	PutOffDays      int64  `json:"put_off_days,omitempty"`
+	PutOffLongest   int64  `json:"put_off_longest_days,omitempty"`
+	LongestAllowed  int    `json:"put_off_at_most_days,omitempty"`
 	DelayNow        int64  `json:"holder_days_later_now,omitempty"`
 	Delay           int64  `json:"holder_days_later_planned,omitempty"`
 }
@@ -136,6 +140,10 @@ type PlanCentre struct {
 	LeftBefore      int64  `json:"left_before"`
 	LeftAfter       int64  `json:"left_after"`
 	Won             int64  `json:"won"`
+	Appointments    int    `json:"appointments,omitempty"` // visits in an hour; 0: as many as come, or as the scenario says
+	PutOff          int64  `json:"put_off,omitempty"`
+	PutOffDays      int64  `json:"put_off_days,omitempty"`
+	PutOffLongest   int64  `json:"put_off_longest_days,omitempty"`
 }
 
 // PlanUnmet is a part of the nation for which the target cannot be met.
@@ -167,6 +175,9 @@ var planDefinitions = map[string]string{
 	"holder_days_now":           "holders of mobile cards, day by day, added up over the run",
 	"holder_days_earliest":      "holder days if the region opened on the best of the days for it",
 	"holder_days_later_planned": "holder days fewer than if each region opened on the best of the days for it: the price of waiting",
+	"appointments":              "visits for cards and losses that a centre takes in an hour; who would come to a full hour is given the same time of the next open day with room",
+	"put_off":                   "visits that were given another day, in the run of the plan",
+	"put_off_days":              "days by which they were put off, together",
 	"waited_before_h":           "hours that people stood before the counters, other business too",
 	"limits.value":              "of the nation, or the largest of its parts where each is judged by itself",
 	"limits.beyond":             "parts over the limit",
@@ -216,7 +227,7 @@ func planTable(p *Plan) []byte {
 		return b.Bytes()
 	}
 	w.Write([]string{"code", "name", "municipality", "municipality_name", "region", "counters_now", "counters_planned", "extra", "visits",
-		"wait_p95_before_s", "wait_p95_after_s", "wait_max_before_s", "wait_max_after_s", "left_before", "left_after", "won"})
+		"wait_p95_before_s", "wait_p95_after_s", "wait_max_before_s", "wait_max_after_s", "left_before", "left_after", "won", "appointments", "put_off", "put_off_days", "put_off_longest_days"})
 	num := func(n Num) string {
 		if !n.Known() {
 			return ""
@@ -226,7 +237,8 @@ func planTable(p *Plan) []byte {
 	for _, c := range p.Centres {
 		w.Write([]string{c.Code, c.Name, c.Municipality, c.MunicipalName, c.Region, strconv.Itoa(c.CountersNow), strconv.Itoa(c.CountersPlanned),
 			strconv.Itoa(c.CountersPlanned - c.CountersNow), strconv.FormatInt(c.Visits, 10), num(c.WaitBefore), num(c.WaitAfter), num(c.MaxBefore), num(c.MaxAfter),
-			strconv.FormatInt(c.LeftBefore, 10), strconv.FormatInt(c.LeftAfter, 10), strconv.FormatInt(c.Won, 10)})
+			strconv.FormatInt(c.LeftBefore, 10), strconv.FormatInt(c.LeftAfter, 10), strconv.FormatInt(c.Won, 10), strconv.Itoa(c.Appointments),
+			strconv.FormatInt(c.PutOff, 10), strconv.FormatInt(c.PutOffDays, 10), strconv.FormatInt(c.PutOffLongest, 10)})
 	}
 	w.Flush()
 	return b.Bytes()
@@ -245,7 +257,25 @@ func PrintPlan(out io.Writer, p *Plan, report string) error {
 		}
 	}
 	fmt.Fprintf(&s, "\n%s\n", p.Headline())
-	if c.CentresChanged > 0 {
+	if p.By == "appointments" {
+		w := tabwriter.NewWriter(&s, 0, 0, 2, ' ', tabwriter.AlignRight)
+		shown := 0
+		for _, x := range p.Centres {
+			if x.Appointments == 0 {
+				continue
+			}
+			if shown == 0 {
+				fmt.Fprintln(w, "centre\tcounters\tvisits an hour\tput off\tdays\tlongest\twait p95\tplanned\t")
+			}
+			if shown++; shown > maxUnmetShown {
+				fmt.Fprintf(w, "and others, in %s\t\t\t\t\t\t\t\t\n", PlanTableFile)
+				break
+			}
+			fmt.Fprintf(w, "%s %s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t\n", x.MunicipalName, x.Name, x.CountersNow, x.Appointments, Grouped(x.PutOff), Grouped(x.PutOffDays),
+				several(x.PutOffLongest, "day"), PlanValue("s", x.WaitBefore), PlanValue("s", x.WaitAfter))
+		}
+		w.Flush()
+	} else if c.CentresChanged > 0 {
 		w := tabwriter.NewWriter(&s, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(w, "region\tcounters\tplanned\tcentres changed\tpeople-days\twon\twait p95\tplanned\t")
 		for _, r := range p.Regions {
@@ -303,6 +333,9 @@ func (p *Plan) Headline() string {
 		}
 		s = fmt.Sprintf("%d of %s on another day than now. That costs %s holders' days of delay against the best day for each region, %s as it is.",
 			moved, several(int64(len(p.Opening)), "region"), Grouped(c.Delay), Grouped(c.DelayNow))
+	case p.By == "appointments" && c.CentresChanged > 0:
+		s = fmt.Sprintf("Appointments at %s: %s given another day, %s in all, at most %s.", several(int64(c.CentresChanged), "centre"),
+			several(c.PutOff, "visit"), several(c.PutOffDays, "day"), several(c.PutOffLongest, "day"))
 	case c.CentresChanged == 0 && p.Verdict.Holds:
 		s = "The target is met with the counters that there are: nothing is to be done."
 	case extra >= 0:

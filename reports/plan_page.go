@@ -59,15 +59,23 @@ func renderPlan(p *Plan) ([]byte, error) {
 				Grouped(r.HolderDaysNow), Grouped(r.HolderDaysPlanned), PlanValue("s", r.WaitBefore), PlanValue("s", r.WaitAfter)}})
 		}
 	}
-	page.CentreHead = []string{"counters", "planned", "visits", "wait p95", "planned", "longest", "planned", "won"}
-	changed := slices.DeleteFunc(slices.Clone(p.Centres), func(c PlanCentre) bool { return c.CountersNow == c.CountersPlanned })
+	kept := func(c PlanCentre) bool { return c.CountersNow == c.CountersPlanned }
+	counters := func(c PlanCentre) string { return Grouped(int64(c.CountersPlanned)) }
+	second := "planned"
+	if p.By == "appointments" {
+		kept = func(c PlanCentre) bool { return c.Appointments == 0 }
+		counters = func(c PlanCentre) string { return Grouped(int64(c.Appointments)) }
+		second = "visits an hour"
+	}
+	page.CentreHead = []string{"counters", second, "visits", "wait p95", "planned", "longest", "planned", "won"}
+	changed := slices.DeleteFunc(slices.Clone(p.Centres), kept)
 	page.CentreCaption = fmt.Sprintf("%s of %s centres", Grouped(int64(len(changed))), Grouped(int64(len(p.Centres))))
 	if len(changed) > maxPlanRows {
 		page.CentreCaption += fmt.Sprintf("; the first %d", maxPlanRows)
 		changed = changed[:maxPlanRows]
 	}
 	for _, c := range changed {
-		page.CentreRows = append(page.CentreRows, row{c.MunicipalName + " " + c.Name, []string{Grouped(int64(c.CountersNow)), Grouped(int64(c.CountersPlanned)),
+		page.CentreRows = append(page.CentreRows, row{c.MunicipalName + " " + c.Name, []string{Grouped(int64(c.CountersNow)), counters(c),
 			Grouped(c.Visits), PlanValue("s", c.WaitBefore), PlanValue("s", c.WaitAfter), PlanValue("s", c.MaxBefore), PlanValue("s", c.MaxAfter), Grouped(c.Won)}})
 	}
 	for i, u := range p.Unmet {

@@ -72,6 +72,8 @@ var rules = []rule{
 	r("centres.counters", "exact number of counters at each centre of a region, or at one centre; overrides", optional, keys("a region (KR-26) or a centre's ten-digit code", `^(KR-[0-9]{2}|[0-9]{10})$`)),
 	r("centres.counters{}", "counters", between(1, maxCounters)),
 	r("centres.counter_factor", "multiplies the number of counters", above(0)),
+	r("centres.appointments", "visits for mobile and plastic cards and losses that each centre of a region, or one centre, takes in an hour by the clock; who would come to a full hour is given the same time of the next open day with room; left out: as many as come", optional, keys("a region (KR-26) or a centre's ten-digit code", `^(KR-[0-9]{2}|[0-9]{10})$`)),
+	r("centres.appointments{}", "visits in an hour", between(1, 1_000_000)),
 	r("centres.other_business", "visits for everything else, per resident and open day"),
 	r("centres.hours", "when people come"),
 	r("centres.other_service", "everything else at the counter"),

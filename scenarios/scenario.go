@@ -160,6 +160,7 @@ type Centres struct {
 	CounterShare         Share                              `yaml:"counter_share"` // of the officials, rounded, at least one
 	Counters             map[string]int                     // exact number at each centre of a region ("KR-26") or centre code; overrides
 	CounterFactor        float64                            `yaml:"counter_factor"` // multiplies the number of counters
+	Appointments         map[string]int                     // visits that each centre of a region, or one centre, takes in an hour; who comes to a full one gets a later day
 	OtherBusiness        PerDay                             `yaml:"other_business"` // visits per resident and open day for everything else
 	Hours                Hours                              // when people come
 	OtherService         ServiceTime                        `yaml:"other_service"`

@@ -229,14 +229,16 @@ func (h Hours) sum() float64 {
 }
 
 func (v *validator) centres(s *Scenario, n *Nation) {
-	for code := range s.Centres.Counters {
-		path := "centres.counters." + code
-		if strings.HasPrefix(code, "KR-") {
-			if m := n.checkRegion(code); m != nil {
-				v.fail(path, m.what, m.instead)
+	for key, m := range map[string]map[string]int{"counters": s.Centres.Counters, "appointments": s.Centres.Appointments} {
+		for code := range m {
+			path := "centres." + key + "." + code
+			if strings.HasPrefix(code, "KR-") {
+				if m := n.checkRegion(code); m != nil {
+					v.fail(path, m.what, m.instead)
+				}
+			} else if _, ok := n.CentreIndex(code); !ok {
+				v.fail(path, code+" is not a centre", "data/centres.csv lists the 3,553 codes")
 			}
-		} else if _, ok := n.CentreIndex(code); !ok {
-			v.fail(path, code+" is not a centre", "data/centres.csv lists the 3,553 codes")
 		}
 	}
 	c := s.Centres

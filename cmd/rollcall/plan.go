@@ -28,6 +28,7 @@ type planFlags struct {
 	budget string
 	fewer  bool
 	seeds  int
+	putOff int
 }
 
 func planCommand() *cobra.Command {
@@ -36,9 +37,9 @@ func planCommand() *cobra.Command {
 		Use:   "plan SCENARIO --target EXPR",
 		Short: "Find the counters that meet a target for waits, and what they cost; or the order of opening",
 		Long: `Find how many counters each centre needs so that a scenario meets a target, what they
-cost, and run the scenario with them to see whether it does. With --by opening, find
-instead on which of the scenario's days each region should open, so that people get
-their cards as early as the target allows.
+cost, and run the scenario with them to see whether it does. With --by appointments,
+find instead how many visits an hour each centre should take, with the counters that there
+are; with --by opening, on which of the scenario's days each region should open.
 
 EXPR is limits such as visits.wait_p95 < 30m, joined by &&. Each is a figure of
 
@@ -63,12 +64,13 @@ the target, 99 when it cannot be met, 2 when the target or the scenario is wrong
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.target, "target", "", "`EXPR`, the limits that must hold")
-	fl.StringVar(&f.by, "by", "counters", "what is decided: counters of the centres, or opening: the day on which each region opens, of those on which the scenario opens some")
+	fl.StringVar(&f.by, "by", "counters", "what is decided: counters of the centres; appointments: visits that a centre takes in an hour; or opening: the day on which each region opens, of those on which the scenario opens some")
 	fl.StringSliceVar(&f.regions, "regions", nil, "plan for these regions only, by ISO `CODE`")
 	fl.StringVar(&f.seed, "seed", "", "`N`, seed of every random stream (default: the scenario's)")
 	fl.IntVar(&f.seeds, "seeds", 1, "run the plan with `N` other seeds too, for which it was not made")
 	fl.IntVar(&f.most, "at-most", 30, "`N` counters at a centre; those that it has stay")
 	fl.StringVar(&f.budget, "budget", "", "what the plan may cost, as in \"`500000000 KRW`\" (default: anything)")
+	fl.IntVar(&f.putOff, "put-off", 14, "with --by appointments: for `N` days a visit may be put off")
 	fl.BoolVar(&f.fewer, "fewer", false, "take counters away where the target allows it")
 	fl.IntVar(&f.workers, "workers", runtime.NumCPU(), "threads; the plan does not depend on it")
 	fl.StringArrayVar(&f.sets, "set", nil, "change a parameter: `KEY=VALUE`, as in centres.counter_wage=\"150000 KRW\"")
@@ -89,7 +91,7 @@ func (f *planFlags) options(scenario string) (o plan.Options, sets []string, typ
 		return o, nil, nil, "", misplaced("--target", f.target, err)
 	}
 	if !slices.Contains(plan.Decisions, f.by) {
-		return fail("--by: nothing is decided by %q (write %s)", f.by, strings.Join(plan.Decisions, " or "))
+		return fail("--by: nothing is decided by %q (write %s)", f.by, strings.Join(plan.Decisions, ", "))
 	}
 	if err = o.Target.Suits(f.by); err != nil {
 		return o, nil, nil, "", misplaced("--target", f.target, err)
@@ -99,6 +101,9 @@ func (f *planFlags) options(scenario string) (o plan.Options, sets []string, typ
 	}
 	if f.seeds < 0 || f.seeds > 100 {
 		return fail("--seeds: the plan cannot be run with %d other seeds (write 0 to 100)", f.seeds)
+	}
+	if f.putOff < 1 || f.putOff > 365 {
+		return fail("--put-off: nobody can be put off by at most %d days (write 1 to 365)", f.putOff)
 	}
 	if f.budget != "" {
 		if o.Budget, err = scenarios.ParseWon(f.budget); err != nil {
@@ -114,7 +119,7 @@ func (f *planFlags) options(scenario string) (o plan.Options, sets []string, typ
 		flag, value string
 		said        bool
 	}{
-		{"--by", f.by, f.by != "counters"}, {"--at-most", strconv.Itoa(f.most), f.most != 30},
+		{"--by", f.by, f.by != "counters"}, {"--put-off", strconv.Itoa(f.putOff), f.putOff != 14}, {"--at-most", strconv.Itoa(f.most), f.most != 30},
 		{"--budget", quote(f.budget), f.budget != ""}, {"--seeds", strconv.Itoa(f.seeds), f.seeds != 1},
 	} {
 		if x.said {
@@ -124,6 +129,7 @@ func (f *planFlags) options(scenario string) (o plan.Options, sets []string, typ
 	if f.fewer {
 		command += " --fewer"
 	}
+	o.PutOff = f.putOff
 	o.Most, o.Fewer, o.Seeds, o.Workers = f.most, f.fewer, f.seeds, f.workers
 	return o, sets, typed, command, nil
 }
@@ -170,9 +176,12 @@ func runPlan(ctx context.Context, name string, f *planFlags, stdout, stderr io.W
 	o.Progress = p.show
 	var made *reports.Plan
 	var planned *scenarios.Scenario
-	if f.by == "opening" {
+	switch f.by {
+	case "opening":
 		made, planned, err = plan.Opening(ctx, o, nil)
-	} else {
+	case "appointments":
+		made, planned, err = plan.Appointments(ctx, o)
+	default:
 		made, planned, err = plan.Counters(ctx, o)
 	}
 	p.end()

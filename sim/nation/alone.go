@@ -46,18 +46,25 @@ func (a *Alone) Work() (ms int64) {
 	return ms
 }
 
-// Serve lets them come before a number of counters and counts as a run does.
-func (a *Alone) Serve(counters int) rollout.CentreTally {
+// Serve lets them come before a number of counters and counts as a run does. With
+// appointments the centre takes so many visits in an hour; 0 is as many as come.
+func (a *Alone) Serve(counters, appointments int) rollout.CentreTally {
 	municipality := a.m.Nation.Centres[a.centre].Municipality
 	mu := &a.m.Nation.Municipalities[municipality]
 	p := rollout.Place{M: a.m, Municipality: municipality, T: rollout.NewTally(a.m, mu.End-mu.First)}
-	c := centre{index: a.centre, free: make([]int64, counters), coming: slices.Clone(a.visits)}
+	c := centre{index: a.centre, free: make([]int64, counters), coming: slices.Clone(a.visits), most: appointments}
 	c.other = func(k uint32, _ int64) (int64, int64, int64) {
 		x := &a.others[k]
 		return x.arrive, x.service, x.deadline
 	}
 	c.nextOther(0)
-	a.out = c.solve(a.m, &p, rollout.Window{End: a.m.End}, a.out[:0])
+	width := a.m.End
+	if appointments > 0 {
+		width = rollout.Day
+	}
+	for from := int64(0); from < a.m.End; from += width {
+		a.out = c.solve(a.m, &p, rollout.Window{Start: from, End: min(from+width, a.m.End)}, a.out[:0])
+	}
 	c.close(&p, a.m.End)
 	return p.T.ByCentre[a.centre-mu.First]
 }

@@ -14,11 +14,12 @@ func TestACentreAloneWithAsManyCountersIsTheRunsOwn(t *testing.T) {
 	s.Centres.Counters = map[string]int{"KR-31": 2}
 	s.Centres.OtherBusiness *= 2
 	s.Centres.BalkAt = 5
+	s.Centres.Appointments = map[string]int{n.Centres[n.Municipalities[municipality(t, n, "31110")].First].Code: 1}
 	o, err := Run(t.Context(), s, n, rollout.Options{Workers: 2, KeepVisits: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var served, left, fewer int64
+	var served, left, fewer, putOff int64
 	for i, tally := range o.Tallies {
 		if tally == nil {
 			continue
@@ -28,16 +29,17 @@ func TestACentreAloneWithAsManyCountersIsTheRunsOwn(t *testing.T) {
 			want := tally.ByCentre[c-mu.First]
 			want.Citizens = 0
 			alone := NewAlone(o.Model, c, o.Visits[c])
-			if got := alone.Serve(2); got != want {
+			if got := alone.Serve(2, o.Model.Appointments(c)); got != want {
 				t.Errorf("%s: %d served, %d left, %d ms in the queue; in the run %d, %d, %d", n.Centres[c].Code,
 					got.Visits, got.Left, got.Queue, want.Visits, want.Left, want.Queue)
 			}
 			served, left = served+want.Visits, left+want.Left
-			fewer += alone.Serve(3).Left
+			putOff += want.PutOff.Visits
+			fewer += alone.Serve(3, o.Model.Appointments(c)).Left
 		}
 	}
-	if served == 0 || left < 10 || fewer >= left {
-		t.Errorf("the test says little: %d served, %d left, with a counter more %d", served, left, fewer)
+	if served == 0 || left < 10 || fewer >= left || putOff == 0 {
+		t.Errorf("the test says little: %d served, %d left, with a counter more %d; %d put off", served, left, fewer, putOff)
 	}
 }
 

@@ -24,6 +24,9 @@ type centre struct {
 
 	queue, since int64 // the number waiting, integrated (ms) until since
 
+	most   int     // visits in an hour; 0: as many as come
+	booked []int32 // of them, by hour of the run
+
 	keep bool
 	kept []rollout.Visit // who came, if they are kept
 }
@@ -34,7 +37,7 @@ type customer struct {
 }
 
 func newCentre(m *rollout.Model, index int) centre {
-	c := centre{index: index, free: make([]int64, m.Counters(index))}
+	c := centre{index: index, free: make([]int64, m.Counters(index)), most: m.Appointments(index)}
 	c.other = func(k uint32, before int64) (int64, int64, int64) { return m.Other(index, k, before) }
 	c.nextOther(0)
 	return c
@@ -58,7 +61,15 @@ func (c *centre) solve(m *rollout.Model, p *rollout.Place, w rollout.Window, out
 	}
 	visits := c.coming[:due]
 	if c.keep {
-		c.kept = append(c.kept, visits...)
+		for _, v := range visits {
+			if !v.Booked {
+				c.kept = append(c.kept, v)
+			}
+		}
+	}
+	var later []rollout.Visit
+	if c.most > 0 {
+		visits, later = c.book(m, p, visits)
 	}
 	for len(visits) > 0 || c.otherAt < w.End {
 		// At one instant a citizen comes before other business.
@@ -72,7 +83,7 @@ func (c *centre) solve(m *rollout.Model, p *rollout.Place, w rollout.Window, out
 			Arrive: at, Service: c.otherService, Deadline: c.otherDeadline}}, out)
 		c.nextOther(at)
 	}
-	c.coming = append(c.coming[:0], c.coming[due:]...)
+	c.coming = append(append(c.coming[:0], c.coming[due:]...), later...)
 	out = c.advance(m, p, w.End-1, out)
 	// Who gave up while others stood before them.
 	kept := c.waiting[:0]
@@ -86,6 +97,42 @@ func (c *centre) solve(m *rollout.Model, p *rollout.Place, w rollout.Window, out
 	}
 	c.waiting = kept
 	return out
+}
+
+// book keeps the appointments: of who would come now, who comes now, and who comes
+// later. The window must not reach beyond a day.
+func (c *centre) book(m *rollout.Model, p *rollout.Place, visits []rollout.Visit) (now, later []rollout.Visit) {
+	if c.booked == nil {
+		c.booked = make([]int32, len(m.Cal.Open)*24)
+	}
+	now = visits[:0]
+	for _, v := range visits {
+		hour := int(v.Arrive / rollout.Hour)
+		if v.Booked {
+			now = append(now, v)
+			continue
+		}
+		free := hour
+		for free < len(c.booked) && (!m.Cal.Open[free/24] || int(c.booked[free]) >= c.most) {
+			free += 24
+		}
+		if free < len(c.booked) {
+			c.booked[free]++
+		}
+		if free == hour {
+			now = append(now, v)
+			continue
+		}
+		days := (free - hour) / 24
+		c.tally(p).PutOff.Add(days)
+		v.Booked = true
+		v.Arrive += int64(days) * rollout.Day
+		v.Deadline += int64(days) * rollout.Day
+		if v.Arrive < m.End {
+			later = append(later, v)
+		}
+	}
+	return now, later
 }
 
 func (c *centre) arrive(m *rollout.Model, p *rollout.Place, x customer, out []rollout.VisitResult) []rollout.VisitResult {

@@ -188,6 +188,7 @@ func TestBothEnginesGiveTheSameBytes(t *testing.T) {
 		{"Jeju, smoke", "smoke", jeju, nil},
 		{"Sejong, a plant that stands and is slow", "smoke", sejong, []string{"faults=[{name: press, kind: down, nodes: [plant], at: 2025-02-13 11:00, for: 30h}, {name: wear, kind: slow, nodes: [plant], at: 2025-02-15, for: 48h, severity: 40%}]"}},
 		{"Sejong, tight hours", "smoke", sejong, tightHours},
+		{"Sejong, by appointment", "smoke", sejong, []string{"end=2025-02-17", "faults[0].at=2025-02-13 12:00", "adoption.level=20%", "centres.appointments={KR-50: 2, 3611039000: 5}"}},
 		{"Sejong, round the clock", "smoke", sejong, []string{"end=2025-02-15", "faults[0].at=2025-02-13 23:40", "calendar.opens=00:00", "calendar.closes=24:00",
 			"centres.hours={0-24: 1}", "centres.counters={KR-50: 1}", "centres.other_business=0.05/day"}},
 		{"Sejong, a site is lost", "smoke", sejong, lostSite},

@@ -14,9 +14,10 @@ type hall struct {
 	centre   int
 	counters []*des.Timer // each runs while the counter is busy
 	queue    []*customer
-	call     *des.Timer // calls the next to the counters
-	hours    *des.Timer // the number of counters that take customers changes
-	others   uint32     // how many came with other business
+	call     *des.Timer    // calls the next to the counters
+	hours    *des.Timer    // the number of counters that take customers changes
+	others   uint32        // how many came with other business
+	diary    map[int64]int // visits that the centre takes, by hour, where it counts them
 
 	waiting, since int64 // people waiting times milliseconds, until since
 }
@@ -94,8 +95,11 @@ func (h *hall) nextOther(after int64) {
 }
 
 func (h *hall) arrive(x *customer) {
-	if h.e.visits != nil && !x.other {
+	if h.e.visits != nil && !x.other && !x.Booked {
 		h.e.visits[h.centre] = append(h.e.visits[h.centre], x.Visit)
+	}
+	if !x.other && !x.Booked && !h.roomFor(x) {
+		return
 	}
 	open := h.open()
 	switch {
@@ -110,6 +114,35 @@ func (h *hall) arrive(x *customer) {
 		h.queue = append(h.queue, x)
 		h.callNext()
 	}
+}
+
+// roomFor says whether somebody can be taken in this hour; else they are asked for the
+// same hour of another day.
+func (h *hall) roomFor(x *customer) bool {
+	most := h.e.m.Appointments(h.centre)
+	if most == 0 {
+		return true
+	}
+	if h.diary == nil {
+		h.diary = map[int64]int{}
+	}
+	cal := h.e.m.Cal
+	at := x.Arrive
+	for cal.Day(at) < len(cal.Open) && (h.diary[at/rollout.Hour] >= most || !cal.Open[cal.Day(at)]) {
+		at += rollout.Day
+	}
+	h.diary[at/rollout.Hour]++ // beyond the calendar there is no end of room
+	if at == x.Arrive {
+		return true
+	}
+	h.tally().PutOff.Add(cal.Day(at) - cal.Day(x.Arrive))
+	x.Booked = true
+	x.Deadline += at - x.Arrive
+	x.Arrive = at
+	if at < h.e.m.End {
+		h.expect(x.Visit)
+	}
+	return false
 }
 
 // callNext calls customers to the counters that are free.

@@ -14,34 +14,44 @@ import (
 	"rollcall.example/rollcall/sim/rollout"
 )
 
-// A site is a centre in the search.
+// A site is a centre in the search. A step is a counter more, or some appointments
+// fewer: what a lever makes of it.
 type site struct {
 	centre, municipality, region int
-	now, planned                 int
-	from                         int // counters of ends[0]
+	now, planned                 int // steps
+	from                         int // step of ends[0]
 	ends                         []rollout.CentreTally
+	offers                       []int // appointments in an hour, by step
 }
 
-// at is what the site comes to with k counters, which must have been asked for.
+// at is what the site comes to at step k, which must have been asked for.
 func (s *site) at(k int) *rollout.CentreTally { return &s.ends[k-s.from] }
 
-// search finds counters for the sites of a run, from those that are planned on.
+// A lever is what can be done at a site, step by step, each with fewer in the way.
+type lever interface {
+	serve(m *rollout.Model, a *nation.Alone, x *site, step int) rollout.CentreTally
+	top(x *site) int                                       // the last step
+	cost(x *site, to int) float64                          // of steps from those that are planned
+	why(s *search, l *limit, x *site, value string) string // a site cannot meet a limit
+}
+
+// search finds steps for the sites of a run, from those that are planned on.
 type search struct {
 	ctx     context.Context
 	o       *rollout.Outcome
+	lever   lever
 	sites   []*site
-	most    int
 	workers int
 	asked   func(done, total int)
 	unmet   []reports.PlanUnmet
 }
 
-// ask extends the answers of a site to up to k counters.
+// ask extends the answers of a site up to step k.
 func (s *search) ask(x *site, k int) {
 	if have := x.from + len(x.ends); have <= k {
 		alone := nation.NewAlone(s.o.Model, x.centre, s.o.Visits[x.centre])
 		for ; have <= k; have++ {
-			x.ends = append(x.ends, alone.Serve(have))
+			x.ends = append(x.ends, s.lever.serve(s.o.Model, alone, x, have))
 		}
 	}
 }
@@ -117,8 +127,7 @@ type group struct {
 	sites      []*site
 }
 
-// alone gives each centre the least number of counters with which it meets the
-// limit by itself.
+// alone takes each centre the fewest steps with which it meets the limit by itself.
 func (s *search) alone(l *limit) {
 	var over []*site
 	for _, x := range s.sites {
@@ -132,8 +141,11 @@ func (s *search) alone(l *limit) {
 		place[x] = i
 	}
 	s.each(over, func(x *site) {
-		for k := x.planned + 1; k <= s.most; k++ {
+		for k := x.planned + 1; k <= s.lever.top(x); k++ {
 			s.ask(x, k)
+			if k > s.lever.top(x) {
+				return
+			}
 			if l.holds(l.figure.of(countOf(x.at(k)))) {
 				found[place[x]] = k
 				return
@@ -153,7 +165,7 @@ func (s *search) alone(l *limit) {
 		}
 		// As far as it goes: the best that was seen, with the fewest counters.
 		best := x.planned
-		for k := x.planned; k < x.from+len(x.ends); k++ {
+		for k := x.planned; k < x.from+len(x.ends) && k <= s.lever.top(x); k++ {
 			if worth(l, x.at(k)) < worth(l, x.at(best)) {
 				best = k
 			}
@@ -162,7 +174,7 @@ func (s *search) alone(l *limit) {
 		n := s.o.Model.Nation
 		value := l.figure.of(countOf(x.at(best)))
 		s.unmet = append(s.unmet, reports.PlanUnmet{Limit: l.text(), Code: n.Centres[x.centre].Code, Name: centreName(n, x.centre),
-			Value: value, Why: s.why(l, x, value)})
+			Value: value, Why: s.lever.why(s, l, x, reports.PlanValue(l.figure.unit, value))})
 	}
 }
 
@@ -174,21 +186,31 @@ func worth(l *limit, t *rollout.CentreTally) float64 {
 	return 0
 }
 
-// why says what keeps a site from meeting a limit.
-func (s *search) why(l *limit, x *site, value reports.Num) string {
+// desks is the lever of counters: a step is their number.
+type desks struct{ most int }
+
+func (desks) serve(m *rollout.Model, a *nation.Alone, x *site, step int) rollout.CentreTally {
+	return a.Serve(step, m.Appointments(x.centre))
+}
+
+func (d desks) top(x *site) int { return max(d.most, x.planned) }
+
+func (desks) cost(x *site, to int) float64 { return float64(to - x.planned) }
+
+func (d desks) why(s *search, l *limit, x *site, value string) string {
 	t := x.at(x.planned)
 	if t.Wait.Max == 0 && t.Left == 0 {
 		return fmt.Sprintf("with %d counters nobody waits any more, and that is still not %s %s", x.planned, l.Op, l.Limit)
 	}
 	has := "the most that are allowed"
 	switch {
-	case x.now > s.most:
-		has = fmt.Sprintf("which it has, and more than the %d that may be given", s.most)
-	case x.planned < s.most:
-		has = fmt.Sprintf("which up to %d do not better", s.most)
+	case x.now > d.most:
+		has = fmt.Sprintf("which it has, and more than the %d that may be given", d.most)
+	case x.planned < d.most:
+		has = fmt.Sprintf("which up to %d do not better", d.most)
 	}
 	return fmt.Sprintf("with %d counters, %s, it comes to %s; who comes brings the work of %.1f counters on average, other business %.1f of them",
-		x.planned, has, reports.PlanValue(l.figure.unit, value), s.work(x, true), s.work(x, false))
+		x.planned, has, value, s.work(x, true), s.work(x, false))
 }
 
 // work is what comes to a site, with the visits or other business only, in counters
@@ -213,9 +235,9 @@ func (s *search) work(x *site, visits bool) float64 {
 // may help little where two would end a queue.
 const lookAhead = 3
 
-// together gives counters to centres that a limit judges as one, each time where a
-// counter takes most visits out of the way, until it holds. Then those counters are
-// taken back without which it holds too.
+// together takes steps at centres that a limit judges as one, each time where a
+// step takes most visits out of the way for what it costs, until it holds. Then those
+// are taken back without which it holds too.
 func (s *search) together(l *limit, g group) {
 	sum := new(count)
 	for _, x := range g.sites {
@@ -241,7 +263,7 @@ func (s *search) together(l *limit, g group) {
 			floor[x] = x.planned
 		}
 	}
-	s.each(candidates, func(x *site) { s.ask(x, min(x.planned+lookAhead, max(s.most, x.planned))) })
+	s.each(candidates, func(x *site) { s.ask(x, min(x.planned+lookAhead, s.lever.top(x))) })
 	if s.ctx.Err() != nil {
 		return
 	}
@@ -249,8 +271,8 @@ func (s *search) together(l *limit, g group) {
 	offer := func(x *site) {
 		here := l.beyond(x.at(x.planned))
 		best := bid{site: x}
-		for j := 1; j <= lookAhead && x.planned+j <= s.most; j++ {
-			if per := float64(here-l.beyond(x.at(x.planned+j))) / float64(j); per > best.per {
+		for j := 1; j <= lookAhead && x.planned+j <= s.lever.top(x); j++ {
+			if per := float64(here-l.beyond(x.at(x.planned+j))) / s.lever.cost(x, x.planned+j); per > best.per {
 				best.per, best.more = per, j
 			}
 		}
@@ -271,13 +293,13 @@ func (s *search) together(l *limit, g group) {
 		if len(offers) == 0 || s.ctx.Err() != nil {
 			value := l.figure.of(sum)
 			s.unmet = append(s.unmet, reports.PlanUnmet{Limit: l.text(), Code: g.code, Name: g.name, Value: value,
-				Why: fmt.Sprintf("it comes to %s when no counter more helps anybody, with at most %d at a centre", reports.PlanValue(l.figure.unit, value), s.most)})
+				Why: fmt.Sprintf("it comes to %s when nothing more that may be done helps anybody", reports.PlanValue(l.figure.unit, value))})
 			return
 		}
 		b := heap.Pop(&offers).(bid)
 		move(b.site, b.site.planned+b.more)
 		raised = append(raised, b.site)
-		s.ask(b.site, min(b.site.planned+lookAhead, max(s.most, b.site.planned)))
+		s.ask(b.site, min(b.site.planned+lookAhead, s.lever.top(b.site)))
 		offer(b.site)
 	}
 	for _, x := range slices.Backward(raised) {

@@ -56,12 +56,6 @@ func File(p *reports.Plan, planned *scenarios.Scenario, base *scenarios.Scenario
 
 // planFile writes what differs between two scenarios that are planned for.
 func planFile(b *bytes.Buffer, s, base *scenarios.Scenario) {
-	var lines []string
-	for _, code := range slices.Sorted(maps.Keys(s.Centres.Counters)) {
-		if k, was := base.Centres.Counters[code]; !was || k != s.Centres.Counters[code] {
-			lines = append(lines, fmt.Sprintf("    %q: %d\n", code, s.Centres.Counters[code]))
-		}
-	}
 	if !reflect.DeepEqual(s.Phases, base.Phases) {
 		b.WriteString("phases:\n")
 		for _, p := range s.Phases {
@@ -69,8 +63,25 @@ func planFile(b *bytes.Buffer, s, base *scenarios.Scenario) {
 				strings.Join(p.Regions, ", "), strings.Join(quoted(p.Municipalities), ", "))
 		}
 	}
-	if len(lines) > 0 {
-		b.WriteString("centres:\n  counters:\n" + strings.Join(lines, ""))
+	first := true
+	for _, x := range []struct {
+		key      string
+		now, was map[string]int
+	}{{"counters", s.Centres.Counters, base.Centres.Counters}, {"appointments", s.Centres.Appointments, base.Centres.Appointments}} {
+		var lines []string
+		for _, code := range slices.Sorted(maps.Keys(x.now)) {
+			if k, was := x.was[code]; !was || k != x.now[code] {
+				lines = append(lines, fmt.Sprintf("    %q: %d\n", code, x.now[code]))
+			}
+		}
+		if len(lines) == 0 {
+			continue
+		}
+		if first {
+			b.WriteString("centres:\n")
+			first = false
+		}
+		b.WriteString("  " + x.key + ":\n" + strings.Join(lines, ""))
 	}
 }
 

@@ -22,6 +22,7 @@ type Options struct {
 	Most     int           // counters that a centre may be given; those that it has stay
 	Budget   scenarios.Won // 0: none
 	Fewer    bool          // counters may be taken away too
+	PutOff   int           // days for which appointments may put off a visit
 	Seeds    int           // other seeds with which the plan is run at the end
 	Workers  int
 	Begin    func(phase string)                    // tells what is done now; may be nil
@@ -165,7 +166,7 @@ func (o *Options) sketch(ctx context.Context, s *scenarios.Scenario) (*rollout.O
 // search plans counters by the visits of a run that had some, from a floor on.
 func (o *Options) search(ctx context.Context, run *rollout.Outcome, had, floor []int) ([]int, []reports.PlanUnmet, error) {
 	o.Begin("queues")
-	s := &search{ctx: ctx, o: run, most: o.Most, workers: o.Workers,
+	s := &search{ctx: ctx, o: run, lever: desks{o.Most}, workers: o.Workers,
 		asked: func(done, total int) { o.Progress(int64(done), int64(total), "centres") }}
 	counted := tallies(run)
 	var fewer []*site

@@ -233,7 +233,7 @@ func (l *limit) means() string {
 }
 
 // Decisions are what a plan can be about.
-var Decisions = []string{"counters", "opening"}
+var Decisions = []string{"counters", "appointments", "opening"}
 
 // Suits says whether a decision can do anything about a target. An error is of type
 // *scenarios.Misplaced.

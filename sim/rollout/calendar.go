@@ -13,8 +13,8 @@ const (
 	hour         = 60 * minute
 	day          = 24 * hour
 
-	// Day is the length of a day in milliseconds.
-	Day = day
+	// Day and Hour are the lengths of a day and an hour in milliseconds.
+	Day, Hour = day, hour
 )
 
 // Calendar is the days of the run and when centres are open.

@@ -44,16 +44,17 @@ type Model struct {
 	Service  *capacity.Service
 	End      int64 // ms
 
-	present   []bool    // by centre: simulated
-	opens     []int64   // by municipality: its first day; Never
-	anyFrom   int64     // any centre serves everyone
-	chipFrom  int64     // first cards carry a chip
-	appeal    []float64 // by municipality: factor of the propensity
-	byAge     [scenarios.Ages]float64
-	upgrade   [scenarios.Ages]float64
-	counters  []int32   // by centre
-	near      [][]int32 // by region: its municipalities, for visits elsewhere
-	cumulated [][]float64
+	present      []bool    // by centre: simulated
+	opens        []int64   // by municipality: its first day; Never
+	anyFrom      int64     // any centre serves everyone
+	chipFrom     int64     // first cards carry a chip
+	appeal       []float64 // by municipality: factor of the propensity
+	byAge        [scenarios.Ages]float64
+	upgrade      [scenarios.Ages]float64
+	counters     []int32   // by centre
+	appointments []int32   // by centre: visits in an hour; 0: no limit
+	near         [][]int32 // by region: its municipalities, for visits elsewhere
+	cumulated    [][]float64
 
 	tapClock   *clock
 	cardClock  *clock // mean number of events of one plastic card
@@ -218,6 +219,14 @@ func (m *Model) compileCentres() {
 			n = k
 		}
 		m.counters[i] = int32(max(1, n))
+	}
+	m.appointments = make([]int32, len(m.Nation.Centres))
+	for i := range m.appointments {
+		x := &m.Nation.Centres[i]
+		m.appointments[i] = int32(c.Appointments[m.Nation.Regions[m.Nation.Municipalities[x.Municipality].Region].ISO])
+		if k, ok := c.Appointments[x.Code]; ok {
+			m.appointments[i] = int32(k)
+		}
 	}
 	m.near = make([][]int32, len(m.Nation.Regions))
 	m.cumulated = make([][]float64, len(m.Nation.Regions))

@@ -205,6 +205,20 @@ type CentreTally struct {
 	Wait             Histogram[int32]
 	Queue            int64 // ms: the number of people waiting, integrated over the run
 	Waited           int64 // ms in the queue, by all who left it, without other business
+	PutOff           PutOff
+}
+
+// PutOff is what appointments do to those who would have come to a full day.
+type PutOff struct {
+	Visits, Days int64 // how many there are, and by how many days together
+	Longest      int64 // days
+}
+
+// Add counts a visit that was put off by some days.
+func (p *PutOff) Add(days int) {
+	p.Visits++
+	p.Days += int64(days)
+	p.Longest = max(p.Longest, int64(days))
 }
 
 // NewTally makes an empty tally.

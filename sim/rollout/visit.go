@@ -24,6 +24,7 @@ type Visit struct {
 	Centre   int32
 	Purpose  Purpose
 	From     Process
+	Booked   bool // has an appointment, on another day than that on which they meant to come
 	Arrive   int64
 	Service  int64
 	Deadline int64 // leaves if not served by then
@@ -127,6 +128,10 @@ func (m *Model) Other(centre int, k uint32, before int64) (arrive, service, dead
 	}
 	return arrive, m.service[OtherBusiness].draw(w[1]), arrive + after(w[2], m.Scenario.Centres.Patience.Milliseconds())
 }
+
+// Appointments is how many visits a centre takes in an hour; 0: as many as come.
+// The others are given the same time of the next open day on which the hour has room.
+func (m *Model) Appointments(centre int) int { return int(m.appointments[centre]) }
 
 // BalkAt is how many waiting people per open counter turn a newcomer round.
 func (m *Model) BalkAt() int { return m.Scenario.Centres.BalkAt }
