@@ -507,7 +507,7 @@ func (s *running) openProtocols() error {
 		return err
 	}
 	s.api.Desk, err = desk.New(desk.Options{
-		Register: r, Issuance: i, Suspension: s.service.Suspension, Verification: s.service.Verification,
+		Register: r, Issuance: i, Suspension: s.service.Suspension, Verification: s.service.Verification, Parties: s.parties,
 		Published: s.c.duration("status-every") + s.c.duration("status-ttl"),
 		Scan: func(ctx context.Context, o issuance.Offer) (desk.Scan, error) {
 			scan, err := s.api.Authorization.Offer(ctx, o)

@@ -27,6 +27,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/openid4vci"
 	"rollcall.example/rollcall/reference/openid4vp"
+	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
@@ -122,7 +123,9 @@ func newWorld(t *testing.T) *world {
 	w.vp, err = openid4vp.New(openid4vp.Options{Register: w.Register, Verification: w.Verification, Base: issuer + "/vp/", Authorities: [][]byte{signer.Authority},
 		Reader: reader, Key: sha256.Sum256([]byte("answers")), Lifetime: 5 * time.Minute, Kept: 10 * time.Minute})
 	check(t, err)
-	d, err := desk.New(desk.Options{Register: w.Register, Issuance: w.Issuance, Suspension: w.Suspension, Verification: w.Verification, Published: time.Hour})
+	staff, err := parties.New(w.Register, parties.Options{Issuer: issuer, TokenEndpoint: issuer + "/parties/token", Keys: keys})
+	check(t, err)
+	d, err := desk.New(desk.Options{Register: w.Register, Issuance: w.Issuance, Suspension: w.Suspension, Verification: w.Verification, Parties: staff, Published: time.Hour})
 	check(t, err)
 	for path, h := range map[string]web.Handler{
 		"GET /.well-known/oauth-authorization-server": w.server.Metadata, "GET /.well-known/openid-credential-issuer": vci.Metadata,

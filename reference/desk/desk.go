@@ -25,6 +25,7 @@ import (
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/suspension"
@@ -38,6 +39,7 @@ type Options struct {
 	Issuance     *issuance.Service
 	Suspension   *suspension.Service
 	Verification *verification.Service
+	Parties      *parties.Parties
 	// Published is the longest time until every verifier that keeps status
 	// lists for as long as it may knows of a change: publish interval + ttl.
 	Published time.Duration
@@ -53,8 +55,8 @@ type Desk struct{ o Options }
 
 // New returns a desk.
 func New(o Options) (*Desk, error) {
-	if o.Register == nil || o.Issuance == nil || o.Suspension == nil || o.Verification == nil || o.Published <= 0 {
-		return nil, errors.New("the desk needs a register, its use cases, and how long published status lists take to reach everybody")
+	if o.Register == nil || o.Issuance == nil || o.Suspension == nil || o.Verification == nil || o.Parties == nil || o.Published <= 0 {
+		return nil, errors.New("the desk needs a register, its use cases, its parties, and how long published status lists take to reach everybody")
 	}
 	return &Desk{o}, nil
 }

@@ -13,10 +13,14 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/desk"
 	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/web"
@@ -43,7 +47,15 @@ type counter struct {
 
 func open(t *testing.T) *counter {
 	w := servicetest.New(t)
-	d, err := desk.New(desk.Options{Register: w.Register, Issuance: w.Issuance, Suspension: w.Suspension, Verification: w.Verification, Published: 65 * time.Minute})
+	keys, err := seal.NewKeys([32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := parties.New(w.Register, parties.Options{Issuer: "https://id.example", TokenEndpoint: "https://id.example/parties/token", Keys: keys, Cost: parties.Cost{Memory: 8, Passes: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := desk.New(desk.Options{Register: w.Register, Issuance: w.Issuance, Suspension: w.Suspension, Verification: w.Verification, Parties: all, Published: 65 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +64,8 @@ func open(t *testing.T) *counter {
 		"GET /residents": d.Find, "GET /residents/{id}": d.Look, "POST /residents": d.Enter, "POST /residents/{id}/cards": d.EnterCard,
 		"POST /residents/{id}/removal": d.Remove, "POST /residents/{id}/reports": d.Suspend, "GET /residents/{id}/reports": d.Reports,
 		"POST /residents/{id}/releases": d.Release, "POST /residents/{id}/offers": d.Offer, "POST /cards/check": d.Plastic,
+		"PATCH /residents/{id}": d.Amend, "GET /parties": d.Parties, "POST /parties": d.EnterParty, "GET /parties/{party}": d.Party,
+		"PUT /parties/{party}": d.ChangeParty, "POST /parties/{party}/end": d.EndParty, "GET /audit": d.Audit, "GET /audit/checkpoint": d.Checkpoint,
 	} {
 		c.mux.Handle(path, web.Problem(h))
 	}
@@ -312,5 +326,88 @@ func TestWhatIsAskedWronglyIsRefusedAndChangesNothing(t *testing.T) {
 	}
 	if after := sequence(); after != before {
 		t.Errorf("the register went from %d to %d", before, after)
+	}
+}
+
+func TestWhoMovesIsToldToTheRegister(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	c.issue(r)
+	if a := c.ask(registrar, "PATCH", path(r, ""), map[string]string{"address": "새 주소 1", "why": "moved"}); a.status != 201 {
+		t.Fatalf("%+v", a)
+	}
+	if a := c.ask(clerk, "GET", path(r, ""), nil); a.body["renewal_required"] != true || verdicts(a) != "accepted accepted" {
+		t.Errorf("%+v", a)
+	}
+	if a := c.ask(registrar, "PATCH", path(r, ""), map[string]string{"municipality": "11010"}); a.status != 400 {
+		t.Errorf("a municipality without its centre: %+v", a)
+	}
+	if a := c.ask(clerk, "PATCH", path(r, ""), map[string]string{"address": "x"}); a.status != 403 {
+		t.Errorf("by a clerk: %+v", a)
+	}
+}
+
+func TestAnAdministratorEntersChangesAndEndsParties(t *testing.T) {
+	c := open(t)
+	administrator := access.Caller{Role: access.Administrator, ID: "admin"}
+	key, err := jws.KeyOf(&servicetest.Key("bank").PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bank := map[string]any{"id": "bank", "role": "verifier", "name": "Rollcall Bank", "keys": []jws.Key{key}, "elements": []string{"age_over_19"}, "why": "contract"}
+	if a := c.ask(clerk, "POST", "/parties", bank); a.status != 403 {
+		t.Errorf("by a clerk: %+v", a)
+	}
+	if a := c.ask(administrator, "POST", "/parties", bank); a.status != 201 {
+		t.Fatalf("%+v", a)
+	}
+	if a := c.ask(administrator, "POST", "/parties", bank); a.status != 409 {
+		t.Errorf("twice: %+v", a)
+	}
+	bank["elements"] = []string{"age_over_19", "family_name"}
+	if a := c.ask(administrator, "PUT", "/parties/bank", bank); a.status != 200 {
+		t.Errorf("%+v", a)
+	}
+	if a := c.ask(administrator, "GET", "/parties/bank", nil); !strings.Contains(a.text, "family_name") || a.body["role"] != "verifier" {
+		t.Errorf("%+v", a)
+	}
+	for name, body := range map[string]map[string]any{
+		"another role": {"role": "clerk", "name": "x", "centre": servicetest.Sejong}, "no role": {"role": "king", "name": "x"}, "another id": {"id": "shop", "role": "verifier", "name": "x"},
+	} {
+		if a := c.ask(administrator, "PUT", "/parties/bank", body); a.status/100 != 4 {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+	if a := c.ask(administrator, "POST", "/parties/bank/end", map[string]string{"why": "contract over"}); a.status != 200 {
+		t.Errorf("%+v", a)
+	}
+	if a := c.ask(administrator, "GET", "/parties", nil); !strings.Contains(a.text, `"ended"`) {
+		t.Errorf("%+v", a)
+	}
+	if a := c.ask(administrator, "PUT", "/parties/bank", bank); a.status != 409 {
+		t.Errorf("after its end: %+v", a)
+	}
+	if a := c.ask(administrator, "GET", "/parties/nobody", nil); a.status != 404 {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestAnAuditorGetsTheLogAsItIsChecked(t *testing.T) {
+	c := open(t)
+	c.Resident()
+	c.Resident()
+	all := c.ask(auditor, "GET", "/audit", nil)
+	head, err := audit.VerifyExport(strings.NewReader(all.text))
+	if err != nil || head.Sequence != 4 {
+		t.Errorf("%d entries, %v", head.Sequence, err)
+	}
+	if a := c.ask(auditor, "GET", "/audit?from=3", nil); strings.Count(a.text, "\n") != 2 {
+		t.Errorf("%+v", a)
+	}
+	if a := c.ask(auditor, "GET", "/audit?from=x", nil); a.status != 400 {
+		t.Errorf("%+v", a)
+	}
+	if a := c.ask(auditor, "GET", "/audit/checkpoint", nil); a.status != 404 {
+		t.Errorf("a service without a signer: %+v", a)
 	}
 }

@@ -135,6 +135,7 @@ func (a *API) desks() []Route {
 		{Name: "find-resident", Method: http.MethodGet, Path: "/residents", Roles: counters, Body: none, Handler: web.Problem(d.Find)},
 		{Name: "enter-resident", Method: http.MethodPost, Path: "/residents", Roles: access.Registrar, Body: faces, Handler: web.Problem(d.Enter)},
 		{Name: "resident", Method: http.MethodGet, Path: "/residents/{id}", Roles: losers, Body: none, Handler: web.Problem(d.Look)},
+		{Name: "amend-resident", Method: http.MethodPatch, Path: "/residents/{id}", Roles: access.Registrar, Body: small, Handler: web.Problem(d.Amend)},
 		{Name: "enter-card", Method: http.MethodPost, Path: "/residents/{id}/cards", Roles: printers, Body: faces, Handler: web.Problem(d.EnterCard)},
 		{Name: "remove-resident", Method: http.MethodPost, Path: "/residents/{id}/removal", Roles: access.Registrar, Body: small, Handler: web.Problem(d.Remove)},
 		{Name: "reports", Method: http.MethodGet, Path: "/residents/{id}/reports", Roles: losers, Body: none, Handler: web.Problem(d.Reports)},
@@ -143,6 +144,11 @@ func (a *API) desks() []Route {
 		{Name: "make-offer", Method: http.MethodPost, Path: "/residents/{id}/offers", Roles: access.Clerk, Body: small, Handler: web.Problem(d.Offer)},
 		{Name: "check-card", Method: http.MethodPost, Path: "/cards/check", Roles: access.Clerk | access.Verifier, Body: small, Handler: web.Problem(d.Plastic)},
 		{Name: "audit", Method: http.MethodGet, Path: "/audit", Roles: access.Auditor, Body: none, Handler: web.Problem(d.Audit)},
+		{Name: "parties", Method: http.MethodGet, Path: "/parties", Roles: access.Administrator, Body: none, Handler: web.Problem(d.Parties)},
+		{Name: "enter-party", Method: http.MethodPost, Path: "/parties", Roles: access.Administrator, Body: small, Handler: web.Problem(d.EnterParty)},
+		{Name: "party", Method: http.MethodGet, Path: "/parties/{party}", Roles: access.Administrator, Body: none, Handler: web.Problem(d.Party)},
+		{Name: "change-party", Method: http.MethodPut, Path: "/parties/{party}", Roles: access.Administrator, Body: small, Handler: web.Problem(d.ChangeParty)},
+		{Name: "end-party", Method: http.MethodPost, Path: "/parties/{party}/end", Roles: access.Administrator, Body: small, Handler: web.Problem(d.EndParty)},
 		{Name: "audit-checkpoint", Method: http.MethodGet, Path: "/audit/checkpoint", Roles: operators, Body: none, Handler: web.Problem(d.Checkpoint)},
 	}
 }
