@@ -119,8 +119,9 @@ func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err 
 		case err := <-stopped:
 			return internal(err)
 		case <-ctx.Done():
-			log.Info("stopping", "grace", c.text("shutdown-grace"))
+			log.Info("stopping", "delay", c.text("shutdown-delay"), "grace", c.text("shutdown-grace"))
 			s.leaving.Store(true)
+			time.Sleep(c.duration("shutdown-delay"))
 			patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.duration("shutdown-grace"))
 			defer cancel()
 			if err := server.Shutdown(patience); err != nil {

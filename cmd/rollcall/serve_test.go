@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -277,4 +280,120 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 		}
 	}
 	t.Logf("%d acknowledged uses survived", len(acknowledged))
+}
+
+// half sends the header of a request and half its body on a connection of its own,
+// and returns how to send the rest and read the answer.
+func (p *process) half(t *testing.T) (rest func() (*http.Response, error)) {
+	t.Helper()
+	to := strings.TrimPrefix(strings.Replace(p.url, "localhost", "127.0.0.1", 1), "https://")
+	config := p.client.Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.ServerName, config.NextProtos = "localhost", []string{"http/1.1"}
+	c, err := tls.Dial("tcp", to, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	body := url.Values{"grant_type": {"password"}}.Encode()
+	fmt.Fprintf(c, "POST /parties/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:4])
+	return func() (*http.Response, error) {
+		if _, err := io.WriteString(c, body[4:]); err != nil {
+			return nil, err
+		}
+		return http.ReadResponse(bufio.NewReader(c), nil)
+	}
+}
+
+func TestWhatWasBegunIsAnsweredBeforeTheServiceEnds(t *testing.T) {
+	p, err := start(t.TempDir(), os.Environ(), "--shutdown-delay", "300ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+	rest := p.half(t)
+	time.Sleep(50 * time.Millisecond) // for the header to be read
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	for !strings.Contains(p.err.String(), `"stopping"`) {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if res, err := p.client.Get(p.url + "/readyz"); err != nil || res.StatusCode != 503 {
+		t.Errorf("while it is about to stop it says that it is ready: %v %v", res, err)
+	}
+	time.Sleep(400 * time.Millisecond)
+	if _, err := p.client.Get(p.url + "/healthz"); err == nil {
+		t.Error("it takes new requests while it stops")
+	}
+	if res, err := rest(); err != nil || res.StatusCode != 400 {
+		t.Errorf("what was begun is not answered: %v %v", res, err)
+	}
+	if code, err := p.end(); code != 0 || err != nil {
+		t.Errorf("exit code %d, %v", code, err)
+	}
+}
+
+func TestASecondSignalEndsItAtOnce(t *testing.T) {
+	p, err := start(t.TempDir(), os.Environ())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+	p.half(t)
+	time.Sleep(50 * time.Millisecond)
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	for !strings.Contains(p.err.String(), `"stopping"`) {
+		time.Sleep(5 * time.Millisecond)
+	}
+	select {
+	case <-p.ended:
+		t.Fatal("it did not wait for what was begun")
+	case <-time.After(100 * time.Millisecond):
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(3 * time.Second):
+		t.Error("it waits on")
+	}
+}
+
+// Spans are sent where OpenTelemetry's standard variables say.
+func TestTracesAreSentWhereTheStandardVariablesSay(t *testing.T) {
+	got := make(chan []byte, 16)
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		if r.URL.Path == "/v1/traces" {
+			got <- b
+		}
+	}))
+	defer collector.Close()
+	p, err := start(t.TempDir(), append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_BSP_SCHEDULE_DELAY=50", "OTEL_EXPORTER_OTLP_COMPRESSION=none"), "--demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+	if _, err := p.ask("demo-clerk", "GET", "/residents/3?person=900101", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	wanted := func() (missing []string) {
+		for _, want := range []string{"rollcall", "party-token", "store.update", "resident", "store.view", "/residents/{id}"} {
+			if !bytes.Contains(all, []byte(want)) {
+				missing = append(missing, want)
+			}
+		}
+		return missing
+	}
+	for late := time.After(5 * time.Second); wanted() != nil; {
+		select {
+		case b := <-got:
+			all = append(all, b...)
+		case <-late:
+			t.Fatalf("the traces do not have %q", wanted())
+		}
+	}
+	for _, secret := range []string{"900101", "demo-clerk", "/residents/3"} {
+		if bytes.Contains(all, []byte(secret)) {
+			t.Errorf("a trace tells of %s", secret)
+		}
+	}
 }

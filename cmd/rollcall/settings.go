@@ -28,6 +28,7 @@ type setting struct {
 	what    string // for --help; the word between backquotes is the value's
 	noFlag  bool   // a secret does not belong on a command line, which others can see
 	masked  bool   // print-config does not show it
+	zero    bool   // a duration may be none
 	only    []string
 	without string // what an empty value means, for print-config
 }
@@ -77,6 +78,7 @@ var settings = []setting{
 	{name: "rate-staff", value: "50", kind: number, what: "`N` requests a second of a member of staff"},
 	{name: "rate-verifier", value: "2000", kind: number, what: "`N` requests a second of a verifier"},
 	{name: "concurrent", value: "1024", kind: number, what: "`N` requests at the same time; more are turned away"},
+	{name: "shutdown-delay", value: "0s", kind: duration, zero: true, what: "how long it still takes requests, and says that it is not ready, when the service is stopped: until balancers have noticed"},
 	{name: "shutdown-grace", value: "20s", kind: duration, what: "how long requests may still take when the service is stopped"},
 	{name: "log-level", value: "info", what: "`LEVEL` from which on is logged", only: []string{"debug", "info", "warn", "error"}},
 
@@ -161,7 +163,7 @@ func (c configuration) set(name, value, at string) error {
 			return wrong("is neither true nor false")
 		}
 	case duration:
-		if d, err := time.ParseDuration(value); err != nil || d <= 0 {
+		if d, err := time.ParseDuration(value); err != nil || d < 0 || d == 0 && !s.zero {
 			return wrong("is not a duration such as 90s or 10m")
 		}
 	case number:

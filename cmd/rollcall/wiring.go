@@ -135,6 +135,7 @@ func open(ctx context.Context, c configuration, address string, log *slog.Logger
 		}
 	}()
 	s.metrics.WatchStore(s.store)
+	s.store = httpapi.TraceStore(s.store, traces)
 	scenario, nation, policy, err := rules(c)
 	if err != nil {
 		return nil, usage(err)
@@ -438,6 +439,7 @@ func (s *running) route(traces trace.TracerProvider) (err error) {
 	limits.Concurrent = s.c.number("concurrent")
 	s.api.Health = &httpapi.Health{Checks: s.readyChecks(), Counts: s.metrics.Handler()}
 	s.api.Parties, s.api.Lists, s.api.Extra = s.parties, s.lists, s.demoRoutes()
+	s.api.Roots = &keys.Roots{Ring: s.ring}
 	s.router, err = httpapi.New(&s.api, httpapi.Options{
 		Now: time.Now, Random: chance, Limits: limits, Proxies: proxies, Log: s.log, Metrics: s.metrics, Traces: traces,
 		Authentication: httpapi.Authentication{DPoP: s.api.Authorization.DPoP, Bearer: s.parties.Bearer, Session: s.parties.Session, Certificate: s.parties.Certificate},

@@ -7,6 +7,7 @@ import (
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/desk"
+	"rollcall.example/rollcall/reference/keys"
 	"rollcall.example/rollcall/reference/openid4vci"
 	"rollcall.example/rollcall/reference/openid4vp"
 	"rollcall.example/rollcall/reference/parties"
@@ -35,6 +36,7 @@ type API struct {
 	Health  *Health
 	Parties *parties.Parties
 	Lists   *publication.Lists
+	Roots   *keys.Roots
 
 	Authorization *authorization.Server
 	OpenID4VCI    *openid4vci.Issuer
@@ -51,6 +53,7 @@ func (a *API) table() []Route {
 	return slices.Concat(
 		a.health(),
 		a.parties(),
+		a.roots(),
 		a.lists(),
 		a.issuing(),
 		a.presenting(),
@@ -73,6 +76,15 @@ func (a *API) health() []Route {
 func (a *API) parties() []Route {
 	return []Route{
 		{Name: "party-token", Method: http.MethodPost, Path: "/parties/token", Roles: anyone, Body: small, Handler: web.OAuth(a.Parties.Token)},
+	}
+}
+
+// roots is for those who trust the authority of cards.
+func (a *API) roots() []Route {
+	r := a.Roots
+	return []Route{
+		{Name: "iaca", Method: http.MethodGet, Path: "/iaca.cer", Roles: anyone, Body: none, Handler: web.Problem(r.Certificate)},
+		{Name: "iaca-revocations", Method: http.MethodGet, Path: "/iaca.crl", Roles: anyone, Body: none, Handler: web.Problem(r.List)},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -478,6 +479,42 @@ func TestAVerifiersCertificateNamesItAndIsTheSameAtEveryReplica(t *testing.T) {
 	}
 	if !bytes.Equal(made[0], made[1]) {
 		t.Error("two replicas name one verifier by two certificates")
+	}
+}
+
+func TestTheListOfRevokedCertificatesStandsUnderTheRoot(t *testing.T) {
+	now := start
+	ring, err := NewRing(found(t), func() time.Time { return now }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	if err := (&Roots{ring}).List(w, nil); err != nil {
+		t.Fatal(err)
+	}
+	list, err := x509.ParseRevocationList(w.Body.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := x509.ParseCertificate(ring.Certificates(IACA)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := list.CheckSignatureFrom(root); err != nil || len(list.RevokedCertificateEntries) != 0 || !list.NextUpdate.After(now.Add(6*day)) {
+		t.Errorf("%v %+v", err, list)
+	}
+	if len(root.CRLDistributionPoints) != 1 || root.CRLDistributionPoints[0] != "https://id.example/iaca.crl" {
+		t.Errorf("it is looked for at %v", root.CRLDistributionPoints)
+	}
+	again, _ := ring.RevocationList()
+	if !bytes.Equal(again, w.Body.Bytes()) {
+		t.Error("two replicas give two lists in one hour")
+	}
+	now = now.Add(listEvery)
+	later, _ := ring.RevocationList()
+	next, err := x509.ParseRevocationList(later)
+	if err != nil || next.Number.Cmp(list.Number) <= 0 {
+		t.Errorf("the next list does not follow: %v", err)
 	}
 }
 
