@@ -444,7 +444,7 @@ func (b *book) whyNot(run *rollout.Outcome) string {
 		for _, each := range b.runs {
 			best = min(best, l.judgeRun(each).Beyond)
 		}
-		what := fmt.Sprintf("no order of these %d days meets %s: the nearest comes to %s", len(b.days), l.text(), reports.PlanValue(l.figure.unit, f.Value))
+		what := fmt.Sprintf("no order that was tried of these %d days meets %s: the nearest comes to %s", len(b.days), l.text(), reports.PlanValue(l.figure.unit, f.Value))
 		if f.Where != "" {
 			what += ", at " + f.Name
 		}

@@ -116,7 +116,7 @@ func TestAnOrderThatNothingMeetsIsSaid(t *testing.T) {
 	o := twoPlaces(t, "day.issued < 1")
 	o.Scenario.Population.Regions = []string{"KR-50"}
 	p, _ := opening(t, o)
-	if p.Verdict.Holds || !strings.Contains(p.Verdict.Why, "no order of these 2 days meets day.issued < 1") {
+	if p.Verdict.Holds || !strings.Contains(p.Verdict.Why, "no order that was tried of these 2 days meets day.issued < 1") {
 		t.Errorf("%+v", p.Verdict)
 	}
 	o = options(t, "visits.wait_p95 < 4m", week...)
