@@ -386,3 +386,65 @@ func TestASketchHasTheFullRunsVisits(t *testing.T) {
 		}
 	}
 }
+
+// A limit of all centres together is met by counters none of which can be spared, and by
+// fewer than whoever gives them to the centres in turn needs.
+func TestANationsPlanIsLean(t *testing.T) {
+	o := options(t, "visits.wait_p95 < 3m", week...)
+	o.defaults()
+	base, err := o.run(t.Context(), o.Scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lean := 0
+	for _, text := range []string{"visits.wait_p95 < 3m", "visits.wait_p95 < 1m", "visits.wait_max < 20m", "visits.wait_max < 5m", "visits.left < 0.5%"} {
+		if o.Target, err = ParseTarget(text); err != nil {
+			t.Fatal(err)
+		}
+		l := &o.Target.limits[0]
+		s := &search{ctx: t.Context(), o: base, lever: desks{30}, workers: 2, asked: func(int, int) {}}
+		for c, tally := range tallies(base) {
+			if tally != nil {
+				k := base.Model.Counters(c)
+				s.sites = append(s.sites, &site{centre: c, planned: k, now: k, from: k, ends: []rollout.CentreTally{*tally}})
+			}
+		}
+		holds := func() bool {
+			sum := new(count)
+			for _, x := range s.sites {
+				sum.add(x.at(x.planned), 1)
+			}
+			return l.holds(l.figure.of(sum))
+		}
+		s.meet(o.Target.limits)
+		if len(s.unmet) > 0 || !holds() {
+			t.Fatalf("%s: %+v", text, s.unmet)
+		}
+		extra := 0
+		for _, x := range s.sites {
+			if x.planned > x.now {
+				extra += x.planned - x.now
+				x.planned--
+				if holds() {
+					t.Errorf("%s: centre %d can spare a counter", text, x.centre)
+				}
+			}
+			x.planned = x.now
+		}
+		turns := 0
+		for i := 0; !holds(); i++ {
+			if x := s.sites[i%len(s.sites)]; l.beyond(x.at(x.planned)) > 0 {
+				s.ask(x, x.planned+1)
+				x.planned++
+				turns++
+			}
+		}
+		if extra > turns || extra == 0 {
+			t.Errorf("%s: %d counters, given in turn %d", text, extra, turns)
+		}
+		lean += turns - extra
+	}
+	if lean < 5 {
+		t.Errorf("in turn it took only %d counters more", lean)
+	}
+}
