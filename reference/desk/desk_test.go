@@ -6,11 +6,18 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/audit"
@@ -107,7 +114,41 @@ func (c *counter) ask(by access.Caller, method, path string, body any, headers .
 	c.mux.ServeHTTP(w, r.WithContext(access.With(context.Background(), by)))
 	a := answer{status: w.Code, text: w.Body.String()}
 	_ = json.Unmarshal(w.Body.Bytes(), &a.body)
+	c.asDescribed(method, path, w)
 	return a
+}
+
+// document is what callers are told of the routes.
+var document = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := openapi3.NewLoader().LoadFromFile("../httpapi/openapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	return gorillamux.NewRouter(doc)
+})
+
+// asDescribed holds an answer against the document.
+func (c *counter) asDescribed(method, path string, w *httptest.ResponseRecorder) {
+	c.t.Helper()
+	router, err := document()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r := httptest.NewRequest(method, path, nil)
+	route, params, err := router.FindRoute(r)
+	if err != nil {
+		c.t.Fatalf("%s %s is not described: %v", method, path, err)
+	}
+	if ct := w.Header().Get("Content-Type"); ct != "application/json" && ct != "application/problem+json" {
+		return
+	}
+	if err := openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
+		Status:                 w.Code, Header: w.Header(), Body: io.NopCloser(bytes.NewReader(w.Body.Bytes())),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	}); err != nil {
+		c.t.Errorf("%s %s answered otherwise than described: %v", method, path, err)
+	}
 }
 
 func path(c *servicetest.Citizen, rest string) string {

@@ -68,6 +68,7 @@ func (a *API) health() []Route {
 	return []Route{
 		{Name: "alive", Method: http.MethodGet, Path: "/healthz", Roles: anyone, Body: none, Handler: web.Problem(h.Alive)},
 		{Name: "ready", Method: http.MethodGet, Path: "/readyz", Roles: anyone, Body: none, Handler: web.Problem(h.Ready)},
+		{Name: "openapi", Method: http.MethodGet, Path: "/openapi.yaml", Roles: anyone, Body: none, Handler: web.Problem(openAPI)},
 		{Name: "metrics", Method: http.MethodGet, Path: "/metrics", Roles: operators, Body: none, Handler: web.Problem(h.Metrics)},
 	}
 }

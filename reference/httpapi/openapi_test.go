@@ -1,0 +1,55 @@
+package httpapi
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// OpenID's protocols have documents of their own, and so has this document.
+func described(path string) bool {
+	return !slices.ContainsFunc([]string{"/.well-known/", "/oauth/", "/vci/", "/vp/request/", "/vp/response/", "/openapi.yaml", "/console"}, func(prefix string) bool {
+		return strings.HasPrefix(path, prefix)
+	})
+}
+
+func TestTheDocumentDescribesTheTable(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	inTable := map[string]Route{}
+	for _, r := range (&API{}).table() {
+		if described(r.Path) && r.Path != "/" {
+			inTable[r.Method+" "+r.Path] = r
+		}
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			r, ok := inTable[method+" "+path]
+			if !ok {
+				t.Errorf("%s %s is described and does not exist", method, path)
+				continue
+			}
+			delete(inTable, method+" "+path)
+			if op.OperationID != r.Name {
+				t.Errorf("%s %s is called %q in the document and %q in the table", method, path, op.OperationID, r.Name)
+			}
+			if (op.RequestBody != nil) != (r.Body > 0) {
+				t.Errorf("%s: document and table differ on whether it has a body", r.Name)
+			}
+			if open := op.Security != nil && len(*op.Security) == 0; open != (r.Roles == anyone) {
+				t.Errorf("%s: open to anyone in the document: %v, in the table: %v", r.Name, open, r.Roles)
+			}
+		}
+	}
+	for route := range inTable {
+		t.Errorf("%s is not described", route)
+	}
+}
