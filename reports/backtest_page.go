@@ -12,53 +12,71 @@ import (
 //go:embed backtest.html
 var backtestHTML string
 
-var backtestPage = template.Must(template.New("backtest").Parse(backtestHTML))
-
 // renderBacktest makes the page: one file, in the colours of the report, without a
-// script.
+// script: the style sheet shows one of the two languages. What comes with the figures
+// (items, sources, units, laws) is in English and marked so.
 func renderBacktest(b *Backtest) ([]byte, error) {
 	type row struct{ ID, Item, Date, Published, Model, Seeds, Off, Tolerance, Use, Verdict, Class, Source, Run string }
 	type fit struct{ Law, RMSE, Parameters, Residuals string }
 	type curve struct {
-		Name, Source, Caption string
-		Picture               template.HTML
-		Fits                  []fit
+		Name, Source string
+		Caption      template.HTML
+		Picture      template.HTML
+		Fits         []fit
 	}
-	page := struct {
+	view := struct {
 		*Backtest
-		Theme template.CSS
-		Rows  []row
-		Draw  []curve
-		Left  []BacktestTarget
-	}{Backtest: b, Theme: template.CSS(themeCSS())}
+		Theme           template.CSS
+		English, Korean string
+		Rows            []row
+		Draw            []curve
+		Left            []BacktestTarget
+	}{Backtest: b, Theme: template.CSS(themeCSS()), English: messages["lang.name"].en, Korean: messages["lang.name"].ko}
+	words := new(page)
 	for _, t := range b.Targets {
-		page.Rows = append(page.Rows, row{t.ID, t.Item, t.Date, t.published(), t.model(), t.seeds(), t.off(), t.Tolerance, t.Use, t.Verdict,
+		view.Rows = append(view.Rows, row{t.ID, t.Item, t.Date, t.published(), t.model(), t.seeds(), t.off(), t.Tolerance, t.Use, t.Verdict,
 			strings.ReplaceAll(t.Verdict, " ", "-"), t.Source + " [" + t.Mark + "]", t.Run + ": " + t.Measure})
 		if t.Verdict == NotAnswered {
-			page.Left = append(page.Left, t)
+			view.Left = append(view.Left, t)
 		}
 	}
 	for i := range b.Curves {
 		c := &b.Curves[i]
-		d := curve{Name: c.Wallet, Source: c.Source, Picture: template.HTML(drawCurve(c)), Caption: caption(c)}
+		d := curve{Name: c.Wallet, Source: c.Source, Picture: template.HTML(drawCurve(c))}
+		key, args := captionOf(c)
+		d.Caption = words.say(key, args...)
 		for _, f := range c.Fits {
 			d.Fits = append(d.Fits, fit{f.Law, spell(f.RMSE), f.parameters(), f.residuals()})
 		}
-		page.Draw = append(page.Draw, d)
+		view.Draw = append(view.Draw, d)
+	}
+	t, err := template.New("backtest").Funcs(template.FuncMap{"say": words.say,
+		"both": func(key string) string { return words.phrase(key).en + " · " + words.phrase(key).ko },
+		"word": func(s string) template.HTML { return words.say("bt." + strings.ReplaceAll(s, " ", "")) },
+	}).Parse(backtestHTML)
+	if err != nil {
+		return nil, err
 	}
 	var w bytes.Buffer
-	err := backtestPage.Execute(&w, page)
-	return w.Bytes(), err
+	if err := t.Execute(&w, view); err != nil {
+		return nil, err
+	}
+	return w.Bytes(), words.err
 }
 
-// caption states what the picture shows.
-func caption(c *BacktestCurve) string {
+// captionOf states what the picture shows: a message and what stands in its places.
+func captionOf(c *BacktestCurve) (key string, args []any) {
 	plain, best := c.Fits[0], c.Fits[len(c.Fits)-1]
-	s := fmt.Sprintf("%s: plain %s misses its %d figures by %s million on the root mean square", c.Wallet, plain.Law, plain.Figures, spell(plain.RMSE))
+	key, args = "bt.caption", []any{"wallet", c.Wallet, "law", plain.Law, "figures", plain.Figures, "rmse", spell(plain.RMSE)}
 	if len(c.Fits) > 1 {
-		s += fmt.Sprintf(", %s by %s", best.Law, spell(best.RMSE))
+		key, args = key+".best", append(args, "best", best.Law, "least", spell(best.RMSE))
 	}
-	return s + "."
+	return key, args
+}
+
+func caption(c *BacktestCurve) string {
+	key, args := captionOf(c)
+	return remark{key, args}.english()
 }
 
 // drawCurve draws figures and laws above, what the laws leave below.

@@ -121,6 +121,15 @@ func TestTheBacktestsPageIsWholeAndLoadsNothing(t *testing.T) {
 			t.Errorf("the page has %q", never)
 		}
 	}
+	// Both languages stand there, and the style sheet shows one.
+	for _, want := range []string{"모형과 실제로 있었던 일", "답하지 못함", "Atlantis: 단순한 Bass 법칙은 수치", `id="ko"`, "body:has(#ko:checked) .en{display:none}"} {
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	if en, ko := bytes.Count(page, []byte(`<span class="en">`)), bytes.Count(page, []byte(`<span class="ko" lang="ko">`)); en != ko || en < 30 {
+		t.Errorf("%d pieces in English, %d in Korean", en, ko)
+	}
 	from, to := bytes.Index(page, []byte("<svg")), bytes.Index(page, []byte("</svg>"))
 	d := xml.NewDecoder(bytes.NewReader(page[from : to+6]))
 	for {
