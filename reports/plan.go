@@ -285,7 +285,7 @@ func PrintPlan(out io.Writer, p *Plan, report string) error {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t\n", r.Name, Grouped(r.CountersNow), Grouped(r.CountersPlanned), r.CentresChanged,
 				Grouped(r.PeopleDays), Grouped(r.Won), PlanValue("s", r.WaitBefore), PlanValue("s", r.WaitAfter))
 		}
-		fmt.Fprintf(w, "all\t%s\t%s\t%d\t%s\t%s\t\t\t\n", Grouped(c.CountersNow), Grouped(c.CountersPlanned), c.CentresChanged, Grouped(c.PeopleDays), Grouped(c.Won))
+		fmt.Fprintf(w, "all\t%s\t%s\t%s\t%s\t%s\t\t\t\n", Grouped(c.CountersNow), Grouped(c.CountersPlanned), Grouped(int64(c.CentresChanged)), Grouped(c.PeopleDays), Grouped(c.Won))
 		w.Flush()
 	}
 	if len(p.Opening) > 0 {

@@ -96,6 +96,9 @@ func (f *planFlags) options(scenario string) (o plan.Options, sets []string, typ
 	if err = o.Target.Suits(f.by); err != nil {
 		return o, nil, nil, "", misplaced("--target", f.target, err)
 	}
+	if f.by != "counters" && (f.fewer || f.budget != "") {
+		return fail("--by %s changes no counters and costs no money (leave --fewer and --budget out)", f.by)
+	}
 	if f.most < 1 || f.most > 1000 {
 		return fail("--at-most: a centre cannot have %d counters at most (write 1 to 1000)", f.most)
 	}
