@@ -44,3 +44,11 @@ type LossTimes struct {
 	P95   Num   `json:"p95_s" unit:"s" def:"95 % of them were in that state for this long at most, while the stand-by site served"`
 	Max   Num   `json:"max_s" unit:"s" def:"the longest that one of them was in that state while the stand-by site served"`
 }
+
+// PanelLoss is what the judge excused on the real service, because it was declared
+// lost; whatever goes beyond it is a violation.
+type PanelLoss struct {
+	Declared int64 `json:"declared" unit:"operations" def:"acknowledged changes of the panel that were lost until the main site was back"`
+	Refused  int64 `json:"refused" unit:"presentations" def:"presentations of rightful holders that the real stand-by site refused because of that"`
+	Accepted int64 `json:"accepted" unit:"presentations" def:"presentations that it accepted because of that"`
+}

@@ -262,6 +262,7 @@ var messages = map[string]phrase{
 	"loss.usable":             {"Could be used again at once when the site was back", "센터 복귀와 함께 다시 쓸 수 있게 된 카드"},
 	"loss.again":              {"Lost reports made again", "다시 한 유실 신고"},
 	"loss.nottaken":           {"Requests that it could not take", "받지 못한 신청"},
+	"loss.panel":              {"On the real service {declared} acknowledged changes of the panel were lost; the judge excused {refused} refusals and {accepted} acceptances for it, and nothing else.", "실제 서비스에서는 패널의 접수된 변경 {declared}건이 유실됐고, 판정은 그로 인한 거절 {refused}건과 통과 {accepted}건만 예외로 두었습니다."},
 	"loss.table":              {"By kind of place", "장소 유형별"},
 	"never":                   {"never", "감지되지 않음"},
 	"notinrun":                {"not within the run", "실행 안에 없음"},

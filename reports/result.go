@@ -400,6 +400,7 @@ type Panel struct {
 	TrajectoriesEqual     int64        `json:"trajectories_equal" unit:"citizens" def:"lives whose every outcome on the real service equals the nation's"`
 	TrajectoriesDifferent []Trajectory `json:"trajectories_different"`
 	Restart               Restart      `json:"restart"`
+	Lost                  *PanelLoss   `json:"lost,omitempty"` // nil: no site was lost
 }
 
 // Trajectory is a life that went otherwise on the real service.

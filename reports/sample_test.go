@@ -360,6 +360,7 @@ func failing() *Result {
 // siteLost is small after a fire that took the register's site.
 func siteLost() *Result {
 	r := small()
+	r.Panel.Lost = &PanelLoss{Declared: 61, Refused: 9, Accepted: 3}
 	f := &r.Recovery[0]
 	f.Kind, f.LostAcknowledged = "site-lost", 3240
 	f.Loss = &Loss{Copy: "2025-03-14T01:00:00+09:00", Serves: "2025-03-14T15:10:00+09:00", Back: "2025-03-16T09:00:00+09:00", Window: 28800,

@@ -90,6 +90,9 @@ func (r *Result) Fill(out *reports.Result) {
 	for _, d := range r.Different {
 		p.TrajectoriesDifferent = append(p.TrajectoriesDifferent, reports.Trajectory{Citizen: d.Citizen, Step: d.Step, Nation: d.Nation, Panel: d.Panel})
 	}
+	if v := r.Verdict; r.History.Failover != nil {
+		p.Lost = &reports.PanelLoss{Declared: int64(v.DeclaredLost), Refused: int64(v.LostRefused), Accepted: int64(v.LostAccepted)}
+	}
 	out.Panel = p
 	out.Agreement = r.agreed.rows()
 	out.Suspension.ByProperty = reports.Properties{}
