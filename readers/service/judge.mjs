@@ -1,0 +1,23 @@
+// Judges a service that runs: see README.md. Arguments: a file with what it is
+// (run.mjs writes it) and the part of the story to go through.
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { total } from './checks.mjs';
+import { byCard, byOffer, refusedIssuing, residents } from './issuing.mjs';
+
+const given = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const certificate = (file) => new X509Certificate(readFileSync(file));
+const service = { ...given, root: certificate(given.authority), iaca: certificate(given.iaca) };
+const people = await residents(service);
+
+try {
+  const held = await byCard(service, people[0]);
+  const offered = await byOffer(service, people[1]);
+  if (given.thorough) await refusedIssuing(service, people[2], people[3], given.strangers);
+} catch (e) {
+  console.log(`FAILED  the story ends early: ${e.message}`);
+  if (process.env.ROLLCALL_TRACE) console.log(e);
+  total();
+  process.exit(1);
+}
+process.exit(total());
