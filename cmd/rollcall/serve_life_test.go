@@ -44,7 +44,7 @@ func town(t *testing.T, residents int) *demo.Town {
 
 // ask sends JSON as a party of the demonstration, and reads JSON.
 func (p *process) ask(party, method, path string, body, out any) (int, error) {
-	token, err := getToken(context.Background(), p.url, filepath.Join(p.dir, "rollcall-data", party+".jwk"), filepath.Join(p.dir, "rollcall-data", authorityFile))
+	token, err := getToken(context.Background(), p.client, p.url, filepath.Join(p.dir, "rollcall-data", party+".jwk"))
 	if err != nil {
 		return 0, err
 	}

@@ -30,7 +30,11 @@ runs: sign an assertion with their key (private_key_jwt) and print the token.`,
 		Example: `  curl --cacert rollcall-data/authority.pem -H "Authorization: Bearer $(rollcall token --key rollcall-data/admin.jwk)" https://localhost:8443/metrics`,
 		Args:    none,
 		RunE: func(c *cobra.Command, _ []string) error {
-			token, err := getToken(c.Context(), strings.TrimSuffix(at, "/"), key, ca)
+			client, err := trusting(ca)
+			if err != nil {
+				return usage(err)
+			}
+			token, err := getToken(c.Context(), client, strings.TrimSuffix(at, "/"), key)
 			if err != nil {
 				return usage(err)
 			}
@@ -44,7 +48,7 @@ runs: sign an assertion with their key (private_key_jwt) and print the token.`,
 	return c
 }
 
-func getToken(ctx context.Context, at, keyFile, ca string) (string, error) {
+func getToken(ctx context.Context, client *http.Client, at, keyFile string) (string, error) {
 	text, err := os.ReadFile(keyFile)
 	if err != nil {
 		return "", fmt.Errorf("--key: %w", err)
@@ -72,10 +76,6 @@ func getToken(ctx context.Context, at, keyFile, ca string) (string, error) {
 	assertion, err := jws.With(private).Token(jws.Header{Type: "client-authentication+jwt", KeyID: k.ID}, map[string]any{
 		"iss": k.ID, "sub": k.ID, "aud": at + "/parties/token", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": hex.EncodeToString(id[:]),
 	})
-	if err != nil {
-		return "", err
-	}
-	client, err := trusting(ca)
 	if err != nil {
 		return "", err
 	}

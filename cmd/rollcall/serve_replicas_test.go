@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// schema is an empty register in the PostgreSQL that tests have.
+func schema(t *testing.T) string {
+	t.Helper()
+	to := os.Getenv("ROLLCALL_POSTGRES")
+	if to == "" {
+		t.Skip("no PostgreSQL: start one by .ci/postgres start DIR and put the address it prints into ROLLCALL_POSTGRES")
+	}
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	name := fmt.Sprintf("serve_%d", time.Now().UnixNano())
+	if _, err := c.Exec(ctx, "CREATE SCHEMA "+name); err != nil {
+		t.Fatal(err)
+	}
+	address, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := address.Query()
+	q.Set("search_path", name)
+	address.RawQuery = q.Encode()
+	return address.String()
+}
+
+// balancer sends each request to another replica than the one before, and passes
+// over those that do not answer.
+type balancer struct {
+	next     atomic.Uint64
+	replicas []*process
+	by       []atomic.Uint64
+}
+
+func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
+	var err error
+	for range b.replicas {
+		n := b.next.Add(1) % uint64(len(b.replicas))
+		p := b.replicas[n]
+		at := strings.TrimPrefix(p.url, "https://")
+		q := r.Clone(r.Context())
+		q.URL.Host, q.Host = at, r.URL.Host
+		if r.GetBody != nil {
+			if q.Body, err = r.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+		var res *http.Response
+		if res, err = p.client.Transport.RoundTrip(q); err == nil {
+			b.by[n].Add(1)
+			return res, nil
+		}
+	}
+	return nil, err
+}
+
+// Two replicas of the program on one database, each request to the other one: a
+// card is got, shown, lost and refused as with one, and one of them may be killed.
+func TestTwoReplicasAreOneService(t *testing.T) {
+	database := schema(t)
+	const public = "https://localhost:9"
+	dir := t.TempDir()
+	b := &balancer{by: make([]atomic.Uint64, 2)}
+	for n := range 2 {
+		folder := filepath.Join(dir, fmt.Sprint(n))
+		if err := os.MkdirAll(filepath.Join(folder, "rollcall-data"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 { // the same keys everywhere
+			for _, f := range []string{keysFile, lockFile} {
+				text, err := os.ReadFile(filepath.Join(dir, "0", "rollcall-data", f))
+				if err == nil {
+					err = os.WriteFile(filepath.Join(folder, "rollcall-data", f), text, 0o600)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		p, err := start(folder, os.Environ(), "--demo", "--database", database, "--public-url", public, "--status-every", "1s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+		_, after, _ := strings.Cut(p.err.String(), `"listening":"`)
+		at, _, _ := strings.Cut(after, `"`)
+		p.url = "https://" + at
+		b.replicas = append(b.replicas, p)
+	}
+	if strings.Contains(b.replicas[1].out.String(), "shown once") {
+		t.Error("the second replica shows an administrator's credential, too")
+	}
+	whole := &process{url: public, dir: b.replicas[0].dir, client: &http.Client{Transport: b, Timeout: 20 * time.Second}}
+	people := town(t, 12).Residents
+	var all sync.WaitGroup
+	for _, who := range people[:4] {
+		all.Go(func() {
+			w, err := whole.issue(who)
+			if err != nil {
+				t.Errorf("resident %d: %v", who.ID, err)
+				return
+			}
+			for n := range 3 {
+				if verdict, err := whole.show(w); err != nil || verdict != "accepted" {
+					t.Errorf("resident %d, time %d: %q %v", who.ID, n, verdict, err)
+				}
+			}
+			if _, err := whole.ask("demo-operator", "POST", fmt.Sprintf("/residents/%d/reports", who.ID), map[string]string{"cause": "mobile-lost", "why": "gone"}, nil); err != nil {
+				t.Errorf("resident %d: %v", who.ID, err)
+			}
+			if verdict, err := whole.show(w); err != nil || verdict != "suspended" {
+				t.Errorf("resident %d, after the report: %q %v", who.ID, verdict, err)
+			}
+		})
+	}
+	all.Wait()
+	if b.by[0].Load() < 50 || b.by[1].Load() < 50 {
+		t.Errorf("the replicas answered %d and %d requests", b.by[0].Load(), b.by[1].Load())
+	}
+	_ = b.replicas[0].cmd.Process.Kill()
+	<-b.replicas[0].ended
+	w, err := whole.issue(people[5])
+	if err != nil {
+		t.Fatalf("with one replica: %v", err)
+	}
+	if verdict, err := whole.show(w); err != nil || verdict != "accepted" {
+		t.Errorf("with one replica: %q %v", verdict, err)
+	}
+}
