@@ -3,6 +3,7 @@ module rollcall.example/rollcall
 go 1.26.0
 
 require (
+	github.com/boombuler/barcode v1.1.0
 	github.com/brianvoe/gofakeit/v7 v7.18.1
 	github.com/fxamacker/cbor/v2 v2.10.0
 	github.com/goccy/go-yaml v1.19.2

@@ -61,6 +61,9 @@ func (s *Server) FetchOffer(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.open(kindOfferURI, r.PathValue("offer"), &o); err != nil {
 		return web.Refuse(http.StatusNotFound, oauth.InvalidRequest, "There is no such offer, or its time is over: ask the clerk for a new one.")
 	}
+	if err := s.scanned(r.Context(), o.Code); err != nil {
+		return err
+	}
 	// Who has scanned in time may still need a moment for the face.
 	sealed, err := s.seal(kindOffer, checkLife, o)
 	if err != nil {
@@ -85,6 +88,7 @@ func (s *Server) FetchOffer(w http.ResponseWriter, r *http.Request) error {
 const (
 	ticketTries = "tx code"
 	ticketFace  = "face check"
+	ticketScan  = "offer scanned"
 )
 
 func keyOf(code string) []byte {
@@ -202,4 +206,84 @@ func (s *Server) checked(r store.Reader, code string) (a issuance.Approval, err 
 		return a, err
 	}
 	return a, json.Unmarshal(t.Body, &a)
+}
+
+// Progress is how far an offer has come, as the clerk sees it.
+type Progress string
+
+const (
+	Waiting Progress = "waiting" // nobody has scanned it
+	Scanned Progress = "scanned" // a wallet has fetched the offer
+	Checked Progress = "checked" // the face was held against the photo on record
+	Issued  Progress = "issued"  // a card was issued by it
+	Spent   Progress = "spent"   // the tx_code was wrong too often
+)
+
+// scanned marks an offer as scanned, for the clerk who waits for it.
+func (s *Server) scanned(ctx context.Context, code string) error {
+	err := s.o.Register.View(ctx, func(r store.Reader) error {
+		_, err := r.Ticket(ticketScan, keyOf(code))
+		return err
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	err = s.update(ctx, func(tx store.Tx) error {
+		return tx.AddTicket(store.Ticket{Kind: ticketScan, Key: keyOf(code), Body: []byte("{}"), Expires: s.o.Register.Now().Add(2 * checkLife)})
+	})
+	if errors.Is(err, store.ErrTaken) {
+		return nil
+	}
+	return err
+}
+
+// Progress says how far a clerk's one-time code has come. Whether its time is over
+// is for who knows its end to say.
+func (s *Server) Progress(ctx context.Context, code string) (p Progress, err error) {
+	err = s.o.Register.View(ctx, func(r store.Reader) error {
+		o, err := r.Offer(keyOf(code))
+		if err != nil {
+			return err
+		}
+		there := func(kind string) (store.Ticket, bool, error) {
+			t, err := r.Ticket(kind, keyOf(code))
+			if errors.Is(err, store.ErrNotFound) {
+				return t, false, nil
+			}
+			return t, err == nil, err
+		}
+		face, checked, err := there(ticketFace)
+		if err != nil {
+			return err
+		}
+		tries, tried, err := there(ticketTries)
+		if err != nil {
+			return err
+		}
+		var wrong struct {
+			Wrong int `json:"wrong"`
+		}
+		if tried {
+			if err := json.Unmarshal(tries.Body, &wrong); err != nil {
+				return err
+			}
+		}
+		_, scanned, err := there(ticketScan)
+		switch {
+		case err != nil:
+			return err
+		case o.Used != 0:
+			p = Issued
+		case wrong.Wrong >= maxTries:
+			p = Spent
+		case checked && s.o.Register.Now().Before(face.Expires):
+			p = Checked
+		case scanned:
+			p = Scanned
+		default:
+			p = Waiting
+		}
+		return nil
+	})
+	return p, err
 }

@@ -169,8 +169,10 @@ type Resident struct {
 	Municipality   string     `json:"municipality"`
 	Centre         string     `json:"centre"`
 	Card           string     `json:"card,omitempty"` // number of the plastic card in force
+	CardSince      *time.Time `json:"card_since,omitempty"`
 	Chip           bool       `json:"chip"`
 	Wallet         string     `json:"wallet,omitempty"`           // that holds the mobile card
+	Since          *time.Time `json:"since,omitempty"`            // when the mobile card was issued
 	Until          *time.Time `json:"until,omitempty"`            // end of the mobile card's validity
 	Renew          bool       `json:"renewal_required,omitempty"` // something on the mobile card is outdated
 	State          State      `json:"state"`
@@ -234,7 +236,7 @@ func (d *Desk) Resident(ctx context.Context, id store.PersonID) (out Resident, e
 			if err != nil {
 				return err
 			}
-			out.Chip = c.Chip
+			out.Chip, out.CardSince = c.Chip, &c.Issued
 		}
 		if p.Credential != 0 {
 			c, err := r.Credential(p.Credential)
@@ -242,7 +244,7 @@ func (d *Desk) Resident(ctx context.Context, id store.PersonID) (out Resident, e
 				return err
 			}
 			if now.Before(c.Until) {
-				out.Wallet, out.Until, out.Renew = c.Wallet, &c.Until, c.Outdated != 0
+				out.Wallet, out.Since, out.Until, out.Renew = c.Wallet, &c.Issued, &c.Until, c.Outdated != 0
 			} else {
 				p.State &^= lifecycle.HasCredential | lifecycle.State(lifecycle.MobileLost)
 			}
@@ -269,18 +271,27 @@ func (d *Desk) Reports(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := d.o.Suspension.Reports(r.Context(), access.From(r.Context()).By(), id)
+	all, err := d.ReportsOn(r.Context(), access.From(r.Context()).By(), id)
 	if err != nil {
-		return explain(err)
+		return err
 	}
-	out := struct {
+	web.JSON(w, http.StatusOK, struct {
 		Reports []Report `json:"reports"`
-	}{[]Report{}}
-	for _, one := range all {
-		out.Reports = append(out.Reports, Report{one.Sequence, one.Cause.String(), one.Subject, one.Actor, one.At})
-	}
-	web.JSON(w, http.StatusOK, out)
+	}{all})
 	return nil
+}
+
+// ReportsOn is Reports for the console.
+func (d *Desk) ReportsOn(ctx context.Context, by register.By, id store.PersonID) ([]Report, error) {
+	all, err := d.o.Suspension.Reports(ctx, by, id)
+	if err != nil {
+		return nil, explain(err)
+	}
+	out := []Report{}
+	for _, one := range all {
+		out = append(out, Report{one.Sequence, one.Cause.String(), one.Subject, one.Actor, one.At})
+	}
+	return out, nil
 }
 
 // Receipt is what the author of a report or a release is told.
@@ -294,15 +305,14 @@ type Receipt struct {
 	Everywhere time.Time `json:"everywhere"`
 }
 
-func (d *Desk) receipt(w http.ResponseWriter, a suspension.Receipt, err error) error {
+func (d *Desk) receipt(a suspension.Receipt, err error) (Receipt, error) {
 	if err != nil {
-		return explain(err)
+		return Receipt{}, explain(err)
 	}
 	if a.Reason != lifecycle.Granted {
-		return refused(a.Reason)
+		return Receipt{}, refused(a.Reason)
 	}
-	web.JSON(w, http.StatusOK, Receipt{a.Sequence, a.At, stateOf(a.State), a.At, a.At.Add(d.o.Published)})
-	return nil
+	return Receipt{a.Sequence, a.At, stateOf(a.State), a.At, a.At.Add(d.o.Published)}, nil
 }
 
 func cause(name string) (lifecycle.Causes, error) {
@@ -332,12 +342,20 @@ func (d *Desk) Suspend(w http.ResponseWriter, r *http.Request) error {
 	if err := web.ReadJSON(r, &body); err != nil {
 		return err
 	}
-	c, err := cause(body.Cause)
-	if err != nil {
-		return err
+	out, err := d.TakeReport(r.Context(), q, id, body.Cause, body.Why)
+	if err == nil {
+		web.JSON(w, http.StatusOK, out)
 	}
-	a, err := d.o.Suspension.Report(r.Context(), suspension.ReportRequest{Request: q, Person: id, Cause: c, Why: body.Why})
-	return d.receipt(w, a, err)
+	return err
+}
+
+// TakeReport is Suspend for the console.
+func (d *Desk) TakeReport(ctx context.Context, q register.Request, id store.PersonID, causeName, why string) (Receipt, error) {
+	c, err := cause(causeName)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return d.receipt(d.o.Suspension.Report(ctx, suspension.ReportRequest{Request: q, Person: id, Cause: c, Why: why}))
 }
 
 // Release lifts a cause: a body {"cause", "sequence", "wallet", "why"}, where
@@ -360,18 +378,34 @@ func (d *Desk) Release(w http.ResponseWriter, r *http.Request) error {
 	if err := web.ReadJSON(r, &body); err != nil {
 		return err
 	}
-	c, err := cause(body.Cause)
-	if err != nil {
-		return err
-	}
 	// Whoever holds a phone could take back the report that it is lost.
 	if caller := access.From(r.Context()); caller.Role == access.Citizen && !caller.Fresh {
 		return web.Refuse(http.StatusForbidden, "prove-yourself", "Prove by card and face who you are, then release.")
 	}
-	a, err := d.o.Suspension.Release(r.Context(), suspension.ReleaseRequest{
-		Request: q, Person: id, Cause: c, Sequence: body.Sequence, Wallet: body.Wallet, Why: body.Why,
-	})
-	return d.receipt(w, a, err)
+	out, err := d.TakeRelease(r.Context(), q, id, Withdrawal{body.Cause, body.Sequence, body.Wallet, body.Why})
+	if err == nil {
+		web.JSON(w, http.StatusOK, out)
+	}
+	return err
+}
+
+// Withdrawal is a release as its author asks for it.
+type Withdrawal struct {
+	Cause    string
+	Sequence uint64 // of the newest report that the author has seen
+	Wallet   string // empty: the one that holds the mobile card
+	Why      string
+}
+
+// TakeRelease is Release for the console, whose callers are no citizens.
+func (d *Desk) TakeRelease(ctx context.Context, q register.Request, id store.PersonID, wd Withdrawal) (Receipt, error) {
+	c, err := cause(wd.Cause)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return d.receipt(d.o.Suspension.Release(ctx, suspension.ReleaseRequest{
+		Request: q, Person: id, Cause: c, Sequence: wd.Sequence, Wallet: wd.Wallet, Why: wd.Why,
+	}))
 }
 
 // Scan is what the citizen is shown and told at the counter.
@@ -379,6 +413,7 @@ type Scan struct {
 	URI     string    `json:"uri"`               // what stands in the QR code
 	TxCode  string    `json:"tx_code,omitempty"` // what the clerk says
 	Expires time.Time `json:"expires"`
+	Code    string    `json:"-"` // the clerk's one-time code: by it the console asks how far it has come
 }
 
 // Offer makes a one-time code for a resident at the clerk's centre.
@@ -408,9 +443,11 @@ func (d *Desk) MakeOffer(ctx context.Context, q register.Request, id store.Perso
 		return Scan{}, refused(a.Reason)
 	}
 	if d.o.Scan == nil {
-		return Scan{URI: a.Code, Expires: a.Expires}, nil
+		return Scan{URI: a.Code, Expires: a.Expires, Code: a.Code}, nil
 	}
-	return d.o.Scan(ctx, a)
+	out, err := d.o.Scan(ctx, a)
+	out.Code = a.Code
+	return out, err
 }
 
 // entry is the answer to what the registrar enters.
@@ -419,14 +456,21 @@ type entry struct {
 }
 
 func entered(w http.ResponseWriter, a issuance.Entered, err error) error {
+	seq, err := changed(a, err)
+	if err == nil {
+		web.JSON(w, http.StatusCreated, entry{seq})
+	}
+	return err
+}
+
+func changed(a issuance.Entered, err error) (sequence uint64, _ error) {
 	if err != nil {
-		return explain(err)
+		return 0, explain(err)
 	}
 	if a.Reason != lifecycle.Granted {
-		return refused(a.Reason)
+		return 0, refused(a.Reason)
 	}
-	web.JSON(w, http.StatusCreated, entry{a.Sequence})
-	return nil
+	return a.Sequence, nil
 }
 
 // Card is a plastic card to be put into force.

@@ -195,8 +195,6 @@ func (p Profile) check(id string, role access.Role, passphrase bool) error {
 		return wrong("at most %d keys and %d certificates are kept", maxKeys, maxKeys)
 	case len(p.Keys)+len(p.Certificates) == 0 && !passphrase:
 		return wrong("it could not prove who it is: give a key, a certificate or a passphrase")
-	case passphrase && role == access.Verifier:
-		return wrong("a verifier's backend has a key or a certificate, no passphrase")
 	case len(p.Elements) > maxElements:
 		return wrong("at most %d elements are kept", maxElements)
 	}

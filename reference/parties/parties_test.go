@@ -245,7 +245,6 @@ func TestWhatCannotBeSoIsNotEntered(t *testing.T) {
 		"a verifier with a centre":       func(q *Request) { q.Centre = "36110" },
 		"an auditor who asks":            func(q *Request) { q.Role = access.Auditor },
 		"no way to prove it":             func(q *Request) { q.Keys = nil },
-		"a verifier with a passphrase":   func(q *Request) { q.Passphrase = "correct horse battery" },
 		"a private key":                  func(q *Request) { q.Keys = append(q.Keys, private) },
 		"two keys of one kid":            func(q *Request) { q.Keys = append(q.Keys, q.Keys[0]) },
 		"nine keys":                      func(q *Request) { q.Keys = make([]jws.Key, 9) },
