@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"rollcall.example/rollcall/reference/access"
@@ -25,9 +26,9 @@ var demoParties = []struct {
 	{id: "demo-operator", name: "Operator of the loss line", role: access.CallCentre, passphrase: "demo-operator-passphrase"},
 	{id: "demo-registrar", name: "Registrar", role: access.Registrar, passphrase: "demo-registrar-passphrase"},
 	{id: "demo-auditor", name: "Auditor", role: access.Auditor, passphrase: "demo-auditor-passphrase"},
-	{id: "demo-bank", name: "First Bank of the Demonstration", role: access.Verifier,
+	{id: "demo-bank", name: "First Bank of the Demonstration", role: access.Verifier, passphrase: "demo-bank-passphrase",
 		elements: []string{"family_name", "given_name", "birth_date", "resident_registration_number", "resident_address", "portrait", "age_over_19"}},
-	{id: "demo-shop", name: "Convenience store", role: access.Verifier, elements: []string{"age_over_19", "portrait"}},
+	{id: "demo-shop", name: "Convenience store", role: access.Verifier, passphrase: "demo-shop-passphrase", elements: []string{"age_over_19", "portrait"}},
 }
 
 // enterDemo enters residents and parties, and writes the parties' keys.
@@ -64,7 +65,23 @@ func (s *running) demoRoutes() []httpapi.Route {
 	}
 	h := demo.Hands{Town: s.town, Now: time.Now}
 	const body = 64 << 10
+	phones := demo.NewPhones(demo.PhoneOptions{Town: s.town, Issuer: s.url, Now: time.Now, Random: chance, Service: func() http.Handler { return s.router }})
+	page := func(name, method, path string, h web.Handler) httpapi.Route {
+		r := httpapi.Route{Name: "demo-" + name, Method: method, Path: path, Roles: access.Anyone, Handler: web.Problem(h)}
+		if method == http.MethodPost {
+			r.Body = body
+		}
+		return r
+	}
 	return []httpapi.Route{
+		page("phones", "GET", demo.PhonesPath, phones.List),
+		page("phone", "GET", demo.PhonesPath+"/{id}", phones.Show),
+		page("phone-scan", "POST", demo.PhonesPath+"/{id}/scan", phones.Scan),
+		page("phone-face", "POST", demo.PhonesPath+"/{id}/face", phones.Face),
+		page("phone-tap", "POST", demo.PhonesPath+"/{id}/tap", phones.Tap),
+		page("phone-open", "POST", demo.PhonesPath+"/{id}/open", phones.Open),
+		page("phone-answer", "POST", demo.PhonesPath+"/{id}/answer", phones.Answer),
+		page("phone-new", "POST", demo.PhonesPath+"/{id}/new", phones.Replace),
 		{Name: "demo-residents", Method: "GET", Path: "/demo/residents", Roles: access.Anyone, Handler: web.Problem(h.Residents)},
 		{Name: "demo-tap", Method: "POST", Path: "/demo/residents/{id}/tap", Roles: access.Anyone, Body: body, Handler: web.Problem(h.Tap)},
 		{Name: "demo-look", Method: "POST", Path: "/demo/residents/{id}/look", Roles: access.Anyone, Body: body, Handler: web.Problem(h.Look)},

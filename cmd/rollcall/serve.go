@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rollcall.example/rollcall/reference/httpapi"
+	"rollcall.example/rollcall/sim/demo"
 )
 
 func serveCommand() *cobra.Command {
@@ -213,6 +214,7 @@ func opsHandler(s *running, profiles bool) http.Handler {
 // announce says where the service is, and what is said once.
 func (s *running) announce(w io.Writer, ops net.Listener) {
 	fmt.Fprintf(w, "Rollcall serves %s\n", s.url)
+	fmt.Fprintf(w, "  %-12s %s\n", "console", s.url+"/console/")
 	fmt.Fprintf(w, "  %-12s %s\n", "data", s.data)
 	if s.tls != nil && s.ownTLS {
 		fmt.Fprintf(w, "  %-12s %s\n", "trust", filepath.Join(s.data, authorityFile))
@@ -225,6 +227,7 @@ func (s *running) announce(w io.Writer, ops net.Listener) {
 	}
 	if s.town != nil {
 		fmt.Fprintf(w, "\nDemonstration: %d residents of %s; nothing here is secret.\n", len(s.town.Residents), "Sejong")
+		fmt.Fprintf(w, "  %-12s %s\n", "phones", s.url+demo.PhonesPath)
 		for _, p := range demoParties {
 			fmt.Fprintf(w, "  %-12s %-14s", p.id, p.role)
 			if p.passphrase != "" {

@@ -31,6 +31,7 @@ import (
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/card"
+	"rollcall.example/rollcall/reference/console"
 	"rollcall.example/rollcall/reference/desk"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/httpapi"
@@ -513,12 +514,23 @@ func (s *running) openProtocols() error {
 		Published: s.c.duration("status-every") + s.c.duration("status-ttl"),
 		Scan: func(ctx context.Context, o issuance.Offer) (desk.Scan, error) {
 			scan, err := s.api.Authorization.Offer(ctx, o)
-			return desk.Scan(scan), err
+			return desk.Scan{URI: scan.URI, TxCode: scan.TxCode, Expires: scan.Expires}, err
 		},
 		Checkpoint: func(c audit.Checkpoint) (string, error) {
 			signer := mdoc.InForce(s.ring.Signer(keys.Status))
 			return c.Sign(signer.Sign, [][]byte{signer.Certificate()})
 		},
+	})
+	if err != nil {
+		return err
+	}
+	phones := ""
+	if s.town != nil {
+		phones = demo.PhonesPath
+	}
+	s.api.Console, err = console.New(console.Options{
+		Register: r, Parties: s.parties, Desk: s.api.Desk, Keys: s.seals, Civil: scenarios.KST,
+		Offers: s.api.Authorization, Verifier: s.api.OpenID4VP, Phones: phones,
 	})
 	return err
 }

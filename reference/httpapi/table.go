@@ -6,6 +6,7 @@ import (
 
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/authorization"
+	"rollcall.example/rollcall/reference/console"
 	"rollcall.example/rollcall/reference/desk"
 	"rollcall.example/rollcall/reference/keys"
 	"rollcall.example/rollcall/reference/openid4vci"
@@ -42,6 +43,7 @@ type API struct {
 	OpenID4VCI    *openid4vci.Issuer
 	OpenID4VP     *openid4vp.Endpoints
 	Desk          *desk.Desk
+	Console       *console.Console
 
 	// Extra are routes that are not of the service itself: those of a
 	// demonstration.
@@ -58,6 +60,7 @@ func (a *API) table() []Route {
 		a.issuing(),
 		a.presenting(),
 		a.desks(),
+		a.console(),
 		a.Extra,
 	)
 }
@@ -163,5 +166,55 @@ func (a *API) desks() []Route {
 		{Name: "change-party", Method: http.MethodPut, Path: "/parties/{party}", Roles: access.Administrator, Body: small, Handler: web.Problem(d.ChangeParty)},
 		{Name: "end-party", Method: http.MethodPost, Path: "/parties/{party}/end", Roles: access.Administrator, Body: small, Handler: web.Problem(d.EndParty)},
 		{Name: "audit-checkpoint", Method: http.MethodGet, Path: "/audit/checkpoint", Roles: operators, Body: none, Handler: web.Problem(d.Checkpoint)},
+	}
+}
+
+// console is the pages of staff, and of verifiers without software of their own.
+// The same roles may do there what they may do by the routes above.
+func (a *API) console() []Route {
+	const (
+		counters = access.Clerk | access.CallCentre | access.Registrar
+		finders  = access.Clerk | access.Registrar
+		everyone = counters | access.Verifier | operators
+	)
+	c := a.Console
+	page := func(name, method, path string, roles access.Role, h web.Handler) Route {
+		r := Route{Name: "console-" + name, Method: method, Path: path, Roles: roles, Session: roles != anyone, Handler: c.Page(h)}
+		if method == http.MethodPost {
+			r.Body = small
+		}
+		return r
+	}
+	const get, post = http.MethodGet, http.MethodPost
+	return []Route{
+		page("front", get, "/{$}", anyone, c.Front),
+		page("style", get, "/console/style.css", anyone, console.Style),
+		page("script", get, "/console/script.js", anyone, console.Script),
+		page("sign-in-page", get, "/console/sign-in", anyone, c.SignInPage),
+		page("sign-in", post, "/console/sign-in", anyone, c.SignIn),
+		page("sign-out", post, "/console/sign-out", everyone, c.SignOut),
+		page("home", get, "/console/{$}", everyone, c.Home),
+		page("find", post, "/console/residents", counters, c.Find),
+		page("resident", get, "/console/residents/{id}", counters, c.Resident),
+		page("report", post, "/console/residents/{id}/reports", counters, c.Report),
+		page("release", post, "/console/residents/{id}/releases", finders, c.Release),
+		page("make-offer", post, "/console/residents/{id}/offers", access.Clerk, c.MakeOffer),
+		page("offer", get, "/console/offers/{offer}", access.Clerk, c.Offer),
+		page("offer-state", get, "/console/offers/{offer}/state", access.Clerk, c.OfferState),
+		page("reissue", post, "/console/residents/{id}/cards", finders, c.Reissue),
+		page("move", post, "/console/residents/{id}/address", access.Registrar, c.Move),
+		page("remove", post, "/console/residents/{id}/removal", access.Registrar, c.Remove),
+		page("verify", get, "/console/verify", access.Verifier, c.Verify),
+		page("ask", post, "/console/verify", access.Verifier, c.Ask),
+		page("transaction", get, "/console/verify/{transaction}", access.Verifier, c.Transaction),
+		page("transaction-state", get, "/console/verify/{transaction}/state", access.Verifier, c.TransactionState),
+		page("audit", get, "/console/audit", access.Auditor, c.Log),
+		page("audit-log", get, "/console/audit/log", access.Auditor, c.Export),
+		page("audit-checkpoint", get, "/console/audit/checkpoint", access.Auditor, c.Checkpoint),
+		page("parties", get, "/console/parties", access.Administrator, c.PartiesPage),
+		page("enter-party", post, "/console/parties", access.Administrator, c.EnterParty),
+		page("party", get, "/console/parties/{party}", access.Administrator, c.PartyPage),
+		page("change-party", post, "/console/parties/{party}", access.Administrator, c.ChangeParty),
+		page("end-party", post, "/console/parties/{party}/end", access.Administrator, c.EndParty),
 	}
 }
