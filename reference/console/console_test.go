@@ -171,7 +171,10 @@ func (b *browser) send(method, path string, form url.Values) page {
 
 func (b *browser) get(path string) page { b.t.Helper(); return b.send("GET", path, nil) }
 
-func (b *browser) post(path string, form url.Values) page { b.t.Helper(); return b.send("POST", path, form) }
+func (b *browser) post(path string, form url.Values) page {
+	b.t.Helper()
+	return b.send("POST", path, form)
+}
 
 // follow goes on to where a form sends the browser.
 func (b *browser) follow(p page) page {
