@@ -61,13 +61,19 @@ func renderPlan(p *Plan) ([]byte, error) {
 	}
 	kept := func(c PlanCentre) bool { return c.CountersNow == c.CountersPlanned }
 	counters := func(c PlanCentre) string { return Grouped(int64(c.CountersPlanned)) }
-	second := "planned"
+	price := func(c PlanCentre) string { return Grouped(c.Won) }
+	second, last := "planned", "won"
 	if p.By == "appointments" {
 		kept = func(c PlanCentre) bool { return c.Appointments == 0 }
 		counters = func(c PlanCentre) string { return Grouped(int64(c.Appointments)) }
-		second = "visits an hour"
+		price = func(c PlanCentre) string { return Grouped(c.PutOffDays) }
+		second, last = "visits an hour", "days put off"
+		page.Columns, page.RegionHead = "Waits for cards and losses before and after", page.RegionHead[5:]
+		for i := range page.RegionRows {
+			page.RegionRows[i].Cells = page.RegionRows[i].Cells[5:]
+		}
 	}
-	page.CentreHead = []string{"counters", second, "visits", "wait p95", "planned", "longest", "planned", "won"}
+	page.CentreHead = []string{"counters", second, "visits", "wait p95", "planned", "longest", "planned", last}
 	changed := slices.DeleteFunc(slices.Clone(p.Centres), kept)
 	page.CentreCaption = fmt.Sprintf("%s of %s centres", Grouped(int64(len(changed))), Grouped(int64(len(p.Centres))))
 	if len(changed) > maxPlanRows {
@@ -76,7 +82,7 @@ func renderPlan(p *Plan) ([]byte, error) {
 	}
 	for _, c := range changed {
 		page.CentreRows = append(page.CentreRows, row{c.MunicipalName + " " + c.Name, []string{Grouped(int64(c.CountersNow)), counters(c),
-			Grouped(c.Visits), PlanValue("s", c.WaitBefore), PlanValue("s", c.WaitAfter), PlanValue("s", c.MaxBefore), PlanValue("s", c.MaxAfter), Grouped(c.Won)}})
+			Grouped(c.Visits), PlanValue("s", c.WaitBefore), PlanValue("s", c.WaitAfter), PlanValue("s", c.MaxBefore), PlanValue("s", c.MaxAfter), price(c)}})
 	}
 	for i, u := range p.Unmet {
 		if i == maxPlanRows {

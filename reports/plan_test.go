@@ -52,6 +52,20 @@ func TestAPlansPageIsOneFileThatRunsNothing(t *testing.T) {
 	}
 }
 
+func TestAPageOfAppointmentsHasDaysAndNoMoney(t *testing.T) {
+	p := somePlan()
+	p.By, p.Centres[0].Appointments, p.Centres[0].PutOffDays = "appointments", 7, 4321
+	page, err := renderPlan(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, there := range map[string]bool{"<th>visits an hour": true, "<td>7<td>": true, "<td>4,321": true, "<th>won": false, "costs 200,000 won": false, "<th>people-days": false} {
+		if bytes.Contains(page, []byte(want)) != there {
+			t.Errorf("%q in the page: want %v", want, there)
+		}
+	}
+}
+
 func TestEveryFigureOfAPlanThatIsDefinedIsThere(t *testing.T) {
 	p := somePlan()
 	p.Cost.PutOff, p.Cost.PutOffDays, p.Cost.Delay = 1, 1, 1
