@@ -90,7 +90,7 @@ func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err 
 	defer func() { err = errors.Join(err, s.close()) }()
 
 	stopped := make(chan error, 2)
-	quiet := slog.NewLogLogger(handshakes{log.Handler()}, slog.LevelDebug)
+	quiet := slog.NewLogLogger(log.Handler(), slog.LevelDebug) // what clients do wrong on connections
 	server := httpapi.Server(s.router, s.tls, httpapi.DefaultTimeouts)
 	server.ErrorLog = quiet
 	go func() { stopped <- serveOn(server, listener) }()
@@ -149,10 +149,6 @@ func serveOn(s *http.Server, l net.Listener) error {
 	}
 	return err
 }
-
-// handshakes keeps what clients do wrong on a connection out of the log, unless
-// everything is wanted there.
-type handshakes struct{ slog.Handler }
 
 func cannotListen(what, address string, err error) error {
 	switch {

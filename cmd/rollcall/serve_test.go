@@ -397,3 +397,23 @@ func TestTracesAreSentWhereTheStandardVariablesSay(t *testing.T) {
 		}
 	}
 }
+
+func TestProfilesAreAtTheOperatorsAddressAndOnlyWhenAskedFor(t *testing.T) {
+	for _, profiles := range []bool{false, true} {
+		p, err := start(t.TempDir(), os.Environ(), "--ops-listen", "127.0.0.1:0", fmt.Sprintf("--pprof=%v", profiles))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+		ops := regexp.MustCompile(`http://\S+/metrics`).FindString(p.out.String())
+		for path, want := range map[string]bool{"/metrics": true, "/readyz": true, "/debug/pprof/heap?debug=1": profiles, "/residents": false} {
+			res, err := http.Get(strings.TrimSuffix(ops, "/metrics") + path)
+			if err != nil || (res.StatusCode == 200) != want {
+				t.Errorf("pprof %v, %s: %v %v", profiles, path, res, err)
+			}
+		}
+		if res, err := p.client.Get(p.url + "/debug/pprof/heap"); err != nil || res.StatusCode != 404 {
+			t.Errorf("profiles are for everybody: %v %v", res, err)
+		}
+	}
+}

@@ -475,11 +475,14 @@ func (s *running) openProtocols() error {
 	}); err != nil {
 		return usage(fmt.Errorf("public-url: %w", err))
 	}
-	metadata := mdoc.InForce(s.ring.Signer(keys.Issuer))
 	if s.api.OpenID4VCI, err = openid4vci.New(openid4vci.Options{
 		Register: r, Issuance: i, Keys: s.seals, Issuer: s.url, Path: "/vci/", Name: map[string]string{"ko": s.c.text("authority")},
 		Copies: s.c.number("copies"), Proofs: keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
-		Signer: metadata.Sign, Chain: [][]byte{metadata.Certificate()}, Patience: patience, Interval: comeAgain, Nonces: s.api.Authorization.GiveNonce,
+		Signer: func() (jws.Sign, [][]byte) {
+			signer := mdoc.InForce(s.ring.Signer(keys.Issuer))
+			return signer.Sign, [][]byte{signer.Certificate()}
+		},
+		Patience: patience, Interval: comeAgain, Nonces: s.api.Authorization.GiveNonce,
 	}); err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func newWorld(t *testing.T) *world {
 	vci, err := openid4vci.New(openid4vci.Options{Register: w.Register, Issuance: w.Issuance, Keys: keys, Issuer: issuer, Path: "/vci/",
 		Name: map[string]string{"ko": "행정안전부", "en": "Ministry of the Interior"}, Copies: servicetest.Copies,
 		Proofs: keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
-		Signer: jws.With(servicetest.Key("metadata")), Chain: [][]byte{{1}}, Patience: 50 * time.Millisecond, Interval: 5 * time.Second, Nonces: w.server.GiveNonce})
+		Signer: func() (jws.Sign, [][]byte) { return jws.With(servicetest.Key("metadata")), [][]byte{{1}} }, Patience: 50 * time.Millisecond, Interval: 5 * time.Second, Nonces: w.server.GiveNonce})
 	check(t, err)
 	a := servicetest.Authorities()
 	signer, err := a.Anchors.DocumentSigner([][]byte{a.DS.Certificate()}, w.Now())

@@ -6,10 +6,12 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/web"
 )
 
@@ -117,5 +119,42 @@ func TestALongHeaderIsRefused(t *testing.T) {
 			t.Errorf("%d bytes: %q, want %s", length, line, want)
 		}
 		c.Close()
+	}
+}
+
+func TestALongAnswerMayTakeItsTime(t *testing.T) {
+	slow := func(w http.ResponseWriter, _ *http.Request) error {
+		for range 5 {
+			time.Sleep(100 * time.Millisecond)
+			if _, err := io.WriteString(w, "part\n"); err != nil {
+				return nil
+			}
+			_ = http.NewResponseController(w).Flush()
+		}
+		return nil
+	}
+	o := options()
+	o.Now = time.Now
+	s, err := build([]Route{
+		{Name: "short", Method: "GET", Path: "/short", Roles: access.Anyone, Handler: web.Problem(slow)},
+		{Name: "long", Method: "GET", Path: "/long", Roles: access.Anyone, Long: true, Handler: web.Problem(slow)},
+	}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(s)
+	server.Config.WriteTimeout = 200 * time.Millisecond
+	server.Start()
+	defer server.Close()
+	for path, want := range map[string]bool{"/long": true, "/short": false} {
+		res, err := http.Get(server.URL + path)
+		var b []byte
+		if err == nil {
+			b, err = io.ReadAll(res.Body)
+			res.Body.Close()
+		}
+		if whole := err == nil && strings.Count(string(b), "part") == 5; whole != want {
+			t.Errorf("%s: %q %v", path, b, err)
+		}
 	}
 }

@@ -21,6 +21,8 @@ type Route struct {
 	// Session: it belongs to the console, and may be called by the console's
 	// cookie. A cookie counts for nothing elsewhere.
 	Session bool
+	// Long: its answer may take longer than others may, in the writing of it.
+	Long    bool
 	Body    int64        // bytes, at most; 0: none is read
 	Handler http.Handler // of web.OAuth, web.Problem, or another web.Refuser
 }

@@ -292,8 +292,14 @@ func (s *Router) serve(x *exchange, r *http.Request) {
 		x.refuse(x.request.WithContext(ctx), err)
 		return
 	}
+	if route.Long {
+		_ = http.NewResponseController(x).SetWriteDeadline(s.o.Now().Add(longAnswer)) // where there is a connection
+	}
 	route.Handler.ServeHTTP(x, r)
 }
+
+// longAnswer is how long a long answer may take.
+const longAnswer = time.Hour
 
 // admit limits a request by its address, its size and its caller, and is it with
 // its caller.

@@ -159,7 +159,7 @@ func (a *API) desks() []Route {
 		{Name: "release", Method: http.MethodPost, Path: "/residents/{id}/releases", Roles: finders, Body: small, Handler: web.Problem(d.Release)},
 		{Name: "make-offer", Method: http.MethodPost, Path: "/residents/{id}/offers", Roles: access.Clerk, Body: small, Handler: web.Problem(d.Offer)},
 		{Name: "check-card", Method: http.MethodPost, Path: "/cards/check", Roles: access.Clerk | access.Verifier, Body: small, Handler: web.Problem(d.Plastic)},
-		{Name: "audit", Method: http.MethodGet, Path: "/audit", Roles: access.Auditor, Body: none, Handler: web.Problem(d.Audit)},
+		{Name: "audit", Method: http.MethodGet, Path: "/audit", Roles: access.Auditor, Long: true, Body: none, Handler: web.Problem(d.Audit)},
 		{Name: "parties", Method: http.MethodGet, Path: "/parties", Roles: access.Administrator, Body: none, Handler: web.Problem(d.Parties)},
 		{Name: "enter-party", Method: http.MethodPost, Path: "/parties", Roles: access.Administrator, Body: small, Handler: web.Problem(d.EnterParty)},
 		{Name: "party", Method: http.MethodGet, Path: "/parties/{party}", Roles: access.Administrator, Body: none, Handler: web.Problem(d.Party)},

@@ -64,9 +64,9 @@ type Options struct {
 	Copies int
 	// Proofs says what is demanded of keys.
 	Proofs keyproof.Policy
-	// Signer and Chain sign the metadata; nil: only unsigned ones are served.
-	Signer jws.Sign
-	Chain  [][]byte
+	// Signer signs the metadata, with the key that is in force; nil: only unsigned
+	// ones are served.
+	Signer func() (sign jws.Sign, chain [][]byte)
 	// Patience is how long a wallet waits for an answer before it is told to come
 	// again; Interval when.
 	Patience, Interval time.Duration
@@ -596,7 +596,8 @@ func (i *Issuer) Metadata(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := i.o.Register.Now()
 	metadata["sub"], metadata["iss"], metadata["iat"], metadata["exp"] = i.o.Issuer, i.o.Issuer, now.Unix(), now.Add(24*time.Hour).Unix()
-	text, err := i.o.Signer.Token(jws.Header{Type: "openidvci-issuer-metadata+jwt", Chain: i.o.Chain}, metadata)
+	sign, chain := i.o.Signer()
+	text, err := sign.Token(jws.Header{Type: "openidvci-issuer-metadata+jwt", Chain: chain}, metadata)
 	if err != nil {
 		return err
 	}
