@@ -88,6 +88,18 @@ func person(r *http.Request) (store.PersonID, error) {
 	return store.PersonID(id), nil
 }
 
+// about reads what a change of a resident needs: whom, by whom and with which key,
+// and the body.
+func about[B any](r *http.Request) (id store.PersonID, q register.Request, body B, err error) {
+	if id, err = person(r); err != nil {
+		return id, q, body, err
+	}
+	if q, err = request(r); err != nil {
+		return id, q, body, err
+	}
+	return id, q, body, web.ReadJSON(r, &body)
+}
+
 func notFound() error {
 	return web.Refuse(http.StatusNotFound, "no-such-resident", "The register has no such resident.")
 }
@@ -327,19 +339,11 @@ func cause(name string) (lifecycle.Causes, error) {
 // Suspend takes a report of loss, or an order of the registrar: a body
 // {"cause", "why"}.
 func (d *Desk) Suspend(w http.ResponseWriter, r *http.Request) error {
-	id, err := person(r)
-	if err != nil {
-		return err
-	}
-	q, err := request(r)
-	if err != nil {
-		return err
-	}
-	var body struct {
+	id, q, body, err := about[struct {
 		Cause string `json:"cause"`
 		Why   string `json:"why"`
-	}
-	if err := web.ReadJSON(r, &body); err != nil {
+	}](r)
+	if err != nil {
 		return err
 	}
 	out, err := d.TakeReport(r.Context(), q, id, body.Cause, body.Why)
@@ -361,21 +365,13 @@ func (d *Desk) TakeReport(ctx context.Context, q register.Request, id store.Pers
 // Release lifts a cause: a body {"cause", "sequence", "wallet", "why"}, where
 // sequence is that of the newest report that the author has seen.
 func (d *Desk) Release(w http.ResponseWriter, r *http.Request) error {
-	id, err := person(r)
-	if err != nil {
-		return err
-	}
-	q, err := request(r)
-	if err != nil {
-		return err
-	}
-	var body struct {
+	id, q, body, err := about[struct {
 		Cause    string `json:"cause"`
 		Sequence uint64 `json:"sequence"`
 		Wallet   string `json:"wallet"`
 		Why      string `json:"why"`
-	}
-	if err := web.ReadJSON(r, &body); err != nil {
+	}](r)
+	if err != nil {
 		return err
 	}
 	// Whoever holds a phone could take back the report that it is lost.
@@ -536,19 +532,11 @@ func (d *Desk) Enter(w http.ResponseWriter, r *http.Request) error {
 // EnterCard puts a plastic card into force; the one before ends with all that
 // hung on it.
 func (d *Desk) EnterCard(w http.ResponseWriter, r *http.Request) error {
-	id, err := person(r)
-	if err != nil {
-		return err
-	}
-	q, err := request(r)
-	if err != nil {
-		return err
-	}
-	var body struct {
+	id, q, body, err := about[struct {
 		Card
 		Why string `json:"why"`
-	}
-	if err := web.ReadJSON(r, &body); err != nil {
+	}](r)
+	if err != nil {
 		return err
 	}
 	c, err := body.Card.card()
@@ -563,23 +551,15 @@ func (d *Desk) EnterCard(w http.ResponseWriter, r *http.Request) error {
 // {"family_name", "given_name", "address", "municipality", "centre"} that change,
 // and "why".
 func (d *Desk) Amend(w http.ResponseWriter, r *http.Request) error {
-	id, err := person(r)
-	if err != nil {
-		return err
-	}
-	q, err := request(r)
-	if err != nil {
-		return err
-	}
-	var body struct {
+	id, q, body, err := about[struct {
 		FamilyName   *string `json:"family_name"`
 		GivenName    *string `json:"given_name"`
 		Address      *string `json:"address"`
 		Municipality *string `json:"municipality"`
 		Centre       *string `json:"centre"`
 		Why          string  `json:"why"`
-	}
-	if err := web.ReadJSON(r, &body); err != nil {
+	}](r)
+	if err != nil {
 		return err
 	}
 	if (body.Municipality == nil) != (body.Centre == nil) || body.FamilyName != nil && *body.FamilyName == "" || body.Municipality != nil && *body.Municipality == "" {
@@ -593,18 +573,10 @@ func (d *Desk) Amend(w http.ResponseWriter, r *http.Request) error {
 
 // Remove ends everything that a resident holds: death or emigration.
 func (d *Desk) Remove(w http.ResponseWriter, r *http.Request) error {
-	id, err := person(r)
-	if err != nil {
-		return err
-	}
-	q, err := request(r)
-	if err != nil {
-		return err
-	}
-	var body struct {
+	id, q, body, err := about[struct {
 		Why string `json:"why"`
-	}
-	if err := web.ReadJSON(r, &body); err != nil {
+	}](r)
+	if err != nil {
 		return err
 	}
 	a, err := d.o.Issuance.Remove(r.Context(), issuance.RemovalRequest{Request: q, Person: id, Why: body.Why})
