@@ -3,6 +3,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { total } from './checks.mjs';
+import { lostAndFound, replaced } from './losing.mjs';
+import { Party } from './parties.mjs';
+import { Presenter, presents, refusedPresenting, verdicts } from './presenting.mjs';
 import { byCard, byOffer, refusedIssuing, residents } from './issuing.mjs';
 
 const given = JSON.parse(readFileSync(process.argv[2], 'utf8'));
@@ -13,7 +16,14 @@ const people = await residents(service);
 try {
   const held = await byCard(service, people[0]);
   const offered = await byOffer(service, people[1]);
-  if (given.thorough) await refusedIssuing(service, people[2], people[3], given.strangers);
+  const presenter = new Presenter(service, new Party(service.url, service.data, 'demo-bank'));
+  await presents(presenter, held);
+  await refusedIssuing(service, people[2], people[3], given.strangers);
+  await refusedPresenting(presenter, held, given.strangers);
+  await lostAndFound(service, presenter, held);
+  const newPhone = await byOffer(service, people[1]);
+  await verdicts(presenter, newPhone, 'accepted', 'of the new phone');
+  await replaced(service, presenter, offered);
 } catch (e) {
   console.log(`FAILED  the story ends early: ${e.message}`);
   if (process.env.ROLLCALL_TRACE) console.log(e);

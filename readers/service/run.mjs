@@ -52,7 +52,7 @@ const trusted = join(folder, 'trusted.pem');
 writeFileSync(trusted, [join(data, 'authority.pem'), tls.root].map((f) => readFileSync(f, 'utf8')).join('\n'));
 const what = join(folder, 'service.json');
 writeFileSync(what, JSON.stringify({
-  url, data, authority: join(data, 'authority.pem'), iaca: join(data, 'iaca.pem'), provider, maker, thorough: !database,
+  url, data, authority: join(data, 'authority.pem'), iaca: join(data, 'iaca.pem'), provider, maker,
   strangers: { provider: strangeProvider, maker: strangeMaker },
 }));
 

@@ -1,6 +1,6 @@
 // A wallet of another maker: @openid4vc/openid4vci and @openid4vc/oauth2 speak, jose
 // signs and encrypts, node hashes.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { clientAuthenticationClientAttestationJwt, createClientAttestationJwt, HashAlgorithm, Oauth2Client, preAuthorizedCodeGrantIdentifier, resourceRequest } from '@openid4vc/oauth2';
 import { Openid4vciClient, Openid4vciWalletProvider } from '@openid4vc/openid4vci';
 import * as jose from 'jose';
@@ -40,6 +40,11 @@ export function callbacks({ keys = [], root, fetch: fetcher = fetch, decrypt }) 
       } catch {
         return { verified: false, signerJwk: jwk };
       }
+    },
+    getX509CertificateMetadata: (certificate) => {
+      const names = (new X509Certificate(Buffer.from(certificate, 'base64')).subjectAltName ?? '').split(', ');
+      const of = (kind) => names.filter((n) => n.startsWith(kind)).map((n) => n.slice(kind.length));
+      return { sanDnsNames: of('DNS:'), sanUriNames: of('URI:') };
     },
     encryptJwe: async (to, data) => ({
       encryptionJwk: to.publicJwk,
