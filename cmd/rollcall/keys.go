@@ -69,6 +69,7 @@ func keysListCommand() *cobra.Command {
 
 func keysRotateCommand() *cobra.Command {
 	var in time.Duration
+	var elsewhere string
 	c := &cobra.Command{
 		Use:     "rotate USE",
 		Short:   "Add the next key of a use",
@@ -87,6 +88,7 @@ func keysRotateCommand() *cobra.Command {
 			if err != nil {
 				return usage(err)
 			}
+			m.Elsewhere, m.Open = elsewhere, openElsewhere
 			if all, err = m.Rotate(all, use, now, now.Add(in)); err != nil {
 				return usage(err)
 			}
@@ -100,6 +102,7 @@ func keysRotateCommand() *cobra.Command {
 	}
 	addFlags(c.Flags(), keySettings...)
 	c.Flags().DurationVar(&in, "in", 10*time.Minute, "`TIME` until it takes over: until then every replica must have read it")
+	c.Flags().StringVar(&elsewhere, "elsewhere", "", "`URI` of a key that lies in hardware (pkcs11:token=...;object=...?module-path=...); its PIN is in ROLLCALL_PKCS11_PIN")
 	return c
 }
 

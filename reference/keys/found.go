@@ -24,6 +24,10 @@ type Maker struct {
 	URL string
 	// Hosts are the names and addresses for which the TLS certificate stands.
 	Hosts []string
+	// Elsewhere names the key that Rotate certifies, where it is not made here but
+	// lies in hardware already; Open opens it.
+	Elsewhere string
+	Open      Opener
 }
 
 // Found makes all keys that a service needs.
@@ -48,6 +52,9 @@ func (m Maker) Rotate(all []Key, use Use, now, from time.Time) ([]Key, error) {
 	}
 	next := Key{Use: use, From: from.UTC().Truncate(time.Second)}
 	if kind.secret() {
+		if m.Elsewhere != "" {
+			return nil, fmt.Errorf("the %s is a secret and no key to sign with: it stays in the file", use)
+		}
 		next.Private, err = m.bytes(32)
 	} else {
 		next, err = m.certify(all, kind, next, now)
@@ -68,13 +75,9 @@ func (m Maker) bytes(n int) ([]byte, error) {
 
 // certify gives a key its private part and its certificate.
 func (m Maker) certify(all []Key, kind kind, next Key, now time.Time) (Key, error) {
-	var private *ecdsa.PrivateKey
-	var err error
-	for private == nil { // not every 32 bytes are a key
-		if next.Private, err = m.bytes(32); err != nil {
-			return Key{}, err
-		}
-		private, _ = ecdsa.ParseRawPrivateKey(elliptic.P256(), next.Private)
+	public, err := m.key(kind, &next)
+	if err != nil {
+		return Key{}, err
 	}
 	serial, err := m.bytes(16)
 	if err != nil {
@@ -121,13 +124,44 @@ func (m Maker) certify(all []Key, kind kind, next Key, now time.Time) (Key, erro
 		if kind.use == Status {
 			make = mdoc.NewStatusSigner
 		}
-		if next.Certificate, err = make(root, &private.PublicKey, spec); err != nil {
+		if next.Certificate, err = make(root, public, spec); err != nil {
 			return Key{}, err
 		}
 	default:
-		next.Certificate, err = m.issue(kind, signer, by, &private.PublicKey, spec)
+		next.Certificate, err = m.issue(kind, signer, by, public, spec)
 	}
 	return next, err
+}
+
+// key makes the private part, or finds it elsewhere, and is the public one.
+func (m Maker) key(kind kind, next *Key) (*ecdsa.PublicKey, error) {
+	if m.Elsewhere == "" {
+		for { // not every 32 bytes are a key
+			var err error
+			if next.Private, err = m.bytes(32); err != nil {
+				return nil, err
+			}
+			if private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), next.Private); err == nil {
+				return &private.PublicKey, nil
+			}
+		}
+	}
+	switch {
+	case kind.under == kind.use:
+		return nil, fmt.Errorf("the key of the %s signs certificates, and stays in the file", kind.use)
+	case m.Open == nil:
+		return nil, fmt.Errorf("keys in hardware (%s) are not for this program: build it with -tags pkcs11", m.Elsewhere)
+	}
+	opened, err := m.Open(m.Elsewhere)
+	if err != nil {
+		return nil, err
+	}
+	public, ok := opened.Public().(*ecdsa.PublicKey)
+	if !ok || public.Curve != elliptic.P256() {
+		return nil, fmt.Errorf("%s is no P-256 key", m.Elsewhere)
+	}
+	next.Elsewhere = m.Elsewhere
+	return public, nil
 }
 
 // issue makes a certificate under the service's own authority, or the authority's.
