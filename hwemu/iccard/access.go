@@ -46,6 +46,9 @@ func (c *Card) selectFile(cmd iso7816.Command) iso7816.Response {
 		if f == nil {
 			return answer(iso7816.FileNotFound)
 		}
+		if f.read != always && !c.open() {
+			return answer(iso7816.SecurityNotSatisfied)
+		}
 		c.session.file = f
 		information = append(iso7816.Encode(0x80, []byte{byte(f.size >> 8), byte(f.size)}), iso7816.Encode(0x82, []byte{0x01})...)
 		information = append(information, iso7816.Encode(0x83, cmd.Data)...)
@@ -87,14 +90,17 @@ func (c *Card) target(cmd iso7816.Command) (f *file, offset int, status iso7816.
 // read returns up to n bytes of a file. Warned is set where a definite number
 // was asked for and the file ends before.
 func (c *Card) read(f *file, offset, n int) (data []byte, status iso7816.Status) {
+	definite := n != 256 && n != 65536
 	switch {
-	case f.read == afterPIN && !c.session.pinVerified:
+	case f.read != always && !c.open(), f.read == afterPIN && !c.knowsPIN():
 		return nil, iso7816.SecurityNotSatisfied
 	case offset >= f.size:
 		return nil, iso7816.OffsetOutside
+	case definite && n > c.session.room && c.session.channel != nil:
+		return nil, iso7816.WrongLength // more than the answer can hold once sealed
 	}
-	data = f.content[offset:min(f.size, offset+min(n, bufferSize))]
-	if n != 256 && n != 65536 && offset+n > f.size {
+	data = f.content[offset:min(f.size, offset+min(n, c.session.room))]
+	if definite && offset+n > f.size {
 		return data, iso7816.EndOfFile
 	}
 	return data, iso7816.OK
@@ -152,8 +158,12 @@ func (c *Card) readBinaryOdd(cmd iso7816.Command) iso7816.Response {
 	if cmd.Expected == 256 {
 		n = 253 // 53 81 FD and 253 bytes
 	}
+	all := cmd.Expected == 256 || cmd.Expected == 65536
+	if all && c.session.channel != nil {
+		n = min(n, c.session.room-4) // with tag and length
+	}
 	data, status := c.read(f, offset, n)
-	if status == iso7816.EndOfFile && cmd.Expected == 256 {
+	if status == iso7816.EndOfFile && all {
 		status = iso7816.OK
 	}
 	if status != iso7816.OK && status != iso7816.EndOfFile {

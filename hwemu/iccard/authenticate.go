@@ -8,6 +8,7 @@ import (
 	"math/big"
 
 	"rollcall.example/rollcall/hwemu/iso7816"
+	"rollcall.example/rollcall/hwemu/mrtd"
 )
 
 const cryptoSHA256 = crypto.SHA256
@@ -27,22 +28,34 @@ func (c *Card) getChallenge(cmd iso7816.Command) iso7816.Response {
 	if n > 64 {
 		return answer(iso7816.WrongLength)
 	}
-	return iso7816.Response{Data: c.noise(n), Status: iso7816.OK}
+	challenge := c.noise(n)
+	if n == mrtd.BACNonce {
+		c.session.challenge = challenge
+	}
+	return iso7816.Response{Data: challenge, Status: iso7816.OK}
 }
 
 // generateKeyPair is GENERATE ASYMMETRIC KEY PAIR (ISO/IEC 7816-8 §11.2): the
-// private key never leaves the chip.
+// private key never leaves the chip. P2 = 0 is the key that signs, P2 = 1 that of
+// chip authentication.
 func (c *Card) generateKeyPair(cmd iso7816.Command) iso7816.Response {
 	switch {
-	case cmd.P1 != 0x80 || cmd.P2 != 0:
+	case cmd.P1 != 0x80 || cmd.P2 > 1:
 		return answer(iso7816.WrongP1P2)
 	case len(cmd.Data) != 0:
 		return answer(iso7816.WrongLength)
 	}
 	c.busy += timeGenerate
 	c.memory.step()
-	c.key = c.deriveKey()
-	point, err := c.key.PublicKey.Bytes()
+	var key *ecdsa.PrivateKey
+	if cmd.P2 == 0 {
+		c.key = c.deriveKey()
+		key = c.key
+	} else {
+		c.chipKey = c.deriveChipKey()
+		key = c.chipKey
+	}
+	point, err := key.PublicKey.Bytes()
 	if err != nil {
 		panic("iccard: " + err.Error())
 	}
@@ -68,7 +81,7 @@ func (c *Card) internalAuthenticate(cmd iso7816.Command) iso7816.Response {
 		return give(cmd, signPlain(c.key, cmd.Data))
 	}
 	var status byte
-	if c.session.pinVerified {
+	if c.knowsPIN() {
 		status |= PINVerified
 	}
 	if c.tries.number() == 0 {

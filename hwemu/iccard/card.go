@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/hwemu/iso7816"
+	"rollcall.example/rollcall/hwemu/mrtd"
 )
 
 // What the chip's work takes [A]: typical of contactless secure elements with a
@@ -16,6 +17,8 @@ const (
 	timeCommand  = 400 * time.Microsecond // to take and answer any command
 	timeSign     = 45 * time.Millisecond  // ECDSA P-256
 	timeGenerate = 120 * time.Millisecond // a P-256 key pair
+	timeMultiply = 35 * time.Millisecond  // a point by a number, in PACE and chip authentication
+	timeMessage  = 600 * time.Microsecond // secure messaging, a command and its answer
 	timePage     = 2 * time.Millisecond   // to write a page of memory
 	pageBytes    = 64
 )
@@ -28,7 +31,7 @@ const (
 
 // Status byte of a statement.
 const (
-	PINVerified = 0x01 // since the resident application was selected
+	PINVerified = 0x01 // since the resident application was selected, or by PACE with the PIN
 	PINBlocked  = 0x02 // no tries are left
 )
 
@@ -46,8 +49,11 @@ type Card struct {
 	active               cell // holds 1 once personalised
 	pin, tries           cell
 	resetCode, codeTries cell
+	can, mrz             cell // passwords of a protected chip; unwritten: read in the clear
+	failures             cell // of CAN and MRZ since they last succeeded
 	files                [len(layout)][]file
 	key                  *ecdsa.PrivateKey
+	chipKey              *ecdsa.PrivateKey // for chip authentication; nil: none
 	entropy              []byte
 	drawn                uint64 // from the noise source
 
@@ -61,6 +67,13 @@ type session struct {
 	file        *file
 	pinVerified bool
 	chain       iso7816.Assembler
+
+	channel   *mrtd.Channel // nil: none
+	next      *mrtd.Channel // takes its place once the command is answered
+	by        mrtd.Password // how the channel was opened
+	room      int           // most data that the answer at work may hold
+	challenge []byte        // for BAC, given by the command before
+	security  *security     // what MSE:SET AT has set, and how far it got
 }
 
 // NewBlank makes a chip as it leaves the factory. Entropy (at least 16 bytes) is
@@ -81,6 +94,7 @@ func (c *Card) CloneWithoutKey(entropy []byte) *Card {
 	clone := NewBlank(entropy)
 	clone.active, clone.pin, clone.tries = c.active.clone(), c.pin.clone(), c.tries.clone()
 	clone.resetCode, clone.codeTries = c.resetCode.clone(), c.codeTries.clone()
+	clone.can, clone.mrz, clone.failures = c.can.clone(), c.mrz.clone(), c.failures.clone()
 	for a := range c.files {
 		for i := range c.files[a] {
 			clone.files[a][i].content = append([]byte(nil), c.files[a][i].content...)
@@ -88,6 +102,9 @@ func (c *Card) CloneWithoutKey(entropy []byte) *Card {
 		}
 	}
 	clone.key = clone.deriveKey()
+	if c.chipKey != nil {
+		clone.chipKey = clone.deriveChipKey()
+	}
 	return clone
 }
 
@@ -123,28 +140,88 @@ func (c *Card) Transmit(command []byte) (response []byte) {
 	}()
 	cmd, err := iso7816.ParseCommand(command)
 	if err != nil {
-		return iso7816.Response{Status: iso7816.WrongLength}.Bytes()
+		return answer(iso7816.WrongLength).Bytes()
 	}
-	switch {
+	switch secure := cmd.Class & iso7816.ClassSecure; {
 	case cmd.Class&iso7816.ClassExtension != 0:
-		return iso7816.Response{Status: iso7816.ClassNotSupported}.Bytes()
-	case cmd.Class&iso7816.ClassSecure != 0:
-		return iso7816.Response{Status: iso7816.SecureNotSupported}.Bytes()
+		return answer(iso7816.ClassNotSupported).Bytes()
+	case secure != 0 && (secure != iso7816.ClassSecure || !c.protected()):
+		return answer(iso7816.SecureNotSupported).Bytes()
 	case cmd.Class&iso7816.ClassChannel != 0:
-		return iso7816.Response{Status: iso7816.ChannelNotSupported}.Bytes()
+		return answer(iso7816.ChannelNotSupported).Bytes()
+	case secure != 0:
+		return c.secured(cmd).Bytes()
+	}
+	// A command in the clear ends secure messaging (Doc 9303-11 §9.8.5).
+	c.closeChannel()
+	c.session.room = bufferSize
+	r := c.whole(cmd)
+	c.session.channel, c.session.next = c.session.next, nil
+	return r.Bytes()
+}
+
+// secured carries out a command under secure messaging. An error of secure
+// messaging ends it, and is answered in the clear.
+func (c *Card) secured(cmd iso7816.Command) iso7816.Response {
+	channel := c.session.channel
+	if channel == nil {
+		return answer(iso7816.SecureObjectWrong)
+	}
+	c.busy += timeMessage
+	plain, err := channel.OpenCommand(cmd)
+	if err != nil {
+		c.closeChannel()
+		return answer(mrtd.Status(err))
+	}
+	expected := cmd.Expected
+	if expected == 0 { // readers that leave it out want the answer all the same
+		expected = 256
+	}
+	c.session.room = channel.Room(min(expected, bufferSize))
+	r := channel.SealResponse(cmd.Instruction, c.whole(plain))
+	if c.session.next != nil {
+		c.session.channel, c.session.next = c.session.next, nil
+	}
+	return r
+}
+
+// whole puts chains together and carries out what is complete. Each GENERAL
+// AUTHENTICATE of a chain is a step of its own, with an answer (Doc 9303-11
+// §4.4.4.2).
+func (c *Card) whole(cmd iso7816.Command) iso7816.Response {
+	if cmd.Instruction == iso7816.GeneralAuthenticate && !c.session.chain.Pending() {
+		return c.process(cmd)
 	}
 	whole, complete, status := c.session.chain.Add(cmd)
 	if !complete {
-		return iso7816.Response{Status: status}.Bytes()
+		return answer(status)
 	}
-	return c.process(whole).Bytes()
+	return c.process(whole)
 }
+
+// closeChannel ends secure messaging, and all that was allowed by it.
+func (c *Card) closeChannel() {
+	if c.session.channel != nil {
+		c.session.channel, c.session.by, c.session.pinVerified = nil, 0, false
+	}
+}
+
+// protected says whether the chip tells nothing without a password.
+func (c *Card) protected() bool { return c.personalised() && c.can.value() != nil }
+
+// open says whether what a protected chip guards may be told.
+func (c *Card) open() bool { return !c.protected() || c.session.channel != nil }
+
+// knowsPIN says whether the PIN was shown, by VERIFY or by PACE.
+func (c *Card) knowsPIN() bool { return c.session.pinVerified || c.session.by == mrtd.FromPIN }
 
 func (c *Card) personalised() bool { return c.active.number() == 1 }
 
 func (c *Card) find(application int, match func(*file) bool) *file {
+	inUse := c.personalised()
 	for i := range c.files[application] {
-		if f := &c.files[application][i]; match(f) {
+		f := &c.files[application][i]
+		if match(f) && (f.size > 0 || !inUse) { // one that was never written is not there
 			return f
 		}
 	}
@@ -168,6 +245,11 @@ func (c *Card) noise(n int) []byte {
 // deriveKey makes the chip's key pair.
 func (c *Card) deriveKey() *ecdsa.PrivateKey {
 	return keyFrom("active authentication", c.entropy)
+}
+
+// deriveChipKey makes the key pair of chip authentication.
+func (c *Card) deriveChipKey() *ecdsa.PrivateKey {
+	return keyFrom("chip authentication", c.entropy)
 }
 
 // keyFrom makes a P-256 key of a seed, the same every time.

@@ -3,7 +3,8 @@
 // (eighth edition, parts 5, 10 and 11) say. The profile of the real card is not
 // public; this one is open and made of parts that independent readers know.
 //
-//   - Master file: EF.DIR, EF.ATR/INFO.
+//   - Master file: EF.DIR, EF.ATR/INFO; EF.CardAccess and EF.CardSecurity on a
+//     protected chip.
 //   - eMRTD application A0000002471001, LDS 1.8: EF.COM, EF.SOD (signed by the
 //     document signer of an IssuerKit), DG1 (TD1 MRZ), DG2 (ISO/IEC 19794-5
 //     portrait), DG11, DG12, DG13 (hash of the face template), DG14, DG15 (the
@@ -26,6 +27,19 @@
 // application signs eight bytes and nothing else, so that neither signature can
 // pass for the other. A relay to a distant card is not prevented by this.
 //
+// # Access
+//
+// A chip that is given a card access number in personalisation (Holder.CAN) is
+// protected: EF.CardAccess, EF.DIR and EF.ATR/INFO aside it tells nothing until it
+// was opened by PACE (Doc 9303-11 §4.4; CAN, MRZ or PIN; P-256 or
+// brainpoolP256r1) or by BAC (§4.3; MRZ). What follows goes through secure
+// messaging (§9.8), which the first error, or a command in the clear, ends, and
+// with it all that was allowed. Chip authentication (§6.2) re-keys it with a key
+// pair that is not the one that signs. CAN and MRZ never block, but each failure
+// makes the next try a second slower; PACE with the PIN takes the tries of VERIFY,
+// and with one left asks for the CAN first (suspended). Without a CAN the chip is
+// read in the clear and knows none of these commands.
+//
 // # Tearing
 //
 // Non-volatile memory is written byte by byte, and CutPower lets the field
@@ -34,13 +48,10 @@
 //
 // # Not yet
 //
-// PACE, BAC, chip authentication and secure messaging (EF.CardAccess and
-// EF.CardSecurity with them), and the transport key that protects a blank chip.
-// Until then files are read in the clear, and class bytes that ask for secure
-// messaging get 6882. Its place is Transmit, around process: unwrap before, wrap
-// after; no command will change for it. Keys are named curves in certificates
-// and DG15, where Doc 9303-12 asks for explicit parameters, because Go's
-// crypto/x509 refuses those.
+// The transport key that protects a blank chip; integrated and chip authentication
+// mapping of PACE; chip authentication with 3DES; secure messaging with longer
+// keys. Keys are named curves in certificates, DG14 and DG15, where Doc 9303-12
+// asks for explicit parameters, because Go's crypto/x509 refuses those.
 //
 // hwemu/iccard may use no part of the service: what reads and judges this card
 // (reference/card) is written apart from what makes it.

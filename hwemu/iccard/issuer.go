@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/hwemu/iso7816"
+	"rollcall.example/rollcall/hwemu/mrtd"
 )
 
 const issuingAuthority = "Ministry of the Interior and Safety"
@@ -122,6 +123,9 @@ func (k *IssuerKit) personalise(h Holder, enter func(string) error, send func(is
 	if !validPIN([]byte(h.PIN)) {
 		return fmt.Errorf("the PIN has to be 4 to 8 digits")
 	}
+	if h.CAN != "" && !validCAN([]byte(h.CAN)) {
+		return fmt.Errorf("the card access number has to be %d digits", canSize)
+	}
 	template := make([]byte, len(h.Template))
 	for i, v := range h.Template {
 		template[i] = byte(v)
@@ -138,17 +142,35 @@ func (k *IssuerKit) personalise(h Holder, enter func(string) error, send func(is
 	if err := enter(EMRTD); err != nil {
 		return err
 	}
-	point, err := send(iso7816.Command{Instruction: iso7816.GenerateKeyPair, P1: 0x80, Expected: 256})
-	if err != nil {
-		return fmt.Errorf("key pair: %w", err)
+	generate := func(number byte) (*ecdsa.PublicKey, error) {
+		point, err := send(iso7816.Command{Instruction: iso7816.GenerateKeyPair, P1: 0x80, P2: number, Expected: 256})
+		if err != nil {
+			return nil, fmt.Errorf("key pair: %w", err)
+		}
+		key, err := publicKey(point)
+		if err != nil {
+			return nil, fmt.Errorf("key pair: %w", err)
+		}
+		return key, nil
 	}
-	key, err := publicKey(point)
+	key, err := generate(0)
 	if err != nil {
-		return fmt.Errorf("key pair: %w", err)
+		return err
+	}
+	var infos [][]byte // of what a protected chip can do
+	if h.CAN != "" {
+		chip, err := generate(1)
+		if err != nil {
+			return err
+		}
+		if infos, err = mrtd.ChipInfos(chip); err != nil {
+			return err
+		}
+		infos = append(infos, mrtd.PACEInfos(mrtd.Curves...)...)
 	}
 
 	groups := map[int][]byte{
-		1: machineReadable, 2: portrait, 11: dg11(h), 12: dg12(h), 13: dg13(template), 14: dg14(), 15: dg15(key),
+		1: machineReadable, 2: portrait, 11: dg11(h), 12: dg12(h), 13: dg13(template), 14: dg14(infos...), 15: dg15(key),
 	}
 	files := map[string][]byte{
 		"EF.DIR": append(
@@ -170,23 +192,43 @@ func (k *IssuerKit) personalise(h Holder, enter func(string) error, send func(is
 	}
 	slices.Sort(tags)
 	files["EF.COM"] = comFile(tags)
+	if h.CAN != "" {
+		files["EF.CardAccess"] = mrtd.SecurityInfos(mrtd.PACEInfos(mrtd.Curves...)...)
+		files["EF.CardSecurity"] = k.sign(oidSecurityInfos, mrtd.SecurityInfos(infos...))
+	}
 
 	for a := range layout {
 		if err := enter(layout[a].aid); err != nil {
 			return err
 		}
 		for _, f := range layout[a].files {
+			if files[f.name] == nil {
+				continue
+			}
 			if err := writeFile(send, f, files[f.name]); err != nil {
 				return fmt.Errorf("%s: %w", f.name, err)
 			}
 		}
 	}
 	// The resident application is the last one, and still selected.
-	for _, load := range []iso7816.Command{
+	loads := []iso7816.Command{
 		{Instruction: iso7816.ChangeReferenceData, P1: 1, P2: referencePIN, Data: []byte(h.PIN)},
 		{Instruction: iso7816.ChangeReferenceData, P1: 1, P2: referenceCode, Data: k.ResettingCode(h.DocumentNumber)},
-		{Instruction: iso7816.ActivateFile},
-	} {
+	}
+	if h.CAN != "" {
+		mrz, err := MRZ(h)
+		if err != nil {
+			return err
+		}
+		secret, err := mrtd.MRZSecret(mrz)
+		if err != nil {
+			return err
+		}
+		loads = append(loads,
+			iso7816.Command{Instruction: iso7816.ChangeReferenceData, P1: 1, P2: referenceCAN, Data: []byte(h.CAN)},
+			iso7816.Command{Instruction: iso7816.ChangeReferenceData, P1: 1, P2: referenceMRZ, Data: secret})
+	}
+	for _, load := range append(loads, iso7816.Command{Instruction: iso7816.ActivateFile}) {
 		if _, err := send(load); err != nil {
 			return err
 		}
@@ -216,15 +258,15 @@ var (
 	oidContentType    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
 	oidMessageDigest  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 4}
 	oidSecurityObject = asn1.ObjectIdentifier{2, 23, 136, 1, 1, 1}
+	oidSecurityInfos  = asn1.ObjectIdentifier{0, 4, 0, 127, 0, 7, 3, 2, 1} // of EF.CardSecurity (Doc 9303-11 §9.2.12)
 	oidSHA256         = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 	oidECDSAWithSHA   = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
 )
 
 type algorithm struct{ Algorithm asn1.ObjectIdentifier }
 
-// securityObject is EF.SOD: the hashes of the data groups in a CMS SignedData by
-// the document signer (Doc 9303-10 §4.6.2 and appendix D, RFC 5652). Everything
-// in it is deterministic.
+// securityObject is EF.SOD: the hashes of the data groups, signed (Doc 9303-10
+// §4.6.2 and appendix D).
 func (k *IssuerKit) securityObject(groups map[int][]byte) []byte {
 	type groupHash struct {
 		Number int
@@ -248,10 +290,15 @@ func (k *IssuerKit) securityObject(groups map[int][]byte) []byte {
 		Version string `asn1:"printable"`
 		Unicode string `asn1:"printable"`
 	}{ldsVersion, unicodeVersion}}))
+	return iso7816.Encode(0x77, k.sign(oidSecurityObject, content))
+}
 
+// sign is a CMS SignedData by the document signer (RFC 5652). Everything in it is
+// deterministic.
+func (k *IssuerKit) sign(contentType asn1.ObjectIdentifier, content []byte) []byte {
 	digest := sha256.Sum256(content)
 	attributes := [][]byte{
-		attribute(oidContentType, must(asn1.Marshal(oidSecurityObject))),
+		attribute(oidContentType, must(asn1.Marshal(contentType))),
 		attribute(oidMessageDigest, must(asn1.Marshal(digest[:]))),
 	}
 	slices.SortFunc(attributes, bytes.Compare) // DER: a SET OF is sorted
@@ -271,13 +318,13 @@ func (k *IssuerKit) securityObject(groups map[int][]byte) []byte {
 		must(asn1.Marshal(3)),
 		iso7816.Encode(0x31, must(asn1.Marshal(algorithm{oidSHA256}))),
 		iso7816.Encode(0x30,
-			must(asn1.Marshal(oidSecurityObject)),
+			must(asn1.Marshal(contentType)),
 			iso7816.Encode(0xA0, must(asn1.Marshal(content)))),
 		iso7816.Encode(0xA0, k.DocumentSigner),
 		iso7816.Encode(0x31, signerInfo))
-	return iso7816.Encode(0x77, iso7816.Encode(0x30,
+	return iso7816.Encode(0x30,
 		must(asn1.Marshal(oidSignedData)),
-		iso7816.Encode(0xA0, signedData)))
+		iso7816.Encode(0xA0, signedData))
 }
 
 func attribute(oid asn1.ObjectIdentifier, value []byte) []byte {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/hwemu/iso7816"
+	"rollcall.example/rollcall/hwemu/mrtd"
 )
 
 // ldsVersion and unicodeVersion stand in EF.COM and in the security object
@@ -36,6 +37,10 @@ type Holder struct {
 	Portrait       []byte    // JPEG
 	Template       [512]int8 // of the face, as package camera enrols it
 	PIN            string    // 4 to 8 digits
+	// CAN is the card access number printed on the front, six digits. With one the
+	// chip is protected: it tells nothing but how to open it to who has not shown
+	// CAN, MRZ or PIN by PACE, or the MRZ by BAC. Empty: it is read in the clear.
+	CAN string
 }
 
 // comFile is EF.COM.
@@ -196,14 +201,15 @@ func dg13(template []byte) []byte {
 	return iso7816.Encode(0x6D, iso7816.Encode(0x80, []byte{1}), iso7816.Encode(0x81, hash[:]))
 }
 
-// dg14 names the algorithm of active authentication (Doc 9303-11 §9.2.2).
-func dg14() []byte {
+// dg14 names the algorithm of active authentication (Doc 9303-11 §9.2.2), and
+// what else the chip can do.
+func dg14(others ...[]byte) []byte {
 	info := must(asn1.Marshal(struct {
 		Protocol           asn1.ObjectIdentifier
 		Version            int
 		SignatureAlgorithm asn1.ObjectIdentifier
 	}{asn1.ObjectIdentifier{2, 23, 136, 1, 1, 5}, 1, asn1.ObjectIdentifier{0, 4, 0, 127, 0, 7, 1, 1, 4, 1, 3}}))
-	return iso7816.Encode(0x6E, iso7816.Encode(0x31, info))
+	return iso7816.Encode(0x6E, mrtd.SecurityInfos(append(others, info)...))
 }
 
 // dg15 is the chip's public key as SubjectPublicKeyInfo (§4.7.15).

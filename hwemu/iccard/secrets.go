@@ -4,24 +4,32 @@ import (
 	"crypto/subtle"
 
 	"rollcall.example/rollcall/hwemu/iso7816"
+	"rollcall.example/rollcall/hwemu/mrtd"
 )
 
 // Reference data qualifiers (P2).
 const (
 	referencePIN  = 0x81
 	referenceCode = 0x82
+	referenceCAN  = 0x83 // in personalisation, as the MRZ
+	referenceMRZ  = 0x84
 )
 
 // check compares a candidate with secret reference data: a try is taken off and
 // kept before the comparison, and given back after it, so that whoever cuts the
 // power in between has lost it.
 func (c *Card) check(candidate []byte, secret, tries *cell, limit int) iso7816.Status {
+	return c.attempt(tries, limit, func() bool { return subtle.ConstantTimeCompare(candidate, secret.value()) == 1 })
+}
+
+// attempt is check with any comparison.
+func (c *Card) attempt(tries *cell, limit int, right func() bool) iso7816.Status {
 	left := tries.number()
 	if left == 0 {
 		return iso7816.MethodBlocked
 	}
 	tries.setNumber(&c.memory, left-1)
-	if subtle.ConstantTimeCompare(candidate, secret.value()) != 1 {
+	if !right() {
 		return iso7816.TriesLeft(left - 1)
 	}
 	tries.setNumber(&c.memory, limit)
@@ -45,7 +53,7 @@ func (c *Card) verify(cmd iso7816.Command) iso7816.Response {
 		return answer(iso7816.WrongP1P2)
 	case cmd.P2 != referencePIN:
 		return answer(iso7816.ReferenceNotFound)
-	case len(cmd.Data) == 0 && c.session.pinVerified:
+	case len(cmd.Data) == 0 && c.knowsPIN():
 		return answer(iso7816.OK)
 	case len(cmd.Data) == 0 && c.tries.number() == 0:
 		return answer(iso7816.MethodBlocked)
@@ -54,7 +62,7 @@ func (c *Card) verify(cmd iso7816.Command) iso7816.Response {
 	case len(cmd.Data) < 4 || len(cmd.Data) > 8:
 		return answer(iso7816.WrongLength)
 	}
-	c.session.pinVerified = false
+	c.forgetPIN()
 	status := c.check(cmd.Data, &c.pin, &c.tries, maxTries)
 	c.session.pinVerified = status == iso7816.OK
 	return answer(status)
@@ -64,7 +72,7 @@ func (c *Card) verify(cmd iso7816.Command) iso7816.Response {
 // loads PIN and resetting code, in use it changes the PIN for who knows the old
 // one.
 func (c *Card) changeReferenceData(cmd iso7816.Command) iso7816.Response {
-	if cmd.P2 != referencePIN && (cmd.P2 != referenceCode || c.personalised()) {
+	if cmd.P2 != referencePIN && (cmd.P2 < referenceCode || cmd.P2 > referenceMRZ || c.personalised()) {
 		return answer(iso7816.ReferenceNotFound)
 	}
 	if !c.personalised() {
@@ -75,6 +83,10 @@ func (c *Card) changeReferenceData(cmd iso7816.Command) iso7816.Response {
 			c.pin.set(&c.memory, cmd.Data)
 		case cmd.P2 == referenceCode && len(cmd.Data) == resetCodeSize:
 			c.resetCode.set(&c.memory, cmd.Data)
+		case cmd.P2 == referenceCAN && validCAN(cmd.Data):
+			c.can.set(&c.memory, cmd.Data)
+		case cmd.P2 == referenceMRZ && len(cmd.Data) == mrzSecretSize:
+			c.mrz.set(&c.memory, cmd.Data)
 		default:
 			return answer(iso7816.WrongData)
 		}
@@ -89,7 +101,7 @@ func (c *Card) changeReferenceData(cmd iso7816.Command) iso7816.Response {
 	case len(cmd.Data) <= old || !validPIN(cmd.Data[old:]):
 		return answer(iso7816.WrongData)
 	}
-	c.session.pinVerified = false
+	c.forgetPIN()
 	if status := c.check(cmd.Data[:old], &c.pin, &c.tries, maxTries); status != iso7816.OK {
 		return answer(status)
 	}
@@ -97,7 +109,21 @@ func (c *Card) changeReferenceData(cmd iso7816.Command) iso7816.Response {
 	return answer(iso7816.OK)
 }
 
-const resetCodeSize = 8
+const (
+	resetCodeSize = 8
+	mrzSecretSize = 20
+	canSize       = 6
+)
+
+func validCAN(can []byte) bool { return len(can) == canSize && validPIN(can) }
+
+// forgetPIN is that the PIN has to be shown again.
+func (c *Card) forgetPIN() {
+	c.session.pinVerified = false
+	if c.session.by == mrtd.FromPIN {
+		c.session.by = 0
+	}
+}
 
 // resetRetryCounter is RESET RETRY COUNTER (§11.5.10): the clerk gives the
 // resetting code, alone (P1 = 1) or with a new PIN (P1 = 0). It verifies nobody.
@@ -112,7 +138,7 @@ func (c *Card) resetRetryCounter(cmd iso7816.Command) iso7816.Response {
 	case cmd.P1 == 0 && !validPIN(cmd.Data[resetCodeSize:]):
 		return answer(iso7816.WrongData)
 	}
-	c.session.pinVerified = false
+	c.forgetPIN()
 	if status := c.check(cmd.Data[:resetCodeSize], &c.resetCode, &c.codeTries, maxResetTries); status != iso7816.OK {
 		return answer(status)
 	}

@@ -167,6 +167,9 @@ type Assembler struct {
 	pending *Command
 }
 
+// Pending says whether a chain is unfinished.
+func (a *Assembler) Pending() bool { return a.pending != nil }
+
 // Reset forgets an unfinished chain.
 func (a *Assembler) Reset() { a.pending = nil }
 

@@ -9,7 +9,10 @@ const (
 	ResetRetryCounter         = 0x2C
 	ActivateFile              = 0x44
 	GenerateKeyPair           = 0x46
+	ManageSecurity            = 0x22
+	ExternalAuthenticate      = 0x82
 	GetChallenge              = 0x84
+	GeneralAuthenticate       = 0x86
 	InternalAuthenticate      = 0x88
 	Select                    = 0xA4
 	ReadBinary                = 0xB0

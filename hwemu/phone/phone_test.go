@@ -34,19 +34,22 @@ func maker(t testing.TB) *Maker {
 	return m
 }
 
-func resident(t testing.TB) *iccard.Card {
+func residentHolder() iccard.Holder {
 	random := rand.NewChaCha8([32]byte{1})
+	return iccard.Holder{
+		DocumentNumber: "R12345678", Surname: "홍", GivenName: "길동", Sex: 'F',
+		BirthDate: time.Date(1990, 1, 2, 0, 0, 0, 0, time.UTC), Issued: day, Expires: day.AddDate(10, 0, 0),
+		Portrait: camera.Portrait(random), Template: camera.Model{Dimension: 128}.Identity(random).Enrol(0.5, random), PIN: "135790",
+	}
+}
+
+func resident(t testing.TB) *iccard.Card {
 	kit, err := iccard.NewIssuerKit([]byte("a seed for tests"), day)
 	if err != nil {
 		t.Fatal(err)
 	}
 	card := iccard.NewBlank([]byte("entropy of one chip"))
-	err = kit.Personalise(card, iccard.Holder{
-		DocumentNumber: "R12345678", Surname: "홍", GivenName: "길동", Sex: 'F',
-		BirthDate: time.Date(1990, 1, 2, 0, 0, 0, 0, time.UTC), Issued: day, Expires: day.AddDate(10, 0, 0),
-		Portrait: camera.Portrait(random), Template: camera.Model{Dimension: 128}.Identity(random).Enrol(0.5, random), PIN: "135790",
-	})
-	if err != nil {
+	if err := kit.Personalise(card, residentHolder()); err != nil {
 		t.Fatal(err)
 	}
 	return card

@@ -7,6 +7,7 @@ import (
 
 	"rollcall.example/rollcall/hwemu/iccard"
 	"rollcall.example/rollcall/hwemu/iso7816"
+	"rollcall.example/rollcall/hwemu/mrtd"
 	"rollcall.example/rollcall/hwemu/nfc"
 )
 
@@ -30,26 +31,31 @@ type Tap struct {
 	PIN  iso7816.Status
 	Log  []Exchange
 	Took time.Duration // virtual
+
+	channel *mrtd.Channel // nil: in the clear
 }
 
 // ReadCard reads an IC card: EF.SOD, DG1, DG13 and DG15 (DG2 too if portrait),
 // then the PIN, the face template, and the chip's statement over the server's
 // challenge. A wrong PIN is no error: the evidence then says so. An error means
 // that the tap broke off (nfc.ErrTagLost) or that this is no resident card; the
-// Tap holds what was done until then, and the time.
+// Tap holds what was done until then, and the time. It reads in the clear; a
+// protected card is read with an Access.
 func ReadCard(link *nfc.Link, challenge []byte, pin string, portrait bool) (*Tap, error) {
-	t := &Tap{}
-	return t, t.read(link, challenge, pin, portrait)
+	return Access{}.ReadCard(link, challenge, pin, portrait)
 }
 
 // chunk is how much is read at once: a frame's worth of blocks, as phones do
 // whose controllers take no more than about 256 bytes in an answer.
 const chunk = 0xDF
 
-func (t *Tap) read(link *nfc.Link, challenge []byte, pin string, portrait bool) error {
+func (t *Tap) read(link *nfc.Link, a Access, challenge []byte, pin string, portrait bool) error {
 	took, err := link.Activate()
 	t.Took += took
 	if err != nil {
+		return err
+	}
+	if err := t.open(link, a); err != nil {
 		return err
 	}
 	files := []struct {
@@ -64,6 +70,9 @@ func (t *Tap) read(link *nfc.Link, challenge []byte, pin string, portrait bool) 
 		{"DG15", 15, &t.Evidence.DG15},
 	}
 	if err := t.selectApplication(link, "eMRTD", iccard.EMRTD); err != nil {
+		return err
+	}
+	if err := t.authenticateChip(link, a); err != nil {
 		return err
 	}
 	for _, f := range files {
@@ -81,11 +90,12 @@ func (t *Tap) read(link *nfc.Link, challenge []byte, pin string, portrait bool) 
 	if err != nil {
 		return err
 	}
-	// The log goes to people; the PIN does not.
-	last := &t.Log[len(t.Log)-1]
-	last.Command = append([]byte(nil), last.Command...)
-	for i := range pin {
-		last.Command[len(last.Command)-1-i] = '*'
+	if t.channel == nil { // the log goes to people; the PIN does not
+		last := &t.Log[len(t.Log)-1]
+		last.Command = append([]byte(nil), last.Command...)
+		for i := range pin {
+			last.Command[len(last.Command)-1-i] = '*'
+		}
 	}
 	if t.PIN = r.Status; t.PIN == iso7816.OK {
 		if t.Evidence.Template, err = t.readAll(link, "face template", 2); err != nil {
@@ -187,7 +197,11 @@ func (t *Tap) must(link *nfc.Link, what string, cmd iso7816.Command) (iso7816.Re
 }
 
 func (t *Tap) exchange(link *nfc.Link, what string, cmd iso7816.Command) (iso7816.Response, error) {
-	raw := cmd.Bytes()
+	sent := cmd
+	if t.channel != nil {
+		sent = t.channel.SealCommand(cmd)
+	}
+	raw := sent.Bytes()
 	answer, took, err := link.Exchange(raw)
 	t.Took += took
 	t.Log = append(t.Log, Exchange{What: what, Command: raw, Response: answer, Took: took})
@@ -196,6 +210,15 @@ func (t *Tap) exchange(link *nfc.Link, what string, cmd iso7816.Command) (iso781
 	}
 	r, err := iso7816.ParseResponse(answer)
 	if err != nil {
+		return iso7816.Response{}, fmt.Errorf("%s: %w", what, err)
+	}
+	if t.channel == nil {
+		return r, nil
+	}
+	if len(r.Data) == 0 {
+		return iso7816.Response{}, fmt.Errorf("%s: the card has ended secure messaging: %w", what, r.Status)
+	}
+	if r, err = t.channel.OpenResponse(cmd.Instruction, r); err != nil {
 		return iso7816.Response{}, fmt.Errorf("%s: %w", what, err)
 	}
 	return r, nil
