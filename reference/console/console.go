@@ -158,7 +158,11 @@ func (c *Console) view(w http.ResponseWriter, r *http.Request, title, here strin
 	v.Here = u.String()
 	for _, n := range navigation {
 		if n.roles&v.Caller.Role != 0 {
-			v.Nav = append(v.Nav, link{n.word, n.to, here == n.to || n.to != "/console/" && strings.HasPrefix(here, n.to)})
+			current := strings.HasPrefix(here, n.to)
+			if n.to == "/console/" { // residents and what is done for them
+				current = here == n.to || strings.HasPrefix(here, "/console/residents") || strings.HasPrefix(here, "/console/offers")
+			}
+			v.Nav = append(v.Nav, link{n.word, n.to, current})
 		}
 	}
 	return v

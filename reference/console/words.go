@@ -103,7 +103,7 @@ var words = map[string]struct{ en, ko string }{
 	"offer.over":      {"Over: the 90 seconds have passed and nothing was issued", "종료: 90초가 지나 발급되지 않음"},
 	"offer.spent":     {"Over: the number was entered wrongly too often", "종료: 번호를 너무 여러 번 잘못 입력함"},
 	"offer.another":   {"To try once more, start a new code on the resident's page.", "다시 하려면 주민 화면에서 새 코드를 만드십시오."},
-	"offer.phone":     {"Scan it with the emulated phone", "가상 휴대폰으로 스캔"},
+	"offer.phone":     {"Scan it with the emulated phone, in a new window", "가상 휴대폰으로 스캔(새 창)"},
 
 	"report.title":         {"Report a loss", "분실 신고"},
 	"report.cause":         {"What is lost?", "무엇을 분실했습니까?"},
@@ -172,7 +172,7 @@ var words = map[string]struct{ en, ko string }{
 	"verify.name":      {"Element", "항목"},
 	"verify.value":     {"Value", "값"},
 	"verify.another":   {"Ask again", "다시 확인"},
-	"verify.phone":     {"Answer with the emulated phone", "가상 휴대폰으로 응답"},
+	"verify.phone":     {"Answer with an emulated phone, in a new window", "가상 휴대폰으로 응답(새 창)"},
 
 	"element.family_name":                  {"family name", "성"},
 	"element.given_name":                   {"given name", "이름"},

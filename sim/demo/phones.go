@@ -3,7 +3,8 @@ package demo
 import (
 	"bytes"
 	"context"
-	_ "embed"
+	_ "embed" // for the page
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -232,11 +233,23 @@ func (p *Phones) Show(w http.ResponseWriter, r *http.Request) error {
 	}
 	if h.request != nil {
 		v.Verifier = h.request.Verifier
+		words := console.Words{Lang: console.Language(w, r)}
 		for _, c := range h.choices {
-			v.Claims = append(v.Claims, c.Claims...)
+			for _, path := range c.Claims {
+				v.Claims = append(v.Claims, words.Maybe("element.", element(path)))
+			}
 		}
 	}
 	return p.render(w, r, v)
+}
+
+// element is the name at the end of a claim's path, "[\"namespace\",\"name\"]".
+func element(path string) string {
+	var steps []any
+	if json.Unmarshal([]byte(path), &steps) != nil || len(steps) == 0 {
+		return path
+	}
+	return fmt.Sprint(steps[len(steps)-1])
 }
 
 // act does something with a phone, and sends the browser back to it.
