@@ -89,7 +89,14 @@ func TestWhatIsLostAtAStandbySiteIsCountedAndNotHeldAgainstIt(t *testing.T) {
 }
 
 func TestALossOutsideOfTheDeclaredTimeIsFound(t *testing.T) {
-	planted(t, "S5", ofSites(func(s *sites, wrong bool) {
+	for _, shown := range []bool{true, false} { // the audit tells, too
+		planted(t, "S5", lossBefore(shown))
+	}
+}
+
+// lossBefore is a copy that lacks what was acknowledged before it.
+func lossBefore(shown bool) func(*world, bool) {
+	return ofSites(func(s *sites, wrong bool) {
 		card := s.holders("1")[0]
 		if wrong {
 			s.copy = s.keep() // a copy that is older than it is said to be
@@ -100,9 +107,11 @@ func TestALossOutsideOfTheDeclaredTimeIsFound(t *testing.T) {
 		}
 		s.h.Failover = &Failover{Copied: s.stamp()}
 		s.burns()
-		s.show(card)
+		if shown {
+			s.show(card)
+		}
 		s.back()
-	}))
+	})
 }
 
 func TestAChangeThatTheMainRegisterLostForGoodIsFound(t *testing.T) {

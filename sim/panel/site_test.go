@@ -2,12 +2,15 @@ package panel
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/nation"
 	"rollcall.example/rollcall/sim/rollout"
+	"rollcall.example/rollcall/sim/world"
 )
 
 // livedThroughAFire is a nation's run whose register's site is lost for a day and a
@@ -96,5 +99,26 @@ func TestWhatGoesWrongAtASiteIsFound(t *testing.T) {
 		if v.ByProperty["S5"].Violations == 0 {
 			t.Errorf("%s: S5 was not found violated", what)
 		}
+	}
+}
+
+// What the cast does in the time that is lost would be lost.
+func TestTheCastDoesNotActInTheTimeThatIsLost(t *testing.T) {
+	o, err := livedThroughAFire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := *o.Model
+	s := *m.Scenario
+	s.Faults = slices.Clone(s.Faults)
+	// The cast acts ten hours after the start: between this copy and the fire.
+	s.Faults[0].At = scenarios.Moment{Time: s.Start.Add(20 * time.Hour)}
+	moved, err := rollout.New(&s, m.Nation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{World: &world.World{Scenario: &s, Policy: m.Policy}, outcome: &rollout.Outcome{Model: moved}, end: m.End}
+	if at, _, ok := r.castAt(); !ok || at < moved.Since(s.Faults[0].End()) {
+		t.Errorf("it acts %d h after the start", at/hourMs)
 	}
 }
