@@ -73,7 +73,7 @@ var settings = []setting{
 	{name: "status-validity", value: "24h", kind: duration, what: "of a signed status list"},
 	{name: "status-size", value: "1048576", kind: number, what: "`N` places of a status list"},
 
-	{name: "rate-address", value: "500", kind: number, what: "`N` requests a second of one address; four times as many at once"},
+	{name: "rate-address", value: "3000", kind: number, what: "`N` requests a second of one address; four times as many at once"},
 	{name: "rate-citizen", value: "20", kind: number, what: "`N` requests a second of a citizen"},
 	{name: "rate-staff", value: "50", kind: number, what: "`N` requests a second of a member of staff"},
 	{name: "rate-verifier", value: "2000", kind: number, what: "`N` requests a second of a verifier"},

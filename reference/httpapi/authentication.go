@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -83,10 +84,13 @@ func (a *Authentication) admit(r *http.Request, route *Route) (*http.Request, er
 	case route.Roles&(access.Anyone|caller.Role) != 0:
 		return r, nil
 	case caller.Role == access.Anyone:
-		return nil, challenge(web.Refuse(http.StatusUnauthorized, "invalid_token", "Say who you are: this is for %s.", strings.ReplaceAll(route.Roles.String(), "+", ", ")), route)
+		return nil, challenge(web.Refuse(http.StatusUnauthorized, "invalid_token", "Say who you are: this is for %s.", strings.ReplaceAll(route.Roles.String(), "+", ", ")).Because(errNobody), route)
 	}
 	return nil, web.Refuse(http.StatusForbidden, "insufficient_scope", "A caller with the role %s may not do this.", caller.Role)
 }
+
+// errNobody: no credential was brought.
+var errNobody = errors.New("no credential was brought")
 
 // challenge says in a 401 how to prove who one is, if the error does not.
 func challenge(err error, route *Route) error {

@@ -34,7 +34,7 @@ type Limits struct {
 // DefaultLimits are for one replica that serves a country's branches: a verifier
 // sends for many people, and so does the address of an office.
 var DefaultLimits = Limits{
-	Address: Rate{500, 2000}, Failed: 20,
+	Address: Rate{3000, 12_000}, Failed: 60,
 	Citizen: Rate{20, 100}, Staff: Rate{50, 200}, Verifier: Rate{2000, 8000},
 	Remembered: 100_000, Concurrent: 1024,
 }

@@ -286,6 +286,7 @@ func (s *Router) serve(x *exchange, r *http.Request) {
 		return
 	}
 	defer s.serving.Add(-1)
+	defer s.charge(x)
 
 	r, err := s.admit(x, r)
 	if err != nil {
@@ -301,6 +302,17 @@ func (s *Router) serve(x *exchange, r *http.Request) {
 // longAnswer is how long a long answer may take.
 const longAnswer = time.Hour
 
+// charge makes guessing slow: a credential that was refused, here or by a handler,
+// counts for many requests of its address. Who brought none, or has to come back
+// with a nonce, has guessed nothing.
+func (s *Router) charge(x *exchange) {
+	e := x.failed
+	if e == nil || e.Status != http.StatusUnauthorized || s.o.Limits.Failed <= 0 || e.Code == "use_dpop_nonce" || errors.Is(e, errNobody) {
+		return
+	}
+	s.meter.take("address "+address(x.request, s.o.Proxies), s.o.Limits.Address, s.o.Limits.Failed, true)
+}
+
 // admit limits a request by its address, its size and its caller, and is it with
 // its caller.
 func (s *Router) admit(x *exchange, r *http.Request) (*http.Request, error) {
@@ -314,9 +326,6 @@ func (s *Router) admit(x *exchange, r *http.Request) (*http.Request, error) {
 	r.Body = http.MaxBytesReader(x, r.Body, route.Body)
 	r, err := s.o.Authentication.admit(r, route)
 	if err != nil {
-		if e, ok := errors.AsType[*web.Error](err); ok && e.Status == http.StatusUnauthorized && s.o.Limits.Failed > 0 {
-			s.meter.take(from, s.o.Limits.Address, s.o.Limits.Failed, true)
-		}
 		return nil, err
 	}
 	caller := access.From(r.Context())
