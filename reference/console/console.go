@@ -204,6 +204,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Refuse implements web.Refuser. Who has not signed in is asked to.
 func (p *page) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := web.Report(w, r, err)
+	r = p.c.recognise(r)
 	if e.Status == http.StatusUnauthorized {
 		next := "/console/"
 		if r.Method == http.MethodGet {
@@ -218,6 +219,22 @@ func (p *page) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if render(w, e.Status, "problem", "layout", v) != nil {
 		http.Error(w, e.Description, e.Status)
 	}
+}
+
+// recognise is a request with its caller where it was refused before anybody had
+// said who that is, so that the page that says so is one of theirs.
+func (c *Console) recognise(r *http.Request) *http.Request {
+	cookie, err := r.Cookie(parties.CookieName)
+	if err != nil || access.From(r.Context()).Role != access.Anyone {
+		return r
+	}
+	look := r.Clone(r.Context())
+	look.Method = http.MethodGet // nothing is changed by it
+	ctx, err := c.o.Parties.Session(look, cookie.Value)
+	if err != nil {
+		return r
+	}
+	return r.WithContext(ctx)
 }
 
 // explain says in the reader's language why something was refused.

@@ -225,6 +225,9 @@ func (c *Console) Reissue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if x.why == "" {
+		return c.finish(w, r, x, told{}, needsWhy())
+	}
 	seq, err := c.o.Desk.Reissue(r.Context(), x.q, x.id, strings.ToUpper(x.form["number"]), x.form["chip"] != "", x.why)
 	return c.finish(w, r, x, told{Word: "told.reissue", Sequence: seq}, err)
 }
@@ -238,6 +241,9 @@ func (c *Console) Move(w http.ResponseWriter, r *http.Request) error {
 	address, municipality, centre := x.form["address"], x.form["municipality"], x.form["centre"]
 	if address == "" || (municipality == "") != (centre == "") {
 		return c.finish(w, r, x, told{}, web.Refuse(http.StatusBadRequest, "address", "Enter the address; municipality and centre together, or neither."))
+	}
+	if x.why == "" {
+		return c.finish(w, r, x, told{}, needsWhy())
 	}
 	a := register.Amendment{Address: &address}
 	if municipality != "" {

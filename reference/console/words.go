@@ -16,7 +16,6 @@ var words = map[string]struct{ en, ko string }{
 	"signed-in":      {"%s, %s", "%s, %s"},
 	"sign-out":       {"Sign out", "로그아웃"},
 	"error":          {"Error", "오류"},
-	"print":          {"Printed from the console", "콘솔에서 인쇄함"},
 	"again":          {"Look again", "다시 확인"},
 	"back":           {"Back to the resident", "주민 화면으로"},
 	"why":            {"Why, in the words of whoever asks", "사유(신청인의 말 그대로)"},
@@ -26,7 +25,6 @@ var words = map[string]struct{ en, ko string }{
 	"number":         {"Number %d", "일련번호 %d"},
 	"yes":            {"yes", "예"},
 	"no":             {"no", "아니요"},
-	"none":           {"none", "없음"},
 
 	"role.clerk":         {"Clerk", "창구 직원"},
 	"role.call-centre":   {"Loss line", "분실신고 센터"},
@@ -65,7 +63,6 @@ var words = map[string]struct{ en, ko string }{
 	"resident.no-chip":      {"without a chip", "IC 칩 없음"},
 	"resident.until":        {"until %s", "%s까지"},
 	"resident.renew":        {"something on it is outdated: to be renewed", "기재 사항이 바뀌어 재발급이 필요함"},
-	"resident.wallet":       {"phone %s", "휴대폰 %s"},
 	"resident.causes":       {"In force: %s", "정지 사유: %s"},
 
 	"state.accepted":  {"good", "유효"},
@@ -268,6 +265,7 @@ var words = map[string]struct{ en, ko string }{
 	"problem.no-idempotency-key":      {"The form has lost its key. Fill it in again.", "양식의 키가 없습니다. 다시 작성하십시오."},
 	"problem.idempotency-key-reused":  {"This form was sent before with other content. See below what is in force, then fill it in again.", "이 양식은 다른 내용으로 이미 보냈습니다. 아래 현재 상태를 확인하고 다시 작성하십시오."},
 	"problem.too-long":                {"A text is longer than 200 bytes: shorten it.", "글이 200바이트를 넘습니다. 줄여 주십시오."},
+	"problem.bad-number":              {"A card's number has 1 to 32 characters: A-Z, 0-9 and hyphen.", "발급번호는 A-Z, 0-9, 하이픈 1~32자입니다."},
 	"problem.number-taken":            {"This number was given before.", "이미 사용된 번호입니다."},
 	"problem.incomplete":              {"Something is missing. Fill in all that is required.", "빠진 항목이 있습니다. 필수 항목을 모두 작성하십시오."},
 	"problem.unknown-cause":           {"Choose what is lost.", "무엇을 분실했는지 선택하십시오."},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/face"
@@ -17,11 +18,14 @@ import (
 
 // What follows has no route of its own: the console asks for it.
 
+// maxNumber is the length of a plastic card's number that is typed in, at most.
+const maxNumber = 32
+
 // Reissue puts a new plastic card with the photo on record into force; the one
 // before ends with all that hung on it.
 func (d *Desk) Reissue(ctx context.Context, q register.Request, id store.PersonID, number string, chip bool, why string) (sequence uint64, err error) {
-	if number == "" || len(number) > register.MaxText {
-		return 0, web.Refuse(http.StatusBadRequest, "incomplete", "A plastic card needs a number of 1 to %d bytes.", register.MaxText)
+	if number == "" || len(number) > maxNumber || strings.Trim(number, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" {
+		return 0, web.Refuse(http.StatusBadRequest, "bad-number", "A plastic card's number has 1 to %d characters of A-Z, 0-9 and hyphen.", maxNumber)
 	}
 	c := issuance.NewCard{Number: number, Chip: chip}
 	err = d.o.Register.View(ctx, func(r store.Reader) error {
