@@ -77,6 +77,7 @@ var settings = []setting{
 	{name: "rate-citizen", value: "20", kind: number, what: "`N` requests a second of a citizen"},
 	{name: "rate-staff", value: "50", kind: number, what: "`N` requests a second of a member of staff"},
 	{name: "rate-verifier", value: "2000", kind: number, what: "`N` requests a second of a verifier"},
+	{name: "connections", value: "10000", kind: number, what: "`N` connections at the same time; more wait"},
 	{name: "concurrent", value: "1024", kind: number, what: "`N` requests at the same time; more are turned away"},
 	{name: "shutdown-delay", value: "0s", kind: duration, zero: true, what: "how long it still takes requests, and says that it is not ready, when the service is stopped: until balancers have noticed"},
 	{name: "shutdown-grace", value: "20s", kind: duration, what: "how long requests may still take when the service is stopped"},

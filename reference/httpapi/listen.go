@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"crypto/tls"
+	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -44,4 +46,49 @@ func TLS(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.
 		},
 		NextProtos: []string{"h2", "http/1.1"},
 	}
+}
+
+// Bounded is a listener that lets in so many connections at the same time. Others
+// wait in the system's queue until one is closed, which the timeouts see to.
+func Bounded(l net.Listener, connections int) net.Listener {
+	return &bounded{l, make(chan struct{}, connections), make(chan struct{}), sync.Once{}}
+}
+
+type bounded struct {
+	net.Listener
+	slots  chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+// Accept implements net.Listener.
+func (b *bounded) Accept() (net.Conn, error) {
+	select {
+	case b.slots <- struct{}{}:
+	case <-b.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := b.Listener.Accept()
+	if err != nil {
+		<-b.slots
+		return nil, err
+	}
+	return &counted{Conn: c, leave: sync.OnceFunc(func() { <-b.slots })}, nil
+}
+
+// Close implements net.Listener.
+func (b *bounded) Close() error {
+	b.once.Do(func() { close(b.closed) })
+	return b.Listener.Close()
+}
+
+type counted struct {
+	net.Conn
+	leave func()
+}
+
+// Close implements net.Conn.
+func (c *counted) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
 }

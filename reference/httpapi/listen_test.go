@@ -158,3 +158,43 @@ func TestALongAnswerMayTakeItsTime(t *testing.T) {
 		}
 	}
 }
+
+func TestThereAreOnlySoManyConnections(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := Server(router(t, options(), ok), nil, Timeouts{Header: 300 * time.Millisecond, Read: 300 * time.Millisecond, Write: time.Second, Idle: 300 * time.Millisecond})
+	server.ErrorLog = log.New(io.Discard, "", 0)
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(Bounded(l, 2)) }()
+	for range 2 { // who says nothing
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	began := time.Now()
+	res, err := http.Get("http://" + l.Addr().String() + "/public")
+	if err != nil || res.StatusCode != 200 {
+		t.Fatalf("%v %v", res, err)
+	}
+	res.Body.Close()
+	if took := time.Since(began); took < 100*time.Millisecond {
+		t.Errorf("a third connection was let in after %v", took)
+	}
+	for range 2 { // fill it again: it must end all the same
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	server.Close()
+	select {
+	case <-done:
+	case <-time.After(3 * time.Second):
+		t.Error("a full listener does not end")
+	}
+}
