@@ -178,6 +178,15 @@ func FuzzHistory(f *testing.F) {
 		f.Add(bytes.Replace(b.Bytes(), []byte(from), []byte(to), 1))
 		f.Add(bytes.ReplaceAll(b.Bytes(), []byte(from), []byte(to)))
 	}
+	var two bytes.Buffer
+	if err := ofAFire().history().Encode(&two); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(two.Bytes())
+	for _, swap := range [][2]string{{`"citizen": "1"`, `"citizen": "2"`}, {`"list": 0`, `"list": 7`}, {`"granted": true,`, ``}, {`"sequence": 4`, `"sequence": 3`}} {
+		f.Add(bytes.ReplaceAll(two.Bytes(), []byte(swap[0]), []byte(swap[1])))
+		f.Add(bytes.Replace(two.Bytes(), []byte(swap[0]), []byte(swap[1]), 1))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := Decode(bytes.NewReader(b))
 		if err != nil {

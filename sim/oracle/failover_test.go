@@ -58,7 +58,8 @@ func ofSites(build func(s *sites, wrong bool)) func(*world, bool) {
 	return func(w *world, wrong bool) { build(&sites{world: w}, wrong) }
 }
 
-func TestWhatIsLostAtAStandbySiteIsCountedAndNotHeldAgainstIt(t *testing.T) {
+// ofAFire is a right history of two sites, in which something of each kind is lost.
+func ofAFire() *sites {
 	s := &sites{world: newWorld()}
 	cards := s.holders("1", "2", "3")
 	s.lose("1", PhysicalLost)
@@ -79,6 +80,11 @@ func TestWhatIsLostAtAStandbySiteIsCountedAndNotHeldAgainstIt(t *testing.T) {
 	for _, c := range append(cards, late) {
 		s.show(c)
 	}
+	return s
+}
+
+func TestWhatIsLostAtAStandbySiteIsCountedAndNotHeldAgainstIt(t *testing.T) {
+	s := ofAFire()
 	v := Judge(s.history(), Options{})
 	if v.Violations() != 0 {
 		t.Fatalf("found %s", sentences(v))
