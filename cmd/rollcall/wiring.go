@@ -233,6 +233,12 @@ func (s *running) openKeys(host string) error {
 		}
 	}
 	s.ring.Signed = s.metrics.Signed
+	s.metrics.WatchKeys(s.ring)
+	for use, end := range s.ring.Expiry() {
+		if left := time.Until(end); left < renewTLS {
+			s.log.Warn("a certificate ends soon: rotate its key", "use", string(use), "ends", end.Format(time.DateOnly))
+		}
+	}
 	if s.seals, err = seal.NewKeys(s.ring.Secrets(keys.Seal)...); err != nil {
 		return err
 	}
@@ -552,7 +558,7 @@ func (s *running) readyChecks() []httpapi.ReadyCheck {
 			defer cancel()
 			return s.store.Ready(ctx)
 		}},
-		{Name: "a certificate is not valid", Fail: func(context.Context) error { return s.ring.Check() }},
+		{Name: "a certificate is not valid", Fail: func(context.Context) error { return s.ring.Check(keys.IACA, keys.Document, keys.Status) }},
 		{Name: "the status lists are not published", Fail: func(context.Context) error { return s.lists.Ready() }},
 	}
 }

@@ -58,6 +58,15 @@ func (m *Metrics) WatchStore(s store.Store) {
 	count("rollcall_store_views_total", "Snapshots read.", func(s store.Stats) uint64 { return s.Views })
 }
 
+// WatchKeys tells when the certificate in force of each use ends.
+func (m *Metrics) WatchKeys(r *keys.Ring) {
+	for use := range r.Expiry() {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "rollcall_certificate_expiry_timestamp_seconds", Help: "When the certificate in force ends.", ConstLabels: prometheus.Labels{"use": string(use)},
+		}, func() float64 { return float64(r.Expiry()[use].Unix()) }))
+	}
+}
+
 // Published notes how long a publication of the status lists took, up to which
 // change of the register they are true, and whether it failed.
 func (m *Metrics) Published(took time.Duration, sequence uint64, err error) {

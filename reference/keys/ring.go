@@ -211,15 +211,12 @@ func (r *Ring) Expiry() map[Use]time.Time {
 	return out
 }
 
-// Check says whether every use has a key whose certificate is valid now.
-func (r *Ring) Check() error {
+// Check says whether these uses have a key whose certificate is valid now.
+func (r *Ring) Check(uses ...Use) error {
 	now := r.now()
-	for _, k := range kinds {
-		if k.secret() {
-			continue
-		}
-		if c := r.inForce(k.use).certificate; now.Before(c.NotBefore) || now.After(c.NotAfter) {
-			return fmt.Errorf("the certificate of the %s was valid from %s to %s: rotate its key", k.use, c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))
+	for _, use := range uses {
+		if c := r.inForce(use).certificate; now.Before(c.NotBefore) || now.After(c.NotAfter) {
+			return fmt.Errorf("the certificate of the %s was valid from %s to %s: rotate its key", use, c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))
 		}
 	}
 	return nil

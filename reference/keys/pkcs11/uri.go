@@ -34,7 +34,7 @@ func Parse(text string) (URI, error) {
 	}
 	rest, ok := strings.CutPrefix(text, "pkcs11:")
 	if !ok {
-		return u, errors.New("a PKCS #11 URI begins with pkcs11:")
+		return u, errors.New(`a PKCS #11 URI begins with "pkcs11:"`)
 	}
 	where, query, _ := strings.Cut(rest, "?")
 	seen := map[string]bool{}
