@@ -238,3 +238,27 @@ func TestNoCodeIsOlderThanTheSitesReturn(t *testing.T) {
 		}
 	}
 }
+
+// At the stand-by the report is in force; the main register finds nothing to suspend
+// when it is back, for the card has expired.
+func TestAReportOfACardThatExpiresBeforeTheReturnStaysAtTheStandby(t *testing.T) {
+	m, p, s := burning(t)
+	for expires, taken := range map[int64]bool{s.back: false, s.back + 1: true} {
+		c := aHolder(m, p, uint32(expires))
+		w := &p.Wallets[c.Wallet-1]
+		w.Expires = expires
+		if got := m.reportPhoneLost(p, c, s.on+hour); got != lifecycle.Granted {
+			t.Fatal(got)
+		}
+		if v, _ := m.told(p, c, c.Wallet, s.on+hour, false); v != lifecycle.Suspended {
+			t.Errorf("at the stand-by: %v", v)
+		}
+		m.lapse(p, c, s.back)
+		if p.carriesReport(c) != taken {
+			t.Errorf("expires %d ms after the return: the phone carries the report: %v", expires-s.back, !taken)
+		}
+	}
+	if p.T.Loss.People != 0 {
+		t.Error("nothing was lost")
+	}
+}
