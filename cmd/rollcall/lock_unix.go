@@ -26,3 +26,7 @@ func lockFor(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// private makes what is written from now on this user's alone: registers hold
+// personal data, wherever they are kept.
+func private() { unix.Umask(0o077) }

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -414,6 +415,25 @@ func TestProfilesAreAtTheOperatorsAddressAndOnlyWhenAskedFor(t *testing.T) {
 		}
 		if res, err := p.client.Get(p.url + "/debug/pprof/heap"); err != nil || res.StatusCode != 404 {
 			t.Errorf("profiles are for everybody: %v %v", res, err)
+		}
+	}
+}
+
+func TestOnlyTheOwnerMayReadWhatTheServiceKeeps(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes of files are those of Unix")
+	}
+	dir := t.TempDir()
+	register := filepath.Join(dir, "elsewhere.db")
+	p, err := start(dir, os.Environ(), "--database", register)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+	for _, file := range []string{register, register + "-wal", filepath.Join(dir, "rollcall-data"), filepath.Join(dir, "rollcall-data", keysFile), filepath.Join(dir, "rollcall-data", "admin.jwk")} {
+		info, err := os.Stat(file)
+		if err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v %v", file, info, err)
 		}
 	}
 }

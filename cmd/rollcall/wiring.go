@@ -115,6 +115,10 @@ func open(ctx context.Context, c configuration, address string, log *slog.Logger
 	if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" {
 		return nil, usage(fmt.Errorf("public-url: %q is no URL of a host (write https://id.example)", address))
 	}
+	if u.Scheme != "https" {
+		return nil, usage(fmt.Errorf("public-url: wallets speak to https alone, not to %s: behind a proxy that speaks TLS give its URL", address))
+	}
+	private()
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return nil, usage(fmt.Errorf("the data folder cannot be made: %w", err))
 	}
