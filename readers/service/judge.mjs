@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { total } from './checks.mjs';
 import { lostAndFound, replaced } from './losing.mjs';
 import { Party } from './parties.mjs';
+import { asked } from './verifier.mjs';
 import { Presenter, presents, refusedPresenting, verdicts } from './presenting.mjs';
 import { byCard, byOffer, refusedIssuing, residents } from './issuing.mjs';
 
@@ -24,6 +25,7 @@ try {
   const newPhone = await byOffer(service, people[1]);
   await verdicts(presenter, newPhone, 'accepted', 'of the new phone');
   await replaced(service, presenter, offered);
+  if (service.wallet) await asked(service);
 } catch (e) {
   console.log(`FAILED  the story ends early: ${e.message}`);
   if (process.env.ROLLCALL_TRACE) console.log(e);

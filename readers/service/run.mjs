@@ -1,25 +1,31 @@
 // Starts the service and has other people's implementations judge it:
 //
-//   node run.mjs ROLLCALL DIR [--database postgres://...]
+//   node run.mjs ROLLCALL DIR [--wallet TEST] [--database postgres://...]
 //
-// ROLLCALL is the program, DIR an empty folder. With a database, two replicas on it
+// ROLLCALL is the program, DIR an empty folder, TEST the test binary of sim/demo, whose
+// wallet another maker's verifier asks. With a database, two replicas on it
 // stand behind a balancer that gives each request to the next one.
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { authority } from './authority.mjs';
 import { balancer, freePort, listen, serve } from './start.mjs';
 
-const [binary, folder] = process.argv.slice(2).map((p) => resolve(p));
-const database = process.argv[4] === '--database' ? process.argv[5] : undefined;
-if (!binary || !folder) {
-  console.error('usage: node run.mjs ROLLCALL DIR [--database postgres://...]');
+let given;
+try {
+  given = parseArgs({ allowPositionals: true, options: { wallet: { type: 'string' }, database: { type: 'string' } } });
+  if (given.positionals.length !== 2) throw new Error('ROLLCALL and DIR are missing');
+} catch (e) {
+  console.error(`${e.message}\nusage: node run.mjs ROLLCALL DIR [--wallet TEST] [--database postgres://...]`);
   process.exit(2);
 }
+const [binary, folder] = given.positionals.map((p) => resolve(p));
+const { wallet, database } = given.values;
 mkdirSync(folder, { recursive: true });
 
-const [provider, maker, strangeProvider, strangeMaker, tls] = await Promise.all([
-  authority(folder, 'wallets'), authority(folder, 'phones'), authority(folder, 'strange-wallets'), authority(folder, 'strange-phones'),
+const [provider, maker, verifier, strangeProvider, strangeMaker, tls] = await Promise.all([
+  authority(folder, 'wallets'), authority(folder, 'phones'), authority(folder, 'verifier'), authority(folder, 'strange-wallets'), authority(folder, 'strange-phones'),
   authority(folder, 'localhost', ['subjectAltName=DNS:localhost', 'extendedKeyUsage=serverAuth']),
 ]);
 const settings = ['--demo', '--status-every', '1s', '--wallet-providers', provider.root, '--phone-makers', maker.root];
@@ -52,7 +58,7 @@ const trusted = join(folder, 'trusted.pem');
 writeFileSync(trusted, [join(data, 'authority.pem'), tls.root].map((f) => readFileSync(f, 'utf8')).join('\n'));
 const what = join(folder, 'service.json');
 writeFileSync(what, JSON.stringify({
-  url, data, authority: join(data, 'authority.pem'), iaca: join(data, 'iaca.pem'), provider, maker,
+  url, data, authority: join(data, 'authority.pem'), iaca: join(data, 'iaca.pem'), trusted, provider, maker, verifier, tls, wallet: wallet && resolve(wallet),
   strangers: { provider: strangeProvider, maker: strangeMaker },
 }));
 
