@@ -61,6 +61,7 @@ type Town struct {
 
 	maker    *phone.Maker
 	provider *wallet.Provider
+	kit      *iccard.IssuerKit
 }
 
 // Resident is one of them.
@@ -119,7 +120,7 @@ func New(s *scenarios.Scenario, nation *scenarios.Nation, residents int) (*Town,
 	if err != nil {
 		return nil, err
 	}
-	town := &Town{CountryCA: kit.CountryCA, PhoneMaker: maker.Root, WalletProvider: provider.Root, maker: maker, provider: provider}
+	town := &Town{CountryCA: kit.CountryCA, PhoneMaker: maker.Root, WalletProvider: provider.Root, maker: maker, provider: provider, kit: kit}
 	people := population.New(nation)
 	draws := population.NewDrawer(rng.New(1), nation, &s.Phones)
 	home, ok := nation.MunicipalityIndex(Municipality)
@@ -168,11 +169,30 @@ func (r *Resident) sex() byte {
 // print personalises the resident's IC card.
 func (r *Resident) print(kit *iccard.IssuerKit, n int) error {
 	r.chip = iccard.NewBlank(secret("chip", n))
-	return kit.Personalise(r.chip, iccard.Holder{
+	return kit.Personalise(r.chip, r.holder())
+}
+
+func (r *Resident) holder() iccard.Holder {
+	return iccard.Holder{
 		DocumentNumber: r.Document, Surname: r.person.FamilyName, GivenName: r.person.GivenName, BirthDate: r.person.Birth,
 		Sex: r.sex(), Issued: founded, Expires: founded.AddDate(10, 0, 0), Address: r.person.Address,
 		PersonalNumber: r.person.MaskedRRN(), Portrait: r.portrait, Template: r.template, PIN: r.PIN,
-	})
+	}
+}
+
+// Plastic is a resident's IC card once more, the same but that it is protected
+// where it is given a card access number; and the machine readable zone on it.
+func (t *Town) Plastic(r *Resident, can string) (chip *iccard.Card, mrz string, err error) {
+	if !r.Chip() {
+		return nil, "", fmt.Errorf("the card of resident %d has no chip", r.ID)
+	}
+	h := r.holder()
+	h.CAN = can
+	if mrz, err = iccard.MRZ(h); err != nil {
+		return nil, "", err
+	}
+	chip = iccard.NewBlank(secret("chip", int(r.ID)-1))
+	return chip, mrz, t.kit.Personalise(chip, h)
 }
 
 // Chip says whether the resident's plastic card is an IC card.
