@@ -359,7 +359,7 @@ func TestAClerkSeesAnOfferScannedCheckedOrOver(t *testing.T) {
 		return made.header.Get("Location"), b.follow(made)
 	}
 	offer, p := start()
-	p.has(t, "an offer", `role="img"`, `<title id="qr-title">QR code`, "openid-credential-offer://", `role="status"`, "Waiting", "14 Mar 2025 12:01:30")
+	p.has(t, "an offer", `role="img"`, `<title id="qr-title">QR code`, "openid-credential-offer://", `role="status"`, "<strong>Waiting", "14 Mar 2025 12:01:30")
 	uri := strings.ReplaceAll(regexp.MustCompile(`(?s)<textarea id="uri"[^>]*>(.*?)</textarea>`).FindStringSubmatch(p.body)[1], "&amp;", "&")
 	tx := regexp.MustCompile(`class="tx">(\d{6})<`).FindStringSubmatch(p.body)[1]
 
@@ -375,7 +375,7 @@ func TestAClerkSeesAnOfferScannedCheckedOrOver(t *testing.T) {
 		}
 	}
 	check(t, json.Unmarshal([]byte(fetched.body), &body))
-	b.get(offer+"/state").has(t, "scanned", `aria-current="step"`, "Scanned: the phone now")
+	b.get(offer+"/state").has(t, "scanned", `aria-current="step"`, "<strong>Scanned: the phone now")
 	if phone.get(reference.Path); o.as("clerk").get(offer).status != http.StatusOK {
 		t.Error("another session of the same clerk may not look")
 	}
@@ -390,7 +390,7 @@ func TestAClerkSeesAnOfferScannedCheckedOrOver(t *testing.T) {
 			t.Fatalf("face check: %d %s", w.Code, w.Body)
 		}
 	}
-	b.get(offer+"/state").has(t, "checked", "Face checked")
+	b.get(offer+"/state").has(t, "checked", "<strong>Face checked")
 	if p := b.get(offer + "/state"); p.header.Get("X-Over") != "" {
 		t.Error("the script is told to stop before the card is issued")
 	}
@@ -398,7 +398,7 @@ func TestAClerkSeesAnOfferScannedCheckedOrOver(t *testing.T) {
 	other, _ := start()
 	o.Pass(90 * time.Second)
 	over := b.get(other + "/state")
-	over.has(t, "over", "Over: the 90 seconds have passed")
+	over.has(t, "over", "<strong>Over: the 90 seconds have passed")
 	if over.header.Get("X-Over") != "true" {
 		t.Error("the script is not told that it is over")
 	}
@@ -492,7 +492,7 @@ func TestAVerifierAsksAndLearnsNoReason(t *testing.T) {
 	none.has(t, "nothing chosen", "Choose at least one element")
 	made := b.post("/console/verify", with(home.form("/console/verify"), "element.age_over_19", "yes", "element.resident_address", "yes"))
 	p := b.follow(made)
-	p.has(t, "asked", "openid4vp://", `role="img"`, "Waiting", "Asked for: 19 or over<")
+	p.has(t, "asked", "openid4vp://", `role="img"`, "<strong>Waiting", "Asked for: 19 or over<")
 	if got := b.get(made.header.Get("Location") + "/state"); got.header.Get("X-Over") != "" {
 		t.Error("over before it began")
 	}

@@ -80,6 +80,12 @@ func (w Words) T(word string, args ...any) string {
 	return text
 }
 
+// Short is what stands before the colon of a sentence.
+func (w Words) Short(word string) string {
+	short, _, _ := strings.Cut(w.T(word), ":")
+	return short
+}
+
 // Maybe is a word of the table, or the text itself where there is none: names of
 // elements and events are open sets.
 func (w Words) Maybe(prefix, text string) string {

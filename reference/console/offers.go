@@ -117,8 +117,12 @@ func (c *Console) Offer(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	whose, err := c.o.Desk.Resident(r.Context(), o.Person)
+	if err != nil {
+		return err
+	}
 	v := c.view(w, r, "offer.title", r.URL.Path)
-	v.Data = d
+	v.Name, v.Data = whose.Name, d
 	return render(w, http.StatusOK, "offer", "layout", v)
 }
 

@@ -124,7 +124,7 @@ func TestEveryWordThatPagesUseIsThereAndNoOtherIs(t *testing.T) {
 func TestTheBrowsersLanguageIsSpokenAndAChoiceIsRemembered(t *testing.T) {
 	for header, want := range map[string]string{
 		"": "ko", "en": "en", "en-GB,en;q=0.9": "en", "ko-KR,ko;q=0.9,en-US;q=0.8": "ko", "de, en;q=0.5, ko;q=0.4": "en", "fr": "ko",
-		"EN": "en", "en;q=0, ko;q=0.1": "ko", "en;q=wrong": "ko", ";;;,,,": "ko", "*": "ko",
+		"EN": "en", "en, ko": "en", "ko, en": "ko", "en;q=0, ko;q=0.1": "ko", "en;q=wrong": "ko", ";;;,,,": "ko", "*": "ko",
 	} {
 		if got := preferred(header); got != want {
 			t.Errorf("%q: %s, want %s", header, got, want)
