@@ -14,7 +14,7 @@ import (
 
 func journeyCommand() *cobra.Command {
 	var citizen int64
-	var channel, out string
+	var channel, access, out string
 	c := &cobra.Command{
 		Use:   "journey",
 		Short: "Follow one citizen through the real service, with every message kept and explained",
@@ -34,7 +34,10 @@ transcript, the status list, and journey.md, which explains them in order.`,
 			if err != nil {
 				return internal(err)
 			}
-			o := panel.JourneyOptions{Scenario: s, Nation: people, Channel: channel, Out: out}
+			o := panel.JourneyOptions{Scenario: s, Nation: people, Channel: channel, PACE: access == "pace", Out: out}
+			if access != "pace" && access != "open" {
+				return usage(fmt.Errorf("--access: %q is no way to read a card (write pace or open)", access))
+			}
 			if channel != panel.ByTap && channel != panel.ByCentre {
 				return usage(fmt.Errorf("--channel: %q is no way to a mobile card (write %s or %s)", channel, panel.ByTap, panel.ByCentre))
 			}
@@ -71,6 +74,7 @@ transcript, the status list, and journey.md, which explains them in order.`,
 	}
 	c.Flags().Int64Var(&citizen, "citizen", -1, "`N`, a citizen's number (default: somebody of the first region that opens)")
 	c.Flags().StringVar(&channel, "channel", panel.ByTap, "`WAY` to the mobile card: tap or centre")
+	c.Flags().StringVar(&access, "access", "open", "`HOW` the plastic card is read: open (in the clear) or pace (opened by PACE, then secure messaging)")
 	c.Flags().StringVar(&out, "out", filepath.Join("rollcall-out", "journey"), "`DIR` for the files")
 	return c
 }

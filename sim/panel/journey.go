@@ -3,10 +3,13 @@ package panel
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
@@ -36,6 +39,7 @@ type JourneyOptions struct {
 	Nation   *scenarios.Nation
 	Citizen  *uint32 // nil: somebody of the first region that opens
 	Channel  string  // ByTap or ByCentre; empty: ByTap
+	PACE     bool    // the plastic card is opened by PACE; otherwise it is read in the clear
 	Out      string  // folder; empty: no files
 }
 
@@ -123,6 +127,10 @@ func Journey(ctx context.Context, o JourneyOptions) (_ *Story, err error) {
 	w, err := world.New(o.Scenario, m.Policy, dir, 64)
 	if err != nil {
 		return nil, err
+	}
+	if o.PACE {
+		seed := sha256.Sum256(fmt.Appendf(nil, "a phone's keys for PACE, seed %d", o.Scenario.Seed))
+		w.Access = phone.Access{CAN: fmt.Sprintf("%06d", binary.BigEndian.Uint32(seed[:])%1_000_000), Random: rand.NewChaCha8(seed)}
 	}
 	j := &journey{run: &run{World: w, ctx: ctx, end: m.End}, centre: o.Nation.Centres[person.Centre].Code,
 		story: &Story{Scenario: o.Scenario.Name, Seed: o.Scenario.Seed, Citizen: id, Name: person.FamilyName + person.GivenName, Romanised: person.Romanised,
@@ -332,8 +340,12 @@ func (j *journey) tap() error {
 	if err != nil {
 		return err
 	}
+	opens := ""
+	if j.Access.CAN != "" {
+		opens = "PACE with the number on the card opens it, all that follows goes through secure messaging (ICAO Doc 9303-11 §4.4, §9.8); "
+	}
 	s := j.step(aCitizen, "holds the card to the phone and enters the PIN", fmt.Sprintf("PIN: %v", tap.PIN),
-		"EF.SOD is signed by the country (passive authentication), the statement by this very chip (active authentication); the chip itself says that the PIN was verified")
+		opens+"EF.SOD is signed by the country (passive authentication), the statement by this very chip (active authentication); the chip itself says that the PIN was verified")
 	s.TookMS = float64(tap.Took.Microseconds()) / 1000
 	for _, x := range tap.Log {
 		s.Messages = append(s.Messages, message(aPhone, aChip, x.What, x.Command), message(aChip, aPhone, "answer", x.Response))

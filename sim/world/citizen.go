@@ -128,7 +128,7 @@ func (w *World) Print(c *Citizen, chip bool) (Plastic, error) {
 	err := w.kit.Personalise(p.Chip, iccard.Holder{
 		DocumentNumber: number, Surname: c.Person.FamilyName, GivenName: c.Person.GivenName, BirthDate: c.Person.Birth,
 		Sex: c.sex(), Issued: now, Expires: now.AddDate(10, 0, 0), Address: c.Person.Address, PersonalNumber: c.Person.MaskedRRN(),
-		Portrait: p.portrait, Template: p.template, PIN: c.PIN,
+		Portrait: p.portrait, Template: p.template, PIN: c.PIN, CAN: w.Access.CAN,
 	})
 	w.N.Made++ // the security object
 	return p, err
@@ -217,7 +217,7 @@ func (w *World) Tear(c *Citizen) error {
 	random, challenge := w.tapping(c)
 	link := nfc.New(countedCard{c.Chip, &w.N})
 	link.Tear(tearFrom+int(random.Uint32()%(tearTo-tearFrom)), 0)
-	if _, err := phone.ReadCard(link, challenge, c.PIN, false); !errors.Is(err, nfc.ErrTagLost) {
+	if _, err := w.Access.ReadCard(link, challenge, c.PIN, false); !errors.Is(err, nfc.ErrTagLost) {
 		return fmt.Errorf("a torn tap ended otherwise: %v", err)
 	}
 	return nil
@@ -225,7 +225,7 @@ func (w *World) Tear(c *Citizen) error {
 
 // Read holds a card to a phone and reads it.
 func (w *World) Read(chip *iccard.Card, challenge []byte, pin string, portrait bool) (*phone.Tap, error) {
-	return phone.ReadCard(nfc.New(countedCard{chip, &w.N}), challenge, pin, portrait)
+	return w.Access.ReadCard(nfc.New(countedCard{chip, &w.N}), challenge, pin, portrait)
 }
 
 // Evidence is what a phone hands over of a tap.

@@ -86,6 +86,10 @@ const (
 // World is the service with its surroundings, and what was seen of it. Not for
 // concurrent use, but for the clock.
 type World struct {
+	// Access protects the cards that are printed and is how phones open them. Zero:
+	// cards are read in the clear.
+	Access phone.Access
+
 	Scenario *scenarios.Scenario
 	Source   rng.Source
 	Policy   lifecycle.Policy // what the service is told
