@@ -2,8 +2,10 @@
 // verifiers, of a balancer's TLS.
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import * as jose from 'jose';
 
 const openssl = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -25,6 +27,9 @@ export async function authority(dir, name, extensions = []) {
   return { root: file('-root.pem'), certificate: file('.pem'), keyFile: file('.key'), jwk: { ...jwk, alg: 'ES256' }, x5c: [new X509Certificate(pem).raw.toString('base64')] };
 }
 
+// Certificates that were found good, DER in base64: OpenSSL and zlint look at them, too.
+export const seen = new Set();
+
 // The key of a chain's leaf, if the chain is one certificate of that root, valid now.
 export function leafKey(x5c, root, now = new Date()) {
   if (x5c?.length !== 1) throw new Error(`x5c has ${x5c?.length} certificates`);
@@ -33,5 +38,24 @@ export function leafKey(x5c, root, now = new Date()) {
   for (const c of [leaf, root]) {
     if (now < new Date(c.validFrom) || now > new Date(c.validTo)) throw new Error(`the certificate of ${c.subject} is out of its time`);
   }
+  seen.add(x5c[0]);
   return leaf.publicKey;
+}
+
+// Writes them as PEM, with the roots and the one that a server shows.
+export async function writeSeen(dir, url, roots, lists) {
+  mkdirSync(dir, { recursive: true });
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port, servername: hostname });
+  await once(socket, 'secureConnect');
+  seen.add(socket.getPeerCertificate().raw.toString('base64'));
+  socket.destroy();
+  for (const r of roots) seen.add(r.raw.toString('base64'));
+  let n = 0;
+  for (const one of seen) writeFileSync(join(dir, `${++n}.pem`), new X509Certificate(Buffer.from(one, 'base64')).toString());
+  for (const [name, der] of Object.entries(lists)) {
+    writeFileSync(join(dir, `${name}.crl.der`), der);
+    openssl('crl', '-inform', 'DER', '-in', join(dir, `${name}.crl.der`), '-out', join(dir, `${name}.pem`));
+  }
+  return n;
 }

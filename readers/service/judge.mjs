@@ -2,7 +2,8 @@
 // (run.mjs writes it) and the part of the story to go through.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { total } from './checks.mjs';
+import { writeSeen } from './authority.mjs';
+import { check, equal, ok, total } from './checks.mjs';
 import { lostAndFound, replaced } from './losing.mjs';
 import { Party } from './parties.mjs';
 import { asked } from './verifier.mjs';
@@ -26,6 +27,13 @@ try {
   await verdicts(presenter, newPhone, 'accepted', 'of the new phone');
   await replaced(service, presenter, offered);
   if (service.wallet) await asked(service);
+  await check('the root, and the list of those it revoked, are where certificates say', async () => {
+    const of = async (path) => Buffer.from(await (await fetch(service.url + path)).arrayBuffer());
+    equal((await of('/iaca.cer')).toString('hex'), service.iaca.raw.toString('hex'), 'the root');
+    // Document signer, status signer, readers, metadata signer, both roots, TLS.
+    const n = await writeSeen(given.certificates, service.url, [service.iaca, service.root], { revoked: await of('/iaca.crl') });
+    ok(n >= 7, `there are only ${n} certificates`);
+  });
 } catch (e) {
   console.log(`FAILED  the story ends early: ${e.message}`);
   if (process.env.ROLLCALL_TRACE) console.log(e);

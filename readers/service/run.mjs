@@ -58,7 +58,7 @@ const trusted = join(folder, 'trusted.pem');
 writeFileSync(trusted, [join(data, 'authority.pem'), tls.root].map((f) => readFileSync(f, 'utf8')).join('\n'));
 const what = join(folder, 'service.json');
 writeFileSync(what, JSON.stringify({
-  url, data, authority: join(data, 'authority.pem'), iaca: join(data, 'iaca.pem'), trusted, provider, maker, verifier, tls, wallet: wallet && resolve(wallet),
+  url, data, authority: join(data, 'authority.pem'), iaca: join(data, 'iaca.pem'), certificates: join(folder, 'certificates'), trusted, provider, maker, verifier, tls, wallet: wallet && resolve(wallet),
   strangers: { provider: strangeProvider, maker: strangeMaker },
 }));
 

@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
@@ -166,7 +167,13 @@ func (m Maker) key(kind kind, next *Key) (*ecdsa.PublicKey, error) {
 
 // issue makes a certificate under the service's own authority, or the authority's.
 func (m Maker) issue(kind kind, signer Key, by *ecdsa.PrivateKey, key *ecdsa.PublicKey, spec mdoc.CertificateSpec) ([]byte, error) {
+	point, err := key.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("the key of the %s: %w", kind.use, err)
+	}
+	id := sha256.Sum256(point)
 	t := &x509.Certificate{
+		SubjectKeyId: id[:20], // RFC 7093 §2 (1); RFC 5280 §4.2.1.2 wants one in every certificate
 		SerialNumber: new(big.Int).SetBytes(spec.Serial), SignatureAlgorithm: x509.ECDSAWithSHA256,
 		Subject:   pkix.Name{Country: []string{"KR"}, CommonName: spec.CommonName},
 		NotBefore: spec.NotBefore, NotAfter: spec.NotAfter,

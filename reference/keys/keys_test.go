@@ -90,6 +90,9 @@ func TestTheCertificatesStandUnderTheirRoots(t *testing.T) {
 		if _, err := c.Verify(o); err != nil {
 			t.Errorf("%s: %v", use, err)
 		}
+		if len(c.SubjectKeyId) != 20 {
+			t.Errorf("%s: subject key identifier %x", use, c.SubjectKeyId)
+		}
 	}
 }
 

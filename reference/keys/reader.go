@@ -28,6 +28,7 @@ func (r *Ring) Reader(id, name string) (mdoc.Signer, error) {
 		SerialNumber: new(big.Int).SetBytes(append([]byte{0x40}, serial[:15]...)), SignatureAlgorithm: x509.ECDSAWithSHA256,
 		Subject: pkix.Name{Country: []string{"KR"}, CommonName: name, SerialNumber: id}, NotBefore: s.certificate.NotBefore, NotAfter: s.certificate.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true, DNSNames: s.certificate.DNSNames,
+		SubjectKeyId: s.certificate.SubjectKeyId, // of the same key
 	}
 	der, err := x509.CreateCertificate(nil, t, root.certificate, s.key.Public(), root.key)
 	if err != nil {
