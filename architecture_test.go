@@ -77,6 +77,8 @@ var layers = []layer{
 		why: "the real service with its surroundings, for whoever lets something happen there"},
 	{folder: "sim/demo", may: []string{"hwemu", "reference", "scenarios", "sim/population", "sim/rng"},
 		why: "residents to try the service with, for whoever serves it"},
+	{folder: "sim/loadgen", may: []string{"hwemu", "reference", "scenarios", "sim/demo", "sim/oracle", "sim/population", "sim/rng"},
+		why: "citizens use a running service over HTTP; whatever makes the load calls them"},
 	{folder: "sim/chaos", may: []string{"hwemu", "reference", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout", "sim/world"},
 		why: "faults are put into the real service, whatever a nation does"},
 	{folder: "sim/panel", may: []string{"hwemu", "reference", "reports", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout", "sim/world"},

@@ -325,11 +325,16 @@ type Ask struct {
 // Issue gets copies of a configuration. They replace those of that configuration
 // that the wallet has. A *Pending means: later.
 func (t *Token) Issue(ctx context.Context, config string, ask Ask) ([]Copy, error) {
+	return t.IssueFor(ctx, config, t.w.phone.Keys(max(ask.Copies, 1)), ask)
+}
+
+// IssueFor is Issue for keys that the phone has made before: a wallet that lost the
+// answer asks again with the same keys, and gets copies at the same places.
+func (t *Token) IssueFor(ctx context.Context, config string, keys []*ecdsa.PrivateKey, ask Ask) ([]Copy, error) {
 	nonce, err := t.Nonce(ctx)
 	if err != nil {
 		return nil, err
 	}
-	keys := t.w.phone.Keys(max(ask.Copies, 1))
 	proofs, err := t.Prove(keys, nonce, ask.JWT)
 	if err != nil {
 		return nil, err

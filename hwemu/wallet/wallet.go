@@ -95,6 +95,15 @@ func New(o Options) (*Wallet, error) {
 // Phone is the phone the wallet runs on.
 func (w *Wallet) Phone() *phone.Phone { return w.phone }
 
+// ID names the wallet as issuers do: the thumbprint of its instance's key (RFC 7638).
+func (w *Wallet) ID() string {
+	k, err := jws.KeyOf(&w.instance.PublicKey)
+	if err != nil {
+		return "" // no key of a phone is on another curve
+	}
+	return k.ThumbprintText()
+}
+
 // Copies lists the copies held.
 func (w *Wallet) Copies() []Copy { return w.held }
 

@@ -382,6 +382,20 @@ func TestAWalletThatLostTheAnswerAsksAgain(t *testing.T) {
 	refused(t, "other keys on the same token", err, 400, "credential_request_denied")
 }
 
+// A wallet that asks again for a card that has ended meanwhile is told so.
+func TestAWalletThatLostTheAnswerIsToldThatTheCardHasEnded(t *testing.T) {
+	w := newWorld(t)
+	one, c := w.wallet("phone"), w.Resident()
+	token := w.authorise(one, c)
+	keys := one.Phone().Keys(2)
+	_, err := token.IssueFor(ctx, openid4vci.MdocID, keys, wallet.Ask{})
+	check(t, err)
+	_, err = w.Issuance.Remove(ctx, issuance.RemovalRequest{Request: w.Request(register.By{Actor: "registrar", Role: lifecycle.Registrar}), Person: c.ID, Why: "moved abroad"})
+	check(t, err)
+	_, err = token.IssueFor(ctx, openid4vci.MdocID, keys, wallet.Ask{})
+	refused(t, "a card that has ended", err, 400, "credential_request_denied")
+}
+
 func (w *world) sequence() (n uint64) {
 	w.t.Helper()
 	check(w.t, w.DB.View(ctx, func(r store.Reader) (err error) { n, err = r.Sequence(); return err }))

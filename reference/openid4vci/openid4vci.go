@@ -452,7 +452,7 @@ func (i *Issuer) more(ctx context.Context, o order, phone issuance.Phone, k kept
 	copies, reason, err := i.o.Issuance.IssueMore(ctx, issuance.MoreRequest{
 		Person: o.Grant.Approval.Person, Credential: k.Credential, Document: k.Document, Phone: phone, Format: formats[o.Config], Places: places,
 	})
-	if errors.Is(err, issuance.ErrNoCard) {
+	if errors.Is(err, issuance.ErrNoCard) || errors.Is(err, store.ErrNotFound) { // ended, or forgotten since
 		return nil, web.Refuse(http.StatusBadRequest, requestDenied, "The card of this token has ended.").Because(err)
 	}
 	if err == nil && reason != lifecycle.Granted {

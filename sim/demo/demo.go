@@ -102,21 +102,28 @@ func Key(party string) *ecdsa.PrivateKey {
 	}
 }
 
+// Makers are who makes the town's cards, phones and wallets. What they make for
+// others is believed by a service with a demonstration as well.
+func Makers() (*iccard.IssuerKit, *phone.Maker, *wallet.Provider, error) {
+	kit, err := iccard.NewIssuerKit(secret("country", 0), founded)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	maker, err := phone.NewMaker("Phones of the Demonstration", secret("phone maker", 0), founded)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	provider, err := wallet.NewProvider("https://wallet.example", secret("wallet provider", 0), founded)
+	return kit, maker, provider, err
+}
+
 // New makes a town with so many residents, of which every fifth holds a card
 // without a chip.
 func New(s *scenarios.Scenario, nation *scenarios.Nation, residents int) (*Town, error) {
 	if residents < 1 || residents > MaxResidents {
 		return nil, fmt.Errorf("a demonstration has 1 to %d residents, not %d", MaxResidents, residents)
 	}
-	kit, err := iccard.NewIssuerKit(secret("country", 0), founded)
-	if err != nil {
-		return nil, err
-	}
-	maker, err := phone.NewMaker("Phones of the Demonstration", secret("phone maker", 0), founded)
-	if err != nil {
-		return nil, err
-	}
-	provider, err := wallet.NewProvider("https://wallet.example", secret("wallet provider", 0), founded)
+	kit, maker, provider, err := Makers()
 	if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,9 @@ const (
 	PersonRemoved         = "person-removed"
 )
 
+// partyEvents are those of staff and verifiers, who are no residents.
+var partyEvents = map[string]bool{"party-entered": true, "party-changed": true, "party-ended": true}
+
 // reportEvent and releaseEvent name the events of a cause.
 var (
 	reportEvent  = map[Cause]string{PhysicalLost: ReportPhysicalLost, MobileLost: ReportMobileLost, Administrative: SuspendAdministrative}

@@ -133,7 +133,8 @@ func (c *court) readAudit() {
 		}
 		r := c.lives[e.person]
 		initial := r != nil && r.resident != nil && e.Event == CardIssued && e.Card != "" && e.Card == r.resident.Document
-		e.claimed = e.Event == ResidentRegistered || initial && c.registration(r, e.Card) == nil
+		// Parties that may call the service are nobody's cards.
+		e.claimed = e.Event == ResidentRegistered || e.Person == 0 && partyEvents[e.Event] || initial && c.registration(r, e.Card) == nil
 	}
 	// Proper entries first, so that a number given twice belongs to the change
 	// that the log has.

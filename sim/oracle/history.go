@@ -34,6 +34,9 @@ type History struct {
 	// Partial marks an excerpt: the audit holds only some lines, lists and
 	// other people's records are missing. Checks of the whole are left out.
 	Partial bool `json:"partial,omitempty"`
+	// Others says that the register holds people of whom this observer knows
+	// nothing: what the audit and the lists say of them is judged by nobody.
+	Others bool `json:"others,omitempty"`
 }
 
 // Policy is what the service was told to do. Judgements rest on it.

@@ -112,7 +112,7 @@ func (c *court) found(p Property, citizen string, o *op, at Stamp, other *op, l 
 // excerpt is what bears on some citizens, and one list.
 func (c *court) excerpt(who []string, l *listing) *History {
 	h := c.h
-	x := &History{Policy: h.Policy, Faults: h.Faults, Restarts: h.Restarts, Partial: true}
+	x := &History{Policy: h.Policy, Faults: h.Faults, Restarts: h.Restarts, Partial: true, Others: h.Others}
 	x.Residents = only(h.Residents, func(r *Resident) bool { return slices.Contains(who, r.Citizen) })
 	x.Registrations = only(h.Registrations, func(r *Registration) bool { return slices.Contains(who, r.Citizen) })
 	x.Offers = only(h.Offers, func(r *Offer) bool { return slices.Contains(who, r.Citizen) })

@@ -207,7 +207,7 @@ func (c *court) compareList(l *listing, e *expectation, hidden int, report func(
 				continue
 			}
 			cr := c.creds[StatusRef{l.token.uri, index}]
-			if cr == nil && (hidden > 0 || c.h.Partial) {
+			if cr == nil && (hidden > 0 || c.h.Partial || c.h.Others) {
 				continue
 			}
 			report(l, "", nil, &mismatch{l, index, g, w, cr})

@@ -548,7 +548,7 @@ func samePlaces(entry []AuditCopy, issued []StatusRef) bool {
 func (c *court) strayEntries(p Property) {
 	for i := range c.audit {
 		e := &c.audit[i]
-		if e.claimed || c.h.Partial && c.lives[e.person] == nil {
+		if e.claimed || (c.h.Partial || c.h.Others) && c.lives[e.person] == nil {
 			continue
 		}
 		to, by := Property("S10"), (*op)(nil)

@@ -1,0 +1,120 @@
+package loadgen
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"rollcall.example/rollcall/hwemu/iccard"
+	"rollcall.example/rollcall/hwemu/phone"
+	"rollcall.example/rollcall/hwemu/wallet"
+	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/demo"
+)
+
+// Options are what a crowd needs.
+type Options struct {
+	Service string // its URL, without a slash at the end
+	// CA holds the roots (PEM) of the service's certificate; nil: the system's. HTTP
+	// is the way out instead, if it is set.
+	CA   []byte
+	HTTP *http.Client
+
+	Scenario *scenarios.Scenario
+	Nation   *scenarios.Nation
+	Seed     uint64
+	// First and Citizens: who of the population they are, as ordinals. Those who
+	// are in the register already cannot be entered again, so another run against
+	// the same service begins behind them.
+	First, Citizens int
+	Municipality    string // where they live; "": that of the demonstration
+
+	// Who makes cards, phones and wallets; nil: those whom a service with a
+	// demonstration believes.
+	Kit      *iccard.IssuerKit
+	Maker    *phone.Maker
+	Provider *wallet.Provider
+
+	Staff  Staff
+	Places []Place
+
+	Now    func() time.Time
+	Random io.Reader
+	Wait   func(context.Context, time.Duration) error
+
+	// StatusEvery is how often the service publishes its lists, Allowance what
+	// building, fetching and clocks may add to it (S4, S12). AuditSkew is how far
+	// the service's clock may be off.
+	StatusEvery, Allowance, AuditSkew time.Duration
+}
+
+// Party is who calls, and the key with which they prove it (private_key_jwt).
+type Party struct {
+	ID  string
+	Key *ecdsa.PrivateKey
+}
+
+// Staff are those who serve citizens, and who look into the log.
+type Staff struct{ Registrar, Clerk, Operator, Auditor Party }
+
+// Place is a kind of verifier.
+type Place struct {
+	Name  string
+	Party Party    // asks the service, unless it goes by its own copy of the lists
+	Asks  []string // elements
+	// Cached: it goes by lists that it fetches and keeps for TTL at most.
+	Cached         bool
+	TTL            time.Duration
+	AcceptsExpired bool
+}
+
+// Demonstration are the staff and places of a service with a demonstration: an
+// office and a shop that ask it, and a bank that keeps lists for a time.
+func Demonstration(ttl time.Duration) (Staff, []Place) {
+	party := func(id string) Party { return Party{id, demo.Key(id)} }
+	return Staff{party("demo-registrar"), party("demo-clerk"), party("demo-operator"), party("demo-auditor")}, []Place{
+		{Name: "office", Party: party("demo-bank"), Asks: []string{"family_name", "birth_date"}},
+		{Name: "shop", Party: party("demo-shop"), Asks: []string{"age_over_19"}},
+		{Name: "bank", Party: party("demo-shop"), Asks: []string{"age_over_19"}, Cached: true, TTL: ttl},
+	}
+}
+
+func (o *Options) complete() (err error) {
+	switch {
+	case o.Service == "" || o.Scenario == nil || o.Nation == nil:
+		return errors.New("a crowd needs the URL of a service, a scenario and a nation")
+	case o.Citizens < 1 || o.First < 0:
+		return fmt.Errorf("a crowd has at least one citizen, not %d", o.Citizens)
+	case o.Now == nil || o.Random == nil || o.Wait == nil:
+		return errors.New("a crowd needs a clock, randomness and a way to wait")
+	case o.StatusEvery <= 0 || len(o.Places) == 0 || o.Staff.Registrar.Key == nil || o.Staff.Auditor.Key == nil:
+		return errors.New("a crowd needs to know how often lists are published, who serves it, and where it shows its cards")
+	}
+	o.Service = strings.TrimSuffix(o.Service, "/")
+	if o.Municipality == "" {
+		o.Municipality = demo.Municipality
+	}
+	if o.Kit == nil || o.Maker == nil || o.Provider == nil {
+		if o.Kit, o.Maker, o.Provider, err = demo.Makers(); err != nil {
+			return err
+		}
+	}
+	if o.HTTP == nil {
+		config := &tls.Config{}
+		if o.CA != nil {
+			config.RootCAs = x509.NewCertPool()
+			if !config.RootCAs.AppendCertsFromPEM(o.CA) {
+				return errors.New("the roots of the service's certificate hold no certificate in PEM")
+			}
+		}
+		o.HTTP = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: config, MaxIdleConnsPerHost: 256}}
+	}
+	return nil
+}
