@@ -95,6 +95,7 @@ func (c *Citizen) attempt(ctx context.Context, ch *change) Result {
 		c.pending = slices.DeleteFunc(c.pending, func(p *change) bool { return p == ch })
 		c.knows.open--
 		c.knows.version++
+		c.knows.muddled = true
 		out.Unknown, out.Err = true, err
 		return crowd.done(out)
 	}
@@ -107,13 +108,18 @@ func (c *Citizen) attempt(ctx context.Context, ch *change) Result {
 	}
 	c.pending = slices.DeleteFunc(c.pending, func(p *change) bool { return p == ch })
 	out.Granted = how == granted
-	if ch.sure && c.knows.version == ch.version && ch.allowed != nil {
+	alone := ch.sure && c.knows.version == ch.version
+	c.knows.muddled = c.knows.muddled || !alone
+	if !c.knows.muddled && ch.allowed != nil {
 		out.Wrong = ch.allowed(out.Granted, reason)
 	}
 	c.knows.open--
 	c.knows.version++
 	if out.Granted && ch.known != nil {
 		ch.known(got)
+		if alone && ch.call.Role == "citizen" { // a card that was issued tells that nothing is in force
+			c.knows.physical, c.knows.ordered, c.knows.muddled = 0, 0, false
+		}
 	}
 	return crowd.done(out)
 }
@@ -160,5 +166,5 @@ func (c *Citizen) before() knowledge {
 
 func (k knowledge) held(c *Citizen) bool {
 	now := c.before()
-	return k.open == 0 && now.open == 0 && now.version == k.version
+	return k.open == 0 && now.open == 0 && !now.muddled && now.version == k.version
 }

@@ -61,6 +61,7 @@ type knowledge struct {
 	ordered  uint64 // of the registrar's order in force; 0: none
 	version  uint64 // changes that have begun or ended
 	open     int    // changes without an end
+	muddled  bool   // several changes overlapped: what came of them is not known, until a card is issued
 }
 
 // numbers of the crowd's citizens in the register begin here: far above those of a

@@ -89,6 +89,7 @@ func (c *Citizen) apply(ctx context.Context, channel string, score float64) Resu
 			h.Applications = append(h.Applications, app)
 		},
 		known: func(receipt) {
+			p.lost = 0
 			for _, other := range c.wallets {
 				other.live = other == p
 			}

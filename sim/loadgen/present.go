@@ -3,7 +3,6 @@ package loadgen
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -123,7 +122,7 @@ func (c *Citizen) present(ctx context.Context, at *place, on *phoneOf) Result {
 	}
 	c.crowd.note(func(h *oracle.History) { h.Presentations = append(h.Presentations, look) })
 	if out.Verdict == "" {
-		return fail(errors.Join(answered, err, errors.New("the verifier has no verdict")))
+		return fail(fmt.Errorf("the verifier has no verdict (%v; the wallet: %v)", err, answered))
 	}
 	if knew.held(c) {
 		if want := expected(knew, lost, live); out.Verdict != want {
