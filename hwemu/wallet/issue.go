@@ -331,6 +331,28 @@ func (t *Token) Issue(ctx context.Context, config string, ask Ask) ([]Copy, erro
 // IssueFor is Issue for keys that the phone has made before: a wallet that lost the
 // answer asks again with the same keys, and gets copies at the same places.
 func (t *Token) IssueFor(ctx context.Context, config string, keys []*ecdsa.PrivateKey, ask Ask) ([]Copy, error) {
+	p, err := t.prepare(ctx, config, keys, ask)
+	if err != nil {
+		return nil, err
+	}
+	return p.Ask(ctx)
+}
+
+// Prepared is a credential request that is ready but for the proof of who sends it.
+type Prepared struct {
+	token   *Token
+	config  string
+	keys    []*ecdsa.PrivateKey
+	proofs  keyproof.Proofs
+	encrypt jwe.Encryption
+}
+
+// Prepare makes keys and their proofs for a request.
+func (t *Token) Prepare(ctx context.Context, config string, ask Ask) (*Prepared, error) {
+	return t.prepare(ctx, config, t.w.phone.Keys(max(ask.Copies, 1)), ask)
+}
+
+func (t *Token) prepare(ctx context.Context, config string, keys []*ecdsa.PrivateKey, ask Ask) (*Prepared, error) {
 	nonce, err := t.Nonce(ctx)
 	if err != nil {
 		return nil, err
@@ -339,7 +361,12 @@ func (t *Token) IssueFor(ctx context.Context, config string, keys []*ecdsa.Priva
 	if err != nil {
 		return nil, err
 	}
-	return t.ask(ctx, config, keys, proofs, ask.Encrypt)
+	return &Prepared{t, config, keys, proofs, ask.Encrypt}, nil
+}
+
+// Ask sends the request; what Issue says of its answer holds.
+func (p *Prepared) Ask(ctx context.Context) ([]Copy, error) {
+	return p.token.ask(ctx, p.config, p.keys, p.proofs, p.encrypt)
 }
 
 // Nonce fetches a nonce for proofs.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -257,7 +258,10 @@ func (p *place) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.route = route
-	p.router.serve(x, r)
+	// A profile splits by operation.
+	pprof.Do(r.Context(), pprof.Labels("operation", route.Name), func(ctx context.Context) {
+		p.router.serve(x, r.WithContext(ctx))
+	})
 }
 
 // serve takes a request through all that stands before its handler.

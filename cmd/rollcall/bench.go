@@ -1,0 +1,305 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rollcall.example/rollcall/reference/httpapi"
+	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/bench"
+	"rollcall.example/rollcall/sim/demo"
+)
+
+func benchCommand() *cobra.Command {
+	var out, run, baseline, figures, tolerance string
+	var took time.Duration
+	var count int
+	var list bool
+	var empty string
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure the service, each figure beside its floor",
+		Long: `Measure the service in the Go benchmark format, as benchstat reads it: parts by
+themselves, and rollcall serve in a process of its own, loaded by emulated wallets.
+
+Beside each figure stands what it is of its floor (x-floor), the cryptography
+without which it cannot be done, measured in turns with it. Both are processor
+time. x-allowed is what x-floor may be; x-wire counts requests and syncs as floor,
+too; %generator is the share of processor time that making the load took.
+
+With --baseline the figures are compared with earlier ones: exit code 99 says that
+one is worse than the tolerance, with 95 % confidence. That takes 4 counts of each.`,
+		Example: `  rollcall bench --out now.txt
+  rollcall bench --run Card/mdoc --time 1s --count 10
+  rollcall bench --baseline before.txt --tolerance 10%
+  rollcall bench --baseline before.txt --figures now.txt`,
+		Args: none,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if empty != "" {
+				return serveNothing(c.Context(), c.OutOrStdout(), empty)
+			}
+			if list {
+				_, err := fmt.Fprintln(c.OutOrStdout(), strings.Join(bench.Names(), "\n"))
+				return err
+			}
+			limit, err := percent(tolerance)
+			if err != nil {
+				return usage(fmt.Errorf("--tolerance: %w", err))
+			}
+			var before bench.Figures
+			if baseline != "" {
+				if before, err = readFigures("--baseline", baseline); err != nil {
+					return err
+				}
+			} else if figures != "" {
+				return usage(errors.New("--figures is compared with --baseline: give both"))
+			}
+			if count < 1 || took <= 0 {
+				return usage(errors.New("--count and --time are above 0"))
+			}
+			now := bench.Figures{}
+			if figures != "" {
+				now, err = readFigures("--figures", figures)
+			} else {
+				now, err = measure(c.Context(), c.OutOrStdout(), out, run, took, count)
+			}
+			if err != nil || before == nil {
+				return err
+			}
+			return compareFigures(c.OutOrStdout(), before, now, limit)
+		},
+	}
+	c.Flags().StringVar(&out, "out", "", "write the figures to this `FILE`, too")
+	c.Flags().StringVar(&run, "run", "", "only benchmarks whose name this `REGEXP` finds; one that takes minutes only so (--list shows all names)")
+	c.Flags().DurationVar(&took, "time", 200*time.Millisecond, "how long each is measured")
+	c.Flags().IntVar(&count, "count", 6, "how often each is measured")
+	c.Flags().StringVar(&baseline, "baseline", "", "compare with the figures in this `FILE`")
+	c.Flags().StringVar(&tolerance, "tolerance", "10%", "how much worse x-floor and allocs/op may be, in `PERCENT`")
+	c.Flags().StringVar(&figures, "figures", "", "compare the figures in this `FILE` instead of measuring")
+	c.Flags().BoolVar(&list, "list", false, "print the names of all benchmarks, and end")
+	c.Flags().StringVar(&empty, "serve-nothing", "", "serve nothing, and keep the certificate in `DIR`: the floor of a request")
+	_ = c.Flags().MarkHidden("serve-nothing") // it is there
+	return c
+}
+
+// percent reads "10%" or "10".
+func percent(s string) (float64, error) {
+	v, err := strconv.ParseFloat(strings.TrimSuffix(s, "%"), 64)
+	if err != nil || !(v >= 0 && v <= 1000) {
+		return 0, fmt.Errorf("%q is no share such as 10%%", s)
+	}
+	return v / 100, nil
+}
+
+func readFigures(flag, name string) (bench.Figures, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", flag, err))
+	}
+	defer f.Close()
+	all, err := bench.Read(f)
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %s: %w", flag, name, err))
+	}
+	return all, nil
+}
+
+func compareFigures(w io.Writer, before, now bench.Figures, tolerance float64) error {
+	changes, err := bench.Compare(before, now, tolerance)
+	if err != nil {
+		return usage(err)
+	}
+	fmt.Fprintln(w)
+	if err := bench.Write(w, changes, tolerance); err != nil {
+		return internal(err)
+	}
+	var worse []string
+	for _, c := range changes {
+		if c.Worse {
+			worse = append(worse, c.Name+" ("+c.Unit+")")
+		}
+	}
+	if len(worse) > 0 {
+		return &exit{exitExpect, fmt.Errorf("worse than the baseline by more than %.4g %%: %s", 100*tolerance, strings.Join(worse, ", "))}
+	}
+	return nil
+}
+
+// measure measures, and writes the figures as they come.
+func measure(ctx context.Context, stdout io.Writer, out, run string, took time.Duration, count int) (bench.Figures, error) {
+	o := bench.Options{Now: time.Now, CPU: cpuOf(os.Getpid()), Time: took, Count: count, Processor: cpuName()}
+	if run != "" {
+		var err error
+		if o.Run, err = regexp.Compile(run); err != nil {
+			return nil, usage(fmt.Errorf("--run: %w", err))
+		}
+	}
+	dir, err := os.MkdirTemp("", "rollcall-bench-")
+	if err != nil {
+		return nil, internal(err)
+	}
+	defer os.RemoveAll(dir)
+	o.Dir = dir
+	self, err := os.Executable()
+	if err != nil {
+		return nil, internal(err)
+	}
+	o.Serve = func(ctx context.Context, data string) (*bench.Service, error) { return startService(ctx, self, data) }
+	o.Empty = func(ctx context.Context) (*bench.Service, error) {
+		data := filepath.Join(dir, "empty")
+		return startChild(ctx, data, self, "bench", "--serve-nothing", data)
+	}
+	debug.SetGCPercent(100) // as in any program
+	var kept strings.Builder
+	w := io.MultiWriter(stdout, &kept)
+	if out != "" {
+		f, err := os.Create(out)
+		if err != nil {
+			return nil, usage(fmt.Errorf("--out: %w", err))
+		}
+		defer f.Close()
+		w = io.MultiWriter(w, f)
+	}
+	if err := bench.Run(ctx, w, o); errors.Is(err, bench.ErrNone) {
+		return nil, usage(fmt.Errorf("--run: %w (--list shows them)", err))
+	} else if err != nil {
+		return nil, internal(err)
+	}
+	return bench.Read(strings.NewReader(kept.String()))
+}
+
+// loaded is how many residents the service that is loaded has.
+const loaded = 40
+
+// startService starts rollcall serve with a demonstration and without limits of rate.
+func startService(ctx context.Context, self, data string) (*bench.Service, error) {
+	s, err := scenarios.Load("announced", nil)
+	if err != nil {
+		return nil, err
+	}
+	n, err := scenarios.LoadNation()
+	if err != nil {
+		return nil, err
+	}
+	town, err := demo.New(s, n, loaded)
+	if err != nil {
+		return nil, err
+	}
+	const any = "1000000000"
+	out, err := startChild(ctx, data, self, "serve", "--listen", "127.0.0.1:0", "--data", data, "--all-open", "--demo", "--demo-residents", strconv.Itoa(loaded),
+		"--rate-address", any, "--rate-citizen", any, "--rate-staff", any, "--rate-verifier", any)
+	if err != nil {
+		return nil, err
+	}
+	out.Town = town
+	out.Token = func(ctx context.Context, party string) (string, error) {
+		return getToken(ctx, out.URL, filepath.Join(data, party+".jwk"), filepath.Join(data, authorityFile))
+	}
+	return out, nil
+}
+
+// startChild starts a server as a process, and reads from what it says where it is.
+func startChild(ctx context.Context, dir, self string, args ...string) (*bench.Service, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, "stderr.log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close() // the child has its own
+	child := exec.CommandContext(ctx, self, args...)
+	child.Cancel = func() error { return child.Process.Signal(os.Interrupt) }
+	child.WaitDelay = 20 * time.Second
+	child.Args[0] = os.Args[0] // the same program under the same name
+	child.Stderr = log
+	child.Env = withoutSettings(os.Environ())
+	said, err := child.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := child.Start(); err != nil {
+		return nil, err
+	}
+	s := &bench.Service{CPU: cpuOf(child.Process.Pid), Stop: func() {
+		if child.Process.Signal(os.Interrupt) != nil {
+			_ = child.Process.Kill() // a system without signals
+		}
+		_ = child.Wait()
+	}}
+	lines := bufio.NewScanner(said)
+	for lines.Scan() {
+		if at, ok := strings.CutPrefix(lines.Text(), "Rollcall serves "); ok {
+			s.URL = at
+			break
+		}
+	}
+	if s.URL == "" {
+		s.Stop()
+		why, _ := os.ReadFile(log.Name())
+		return nil, fmt.Errorf("rollcall %s did not start: %s", args[0], strings.TrimSpace(string(why)))
+	}
+	go func() { _, _ = io.Copy(io.Discard, said) }()
+	if s.Client, err = trusting(filepath.Join(dir, authorityFile)); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	if t, ok := s.Client.Transport.(*http.Transport); ok {
+		t.MaxIdleConnsPerHost, t.MaxIdleConns = 256, 256
+	}
+	return s, nil
+}
+
+// withoutSettings is an environment that says nothing of the service.
+func withoutSettings(all []string) (left []string) {
+	for _, v := range all {
+		if !strings.HasPrefix(v, "ROLLCALL_") {
+			left = append(left, v)
+		}
+	}
+	return left
+}
+
+// serveNothing answers every request with nothing, until the context ends: the floor
+// of a request. Its certificate is put where the service's is.
+func serveNothing(ctx context.Context, stdout io.Writer, dir string) error {
+	key := demo.Key("a server of nothing")
+	now := time.Now()
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 1), DNSNames: []string{"localhost"}}
+	der, err := x509.CreateCertificate(chance, c, c, &key.PublicKey, key)
+	if err != nil {
+		return internal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, authorityFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		return internal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return internal(err)
+	}
+	pair := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	server := httpapi.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }),
+		httpapi.TLS(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }), httpapi.DefaultTimeouts)
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	fmt.Fprintf(stdout, "Rollcall serves https://localhost:%d\n", l.Addr().(*net.TCPAddr).Port)
+	return serveOn(server, l)
+}

@@ -1,0 +1,331 @@
+// Package bench measures how fast the ID service is, each figure beside its floor:
+// the least that the cryptography in it costs on the same machine in the same
+// moments. It writes the Go benchmark format, for benchstat and for Compare.
+//
+// Floor and subject are measured in turns, in short slices: what other programs take
+// from the machine meanwhile hits both, so that their ratio (x-floor) says more than
+// either. It is made of processor time, not of time on the wall.
+//
+// What is measured end to end is a service in a process of its own, over TLS, which
+// is handed in; the package may not know how one is started, nor the clock.
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"rollcall.example/rollcall/sim/demo"
+)
+
+// Service is a service that runs in a process of its own.
+type Service struct {
+	URL    string
+	Client *http.Client                                            // keeps its connections
+	CPU    func() time.Duration                                    // that the process has used; nil: the system does not tell
+	Town   *demo.Town                                              // who lives there
+	Token  func(ctx context.Context, party string) (string, error) // an access token of a party of the town
+	Stop   func()
+}
+
+// Options are what is measured, and with what.
+type Options struct {
+	Now   func() time.Time
+	CPU   func() time.Duration // that this process has used; nil: the system does not tell
+	Run   *regexp.Regexp       // names of benchmarks; nil: all but those that take minutes
+	Time  time.Duration        // for each benchmark
+	Count int                  // how often each is measured
+	Dir   string               // for files that are written; on the disk that is of interest
+
+	// Serve starts a service on a data folder; Empty a server that answers every
+	// request with nothing. Either may be nil: then nothing is measured end to end.
+	Serve func(ctx context.Context, data string) (*Service, error)
+	Empty func(ctx context.Context) (*Service, error)
+
+	Processor string // its name
+}
+
+// part is so many times a floor.
+type part struct {
+	floor string
+	times float64
+}
+
+// benchmark is a line of the table.
+type benchmark struct {
+	name string
+	// floor is the cryptography without which it cannot be done.
+	floor []part
+	// may is how many times its floor it may cost; 0: no matter.
+	may float64
+	// wire are requests and commits, which no cryptography is.
+	wire []part
+	// slow: only when it is asked for by name.
+	slow bool
+	make func(*env) (*subject, error)
+}
+
+// subject is what is measured.
+type subject struct {
+	prepare func(n int) error    // before n operations, not measured; nil: nothing
+	run     func(n int) error    // n operations
+	cpu     func() time.Duration // nil: of this process
+	remote  bool                 // it happens elsewhere: memory here is not its
+	figures func() []figure      // besides time
+	fixed   int                  // so many operations, whatever time they take; 0: as many as there is time for
+}
+
+// figure is a value with its unit.
+type figure struct {
+	value float64
+	unit  string
+}
+
+// each repeats one operation.
+func each(f func() error) func(int) error {
+	return func(n int) error {
+		for range n {
+			if err := f(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// ErrNone: nothing has such a name.
+var ErrNone = errors.New("no benchmark has such a name")
+
+// Names lists all benchmarks.
+func Names() (all []string) {
+	for _, b := range table() {
+		all = append(all, b.name)
+	}
+	return all
+}
+
+func table() []benchmark {
+	return append(append(append(floors(), cards()...), tokens()...), endToEnd()...)
+}
+
+// Run measures, and writes a line for each benchmark and count.
+func Run(ctx context.Context, w io.Writer, o Options) error {
+	if o.Now == nil || o.Time <= 0 || o.Count < 1 {
+		return errors.New("measuring needs a clock, a time and a count")
+	}
+	var chosen []benchmark
+	for _, b := range table() {
+		if o.Run == nil && !b.slow || o.Run != nil && o.Run.MatchString(b.name) {
+			chosen = append(chosen, b)
+		}
+	}
+	if len(chosen) == 0 {
+		return fmt.Errorf("%w: %v", ErrNone, o.Run)
+	}
+	e := &env{ctx: ctx, o: o, made: map[string]*subject{}}
+	defer e.close()
+	fmt.Fprintf(w, "goos: %s\ngoarch: %s\npkg: rollcall\n", runtime.GOOS, runtime.GOARCH)
+	if o.Processor != "" {
+		fmt.Fprintf(w, "cpu: %s\n", o.Processor)
+	}
+	fmt.Fprintf(w, "Unit x-floor better=lower\nUnit x-wire better=lower\n")
+	if o.CPU == nil {
+		fmt.Fprintln(w, "# This system does not tell processor time: CPU-ns/op is time on the wall.")
+	}
+	for range o.Count {
+		for _, b := range chosen {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			line, err := e.measure(b)
+			if err != nil {
+				return fmt.Errorf("%s: %w", b.name, err)
+			}
+			if line == "" {
+				continue
+			}
+			if _, err := fmt.Fprintln(w, line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sample is what some operations cost.
+type sample struct {
+	n             int
+	wall, cpu     time.Duration
+	bytes, allocs uint64
+	own           time.Duration // of this process, where the subject is another
+}
+
+func (s *sample) add(o sample) {
+	s.n, s.wall, s.cpu, s.bytes, s.allocs, s.own = s.n+o.n, s.wall+o.wall, s.cpu+o.cpu, s.bytes+o.bytes, s.allocs+o.allocs, s.own+o.own
+}
+
+// each of the clocks falls back to the wall.
+func (e *env) clock(s *subject) func() time.Duration {
+	began := e.o.Now()
+	wall := func() time.Duration { return e.o.Now().Sub(began) }
+	switch {
+	case s.cpu != nil:
+		return s.cpu
+	case e.o.CPU != nil && !s.remote:
+		return e.o.CPU
+	}
+	return wall
+}
+
+// take runs n operations.
+func (e *env) take(s *subject, n int) (sample, error) {
+	if s.prepare != nil {
+		if err := s.prepare(n); err != nil {
+			return sample{}, err
+		}
+	}
+	var before, after runtime.MemStats
+	cpu := e.clock(s)
+	own := func() time.Duration { return 0 }
+	if e.o.CPU != nil {
+		own = e.o.CPU
+	}
+	runtime.ReadMemStats(&before)
+	began, used, mine := e.o.Now(), cpu(), own()
+	err := s.run(n)
+	out := sample{n: n, cpu: cpu() - used, wall: e.o.Now().Sub(began), own: own() - mine}
+	runtime.ReadMemStats(&after)
+	out.bytes, out.allocs = after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs
+	return out, err
+}
+
+// fit is how many operations take a time.
+func (e *env) fit(s *subject, d time.Duration) (int, error) {
+	if s.fixed > 0 {
+		return s.fixed, nil
+	}
+	for n := 1; ; {
+		got, err := e.take(s, n)
+		if err != nil || got.wall >= d || n >= 1<<30 {
+			return n, err
+		}
+		more := 100.0
+		if got.wall > 0 {
+			more = min(more, 1.2*float64(d)/float64(got.wall))
+		}
+		n = int(math.Ceil(float64(n) * max(more, 1.5)))
+	}
+}
+
+// rounds is in how many turns floors and subject are measured.
+const rounds = 4
+
+// measure measures a benchmark in turns with its floors.
+func (e *env) measure(b benchmark) (string, error) {
+	s, err := e.subject(b)
+	if err != nil || s == nil {
+		return "", err
+	}
+	turns := rounds
+	if s.fixed > 0 {
+		turns = 1
+	}
+	parts := append(append([]part{}, b.floor...), b.wire...)
+	floors, many, costs := make([]*subject, len(parts)), make([]int, len(parts)), make([]sample, len(parts))
+	for i, p := range parts {
+		f, err := e.floor(p.floor)
+		if err != nil {
+			return "", err
+		}
+		if f == nil {
+			continue // there is no such server
+		}
+		floors[i] = f
+		if many[i], err = e.fit(f, e.o.Time/(2*rounds)); err != nil {
+			return "", fmt.Errorf("%s: %w", p.floor, err)
+		}
+	}
+	n, err := e.fit(s, e.o.Time/rounds)
+	if err != nil {
+		return "", err
+	}
+	if s.figures != nil {
+		s.figures() // those of trying out do not count
+	}
+	runtime.GC()
+	var all sample
+	for range turns {
+		for i, f := range floors {
+			if f == nil {
+				continue
+			}
+			got, err := e.take(f, many[i])
+			if err != nil {
+				return "", fmt.Errorf("%s: %w", parts[i].floor, err)
+			}
+			costs[i].add(got)
+		}
+		got, err := e.take(s, n)
+		if err != nil {
+			return "", err
+		}
+		all.add(got)
+	}
+	per := func(d time.Duration) float64 { return float64(d) / float64(all.n) }
+	sum, wire := 0.0, 0.0
+	for i, p := range parts {
+		if floors[i] == nil {
+			continue
+		}
+		cost := p.times * float64(costs[i].cpu) / float64(costs[i].n)
+		if wire += cost; i < len(b.floor) {
+			sum += cost
+		}
+	}
+	figures := []figure{{per(all.wall), "ns/op"}, {per(all.cpu), "CPU-ns/op"}}
+	if sum > 0 {
+		figures = append(figures, figure{per(all.cpu) / sum, "x-floor"})
+	}
+	if len(b.wire) > 0 && wire > sum {
+		figures = append(figures, figure{per(all.cpu) / wire, "x-wire"})
+	}
+	if b.may > 0 {
+		figures = append(figures, figure{b.may, "x-allowed"})
+	}
+	if s.remote {
+		if e.o.CPU != nil && all.own+all.cpu > 0 {
+			figures = append(figures, figure{100 * float64(all.own) / float64(all.own+all.cpu), "%generator"})
+		}
+	} else {
+		figures = append(figures, figure{float64(all.bytes) / float64(all.n), "B/op"}, figure{math.Round(float64(all.allocs) / float64(all.n)), "allocs/op"})
+	}
+	if s.figures != nil {
+		figures = append(figures, s.figures()...)
+	}
+	var line strings.Builder
+	fmt.Fprintf(&line, "Benchmark%s-%d\t%8d", b.name, runtime.GOMAXPROCS(0), all.n)
+	for _, f := range figures {
+		fmt.Fprintf(&line, "\t%s %s", plain(f.value), f.unit)
+	}
+	return line.String(), nil
+}
+
+// plain writes a figure with as many digits as it deserves.
+func plain(v float64) string {
+	switch a := math.Abs(v); {
+	case a == math.Trunc(a) || a >= 1000:
+		return fmt.Sprintf("%12.0f", v)
+	case a >= 100:
+		return fmt.Sprintf("%14.1f", v)
+	case a >= 1:
+		return fmt.Sprintf("%15.2f", v)
+	}
+	return fmt.Sprintf("%17.4f", v)
+}

@@ -1,0 +1,420 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+	gosync "sync"
+	"time"
+
+	"rollcall.example/rollcall/hwemu/wallet"
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/openid4vci"
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/sqlite"
+	"rollcall.example/rollcall/sim/demo"
+)
+
+// allowed is how many times the sum of its primitives an operation may cost end to
+// end: the primitives are to be at least 0.6 of it.
+const allowed = 1 / 0.6
+
+// Primitives, step by step; each counts what cannot be left out, and a certificate
+// that was seen before is not verified again.
+var (
+	// A request is signed, with a key of its own for the answer; the answer is
+	// decrypted; the issuer's and the phone's signature are verified.
+	presenting = []part{{sign, 1}, {newKey, 1}, {agree, 1}, {gcm, 1}, {verify, 2}}
+	// The DPoP proofs of the request and of the notification that follows it, and
+	// the key attestation; the card is signed.
+	requesting = []part{{verify, 3}, {sign, 1}}
+	// PAR and token each with client attestation, its proof and DPoP (3 + 3); the
+	// country's signature on the chip's data, and the chip's (2); the credential
+	// request (2, and the card's signature); DPoP of the notification (1).
+	issuing = []part{{verify, 11}, {sign, 1}}
+)
+
+func endToEnd() []benchmark {
+	return []benchmark{
+		{name: "Service/Present/mdoc", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 3}}, make: present(openid4vci.MdocID)},
+		{name: "Service/Present/sdjwt", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 3}}, make: present(openid4vci.SDJWTID)},
+		{name: "Service/Issue/mdoc", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 7}}, make: issue(openid4vci.MdocID)},
+		{name: "Service/Issue/sdjwt", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 7}}, make: issue(openid4vci.SDJWTID)},
+		{name: "Service/Credential/mdoc", floor: requesting, may: allowed, wire: []part{{request, 2}, {sync, 3}}, make: credential(openid4vci.MdocID)},
+		{name: "Service/Suspend/callers=1", wire: []part{{request, 1}, {sync, 1}}, make: suspend(1)},
+		{name: "Service/Suspend/callers=8", wire: []part{{request, 1}, {sync, 1}}, make: suspend(8)},
+		{name: "Service/Restart", slow: true, make: restart},
+	}
+}
+
+// service starts the service that is loaded, once.
+func (e *env) service() (*Service, error) {
+	if e.s == nil && e.o.Serve != nil {
+		s, err := e.o.Serve(e.ctx, filepath.Join(e.o.Dir, "service"))
+		if err != nil {
+			return nil, err
+		}
+		e.s = s
+		e.atEnd(s.Stop)
+	}
+	return e.s, nil
+}
+
+// holders are the residents whose card has a chip.
+func (s *Service) holders() (all []*demo.Resident) {
+	for _, r := range s.Town.Residents {
+		if r.Chip() {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// authorise holds a card and a face to the service, for one configuration.
+func (e *env) authorise(s *Service, r *demo.Resident, w *wallet.Wallet, config string) (*wallet.Token, error) {
+	a, err := w.Apply(e.ctx, s.URL, config)
+	if err != nil {
+		return nil, fmt.Errorf("applying: %w", err)
+	}
+	challenge, err := a.Challenge(e.ctx)
+	if err != nil {
+		return nil, fmt.Errorf("challenge: %w", err)
+	}
+	tap, err := r.Tap(challenge, r.PIN)
+	if err != nil {
+		return nil, err
+	}
+	token, err := a.Prove(e.ctx, challenge, tap.Evidence, r.Capture().Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("proving: %w", err)
+	}
+	return token, nil
+}
+
+// wallets gives residents a wallet each.
+func (e *env) wallets(s *Service, purpose string) (rs []*demo.Resident, ws []*wallet.Wallet, err error) {
+	rs = s.holders()
+	for _, r := range rs {
+		w, err := r.Wallet(s.Client, e.o.Now, chance(fmt.Sprint(purpose, r.ID, e.o.Now().UnixNano())))
+		if err != nil {
+			return nil, nil, err
+		}
+		ws = append(ws, w)
+	}
+	return rs, ws, nil
+}
+
+const copies = 5
+
+// present is a whole presentation: a shop's backend asks, the wallet fetches the
+// request and answers it, the backend reads the verdict.
+func present(config string) func(*env) (*subject, error) {
+	return func(e *env) (*subject, error) {
+		s, err := e.service()
+		if s == nil {
+			return nil, err
+		}
+		rs, ws, err := e.wallets(s, "present "+config)
+		if err != nil {
+			return nil, err
+		}
+		from := 0
+		if config != openid4vci.MdocID {
+			from = 4 // a new card ends the one before: other residents
+		}
+		rs, ws = rs[from:from+4], ws[from:from+4]
+		for i, r := range rs {
+			token, err := e.authorise(s, r, ws[i], config)
+			if err != nil {
+				return nil, err
+			}
+			if _, err := token.Issue(e.ctx, config, wallet.Ask{Copies: copies}); err != nil {
+				return nil, fmt.Errorf("issuing: %w", err)
+			}
+		}
+		bearer, err := s.Token(e.ctx, "demo-shop")
+		if err != nil {
+			return nil, err
+		}
+		i := 0
+		return &subject{remote: true, cpu: s.CPU, run: each(func() error {
+			i++
+			return s.show(e.ctx, bearer, ws[i%len(ws)])
+		})}, nil
+	}
+}
+
+// show is a presentation that must be accepted.
+func (s *Service) show(ctx context.Context, bearer string, w *wallet.Wallet) error {
+	var begun struct {
+		ID      string `json:"transaction"`
+		Request string `json:"authorization_request"`
+	}
+	if err := s.ask(ctx, bearer, "POST", "/vp/transactions", "", map[string]any{"elements": []string{"age_over_19"}}, &begun); err != nil {
+		return err
+	}
+	r, err := w.Open(ctx, begun.Request)
+	if err != nil {
+		return err
+	}
+	choices, err := w.Choose(r)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Answer(ctx, r, choices); err != nil {
+		return err
+	}
+	var out struct {
+		Verdict string `json:"verdict"`
+	}
+	if err := s.ask(ctx, bearer, "GET", "/vp/transactions/"+begun.ID, "", nil, &out); err != nil {
+		return err
+	}
+	if out.Verdict != "accepted" {
+		return fmt.Errorf("a good card is %q", out.Verdict)
+	}
+	return nil
+}
+
+// ask sends JSON in a party's name, and reads JSON.
+func (s *Service) ask(ctx context.Context, bearer, method, path, key string, body, out any) error {
+	var sent io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		sent = bytes.NewReader(text)
+	}
+	q, err := http.NewRequestWithContext(ctx, method, s.URL+path, sent)
+	if err != nil {
+		return err
+	}
+	q.Header.Set("Authorization", "Bearer "+bearer)
+	q.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		q.Header.Set("Idempotency-Key", key)
+	}
+	res, err := s.Client.Do(q)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err == nil && res.StatusCode/100 != 2 {
+		err = fmt.Errorf("%s %s: %d %s", method, path, res.StatusCode, answer)
+	}
+	if err == nil && out != nil {
+		err = json.Unmarshal(answer, out)
+	}
+	return err
+}
+
+// issue is a whole issuance by card and face: PAR, challenge, evidence, token, nonce,
+// credential, notification.
+func issue(config string) func(*env) (*subject, error) {
+	return func(e *env) (*subject, error) {
+		s, err := e.service()
+		if s == nil {
+			return nil, err
+		}
+		rs, ws, err := e.wallets(s, "issue "+config)
+		if err != nil {
+			return nil, err
+		}
+		rs, ws = rs[8:], ws[8:]
+		i := 0
+		return &subject{remote: true, cpu: s.CPU, run: each(func() error {
+			i++
+			r, w := rs[i%len(rs)], ws[i%len(ws)]
+			token, err := e.authorise(s, r, w, config)
+			if err != nil {
+				return err
+			}
+			_, err = token.Issue(e.ctx, config, wallet.Ask{Copies: 1})
+			return err
+		})}, nil
+	}
+}
+
+// credential is the credential request alone, with its notification; all that leads
+// to it is done before.
+func credential(config string) func(*env) (*subject, error) {
+	return func(e *env) (*subject, error) {
+		s, err := e.service()
+		if s == nil {
+			return nil, err
+		}
+		rs, ws, err := e.wallets(s, "credential "+config)
+		if err != nil {
+			return nil, err
+		}
+		rs, ws = rs[8:], ws[8:]
+		var ready []*wallet.Prepared
+		i := 0
+		return &subject{remote: true, cpu: s.CPU,
+			prepare: func(n int) error {
+				ready = ready[:0]
+				for range n {
+					i++
+					token, err := e.authorise(s, rs[i%len(rs)], ws[i%len(ws)], config)
+					if err != nil {
+						return err
+					}
+					p, err := token.Prepare(e.ctx, config, wallet.Ask{Copies: 1})
+					if err != nil {
+						return err
+					}
+					ready = append(ready, p)
+				}
+				return nil
+			},
+			run: func(n int) error {
+				for _, p := range ready[:n] {
+					if _, err := p.Ask(e.ctx); err != nil {
+						return err
+					}
+				}
+				return nil
+			}}, nil
+	}
+}
+
+// suspend is reports of loss by so many operators, each acknowledged when it is
+// durable; every other operation takes one back.
+func suspend(callers int) func(*env) (*subject, error) {
+	return func(e *env) (*subject, error) {
+		s, err := e.service()
+		if s == nil {
+			return nil, err
+		}
+		operator, err := s.Token(e.ctx, "demo-operator")
+		if err != nil {
+			return nil, err
+		}
+		rs := s.holders()
+		var mu gosync.Mutex
+		var took []time.Duration
+		count := 0
+		report := func(r *demo.Resident) error {
+			mu.Lock()
+			count++
+			id := fmt.Sprintf("bench %d %d %d", callers, e.o.Now().UnixNano(), count)
+			mu.Unlock()
+			began := e.o.Now()
+			err := s.ask(e.ctx, operator, "POST", fmt.Sprintf("/residents/%d/reports", r.ID), id, map[string]string{"cause": lifecycle.PhysicalLost.String(), "why": "measured"}, nil)
+			d := e.o.Now().Sub(began)
+			mu.Lock()
+			took = append(took, d)
+			mu.Unlock()
+			return err
+		}
+		return &subject{remote: true, cpu: s.CPU,
+			run: func(n int) error {
+				var wg gosync.WaitGroup
+				errs := make([]error, callers)
+				for c := range callers {
+					share := n / callers
+					if c < n%callers {
+						share++
+					}
+					wg.Go(func() {
+						for i := range share {
+							if errs[c] = report(rs[8+(c+i*callers)%(len(rs)-8)]); errs[c] != nil {
+								return
+							}
+						}
+					})
+				}
+				wg.Wait()
+				return errors.Join(errs...)
+			},
+			figures: func() []figure {
+				slices.Sort(took)
+				out := make([]figure, 0, 3)
+				for _, p := range []struct {
+					share float64
+					unit  string
+				}{{0.5, "p50-ms"}, {0.95, "p95-ms"}, {0.99, "p99-ms"}} {
+					if len(took) > 0 {
+						out = append(out, figure{float64(took[min(int(p.share*float64(len(took))), len(took)-1)]) / float64(time.Millisecond), p.unit})
+					}
+				}
+				took = took[:0]
+				return out
+			}}, nil
+	}
+}
+
+// credentials are so many in the register that is opened again.
+const credentials = 1_000_000
+
+// restart starts the service on a register of a million credentials, one in fifty of
+// them suspended, until it says that it is ready.
+func restart(e *env) (*subject, error) {
+	if e.o.Serve == nil {
+		return nil, nil
+	}
+	data := filepath.Join(e.o.Dir, "restart")
+	s, err := e.o.Serve(e.ctx, data) // makes keys and lists
+	if err != nil {
+		return nil, err
+	}
+	s.Stop()
+	if err := fill(e.ctx, filepath.Join(data, "register.db"), e.o.Now()); err != nil {
+		return nil, fmt.Errorf("filling the register: %w", err)
+	}
+	return &subject{remote: true, fixed: 1, run: each(func() error {
+		s, err := e.o.Serve(e.ctx, data)
+		if err != nil {
+			return err
+		}
+		defer s.Stop()
+		res, err := s.Client.Get(s.URL + "/readyz")
+		if err != nil {
+			return err
+		}
+		if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
+			return fmt.Errorf("it is not ready: %s (%v)", res.Status, err)
+		}
+		return nil
+	})}, nil
+}
+
+func fill(ctx context.Context, path string, now time.Time) error {
+	db, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	const batch = 20_000
+	for from := 0; from < credentials && err == nil; from += batch {
+		err = db.Update(ctx, func(tx store.Tx) error {
+			for i := from; i < from+batch; i++ {
+				id := store.PersonID(1_000_000 + i)
+				c, err := tx.AddCredential(store.Credential{Person: id, Card: "x", Wallet: "w", Issued: now, Until: now.AddDate(3, 0, 0)})
+				if err != nil {
+					return err
+				}
+				state := lifecycle.HasCard | lifecycle.HasCredential
+				if i%50 == 0 {
+					state |= lifecycle.State(lifecycle.MobileLost)
+				}
+				if err := tx.PutPerson(store.Person{ID: id, State: state, Card: "x", Credential: c}); err != nil {
+					return err
+				}
+				// Scattered over the list as if drawn.
+				if err := tx.AddEntry(0, uint64(i)*2654435761%(1<<20), c); err != nil && !errors.Is(err, store.ErrTaken) {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return errors.Join(err, db.Close())
+}
