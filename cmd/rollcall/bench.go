@@ -212,7 +212,7 @@ func startService(ctx context.Context, self, data string) (*bench.Service, error
 	}
 	out.Town = town
 	out.Token = func(ctx context.Context, party string) (string, error) {
-		return getToken(ctx, out.URL, filepath.Join(data, party+".jwk"), filepath.Join(data, authorityFile))
+		return getToken(ctx, out.Client, out.URL, filepath.Join(data, party+".jwk"))
 	}
 	return out, nil
 }
