@@ -76,7 +76,7 @@ one is worse than the tolerance, with 95 % confidence. That takes 4 counts of ea
 			if count < 1 || took <= 0 {
 				return usage(errors.New("--count and --time are above 0"))
 			}
-			now := bench.Figures{}
+			var now bench.Figures
 			if figures != "" {
 				now, err = readFigures("--figures", figures)
 			} else {

@@ -24,7 +24,6 @@ type Crowd struct {
 	o         Options
 	random    *shared
 	source    rng.Source
-	centre    string // code of the citizens' centre
 	portraits [8][]byte
 	registrar *desk
 	clerk     *desk
