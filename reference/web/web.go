@@ -58,6 +58,10 @@ func (e *Error) With(name, value string) *Error {
 	return e
 }
 
+// gone is the status of a request whose caller did not wait for the answer. Nobody
+// reads it but the log and the counts, where it is no failure of the service.
+const gone = 499
+
 // judge makes an Error of any error. What a handler did not foresee is never
 // told to the caller.
 func judge(err error) *Error {
@@ -69,6 +73,10 @@ func judge(err error) *Error {
 		return Refuse(http.StatusInsufficientStorage, "temporarily_unavailable", "The register has no room left and has changed nothing. Ask again later with the same idempotency key.").Because(err)
 	case errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrUnknown):
 		return Refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The register cannot be asked now. Ask again with the same idempotency key.").With("Retry-After", "1").Because(err)
+	case errors.Is(err, context.Canceled):
+		return Refuse(gone, "canceled", "The caller has gone; nothing is known to have changed.").Because(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return Refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The service is too slow now. Ask again with the same idempotency key.").With("Retry-After", "1").Because(err)
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return Refuse(http.StatusRequestEntityTooLarge, "invalid_request", "The body is longer than %d bytes.", tooLarge.Limit).Because(err)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func TestErrorsHaveTheFormOfTheirProtocol(t *testing.T) {
 }
 
 func TestARegisterThatCannotBeAskedIsSaidToBeUnavailable(t *testing.T) {
-	for err, want := range map[error]int{store.ErrFull: 507, store.ErrFenced: 503, store.ErrClosed: 503, store.ErrUnavailable: 503, store.ErrUnknown: 503, io.ErrUnexpectedEOF: 500} {
+	for err, want := range map[error]int{store.ErrFull: 507, store.ErrFenced: 503, store.ErrClosed: 503, store.ErrUnavailable: 503, store.ErrUnknown: 503, io.ErrUnexpectedEOF: 500, context.Canceled: 499, context.DeadlineExceeded: 503} {
 		var logged *Error
 		r := WithFailed(httptest.NewRequest("GET", "/", nil), func(e *Error) { logged = e })
 		res, _ := answered(OAuth(func(http.ResponseWriter, *http.Request) error { return fmt.Errorf("on the way: %w", err) }), r)
