@@ -223,9 +223,9 @@ func (s *running) announce(w io.Writer, ops net.Listener) {
 	}
 	if s.town != nil {
 		fmt.Fprintf(w, "\nDemonstration: %d residents of %s; nothing here is secret.\n", len(s.town.Residents), "Sejong")
-		fmt.Fprintf(w, "  %-12s %s\n", "phones", s.url+demo.PhonesPath)
+		fmt.Fprintf(w, "  %-14s %s\n", "phones", s.url+demo.PhonesPath)
 		for _, p := range demoParties {
-			fmt.Fprintf(w, "  %-12s %-14s", p.id, p.role)
+			fmt.Fprintf(w, "  %-14s %-12s", p.id, p.role.String())
 			if p.passphrase != "" {
 				fmt.Fprintf(w, " passphrase %s", p.passphrase)
 			}
