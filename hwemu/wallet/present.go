@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"rollcall.example/rollcall/reference/dcql"
@@ -170,11 +172,7 @@ func (w *Wallet) Choose(r *Request) ([]Choice, error) {
 	for i := range w.held {
 		order[i] = i
 	}
-	for i := 1; i < len(order); i++ {
-		for j := i; j > 0 && w.held[order[j]].Shown < w.held[order[j-1]].Shown; j-- {
-			order[j], order[j-1] = order[j-1], order[j]
-		}
-	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(w.held[a].Shown, w.held[b].Shown) })
 	for i, n := range order {
 		h, err := w.held[n].describe()
 		if err != nil {

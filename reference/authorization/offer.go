@@ -2,7 +2,6 @@ package authorization
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"encoding/json"
@@ -91,11 +90,6 @@ const (
 	ticketScan  = "offer scanned"
 )
 
-func keyOf(code string) []byte {
-	h := sha256.Sum256([]byte(code))
-	return h[:]
-}
-
 // openOffer reads a pre-authorized code and holds the tx_code against it. Wrong
 // ones are counted, whichever replica they come to.
 func (s *Server) openOffer(ctx context.Context, code, tx string) (offered, error) {
@@ -110,7 +104,7 @@ func (s *Server) openOffer(ctx context.Context, code, tx string) (offered, error
 		Wrong int `json:"wrong"`
 	}
 	read := func(r store.Reader) error {
-		t, err := r.Ticket(ticketTries, keyOf(o.Code))
+		t, err := r.Ticket(ticketTries, store.TicketKey(o.Code))
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
@@ -138,7 +132,7 @@ func (s *Server) openOffer(ctx context.Context, code, tx string) (offered, error
 		if err != nil {
 			return err
 		}
-		t := store.Ticket{Kind: ticketTries, Key: keyOf(o.Code), Body: body, Expires: s.o.Register.Now().Add(2 * checkLife)}
+		t := store.Ticket{Kind: ticketTries, Key: store.TicketKey(o.Code), Body: body, Expires: s.o.Register.Now().Add(2 * checkLife)}
 		if tries.Wrong == 1 {
 			return w.AddTicket(t)
 		}
@@ -183,7 +177,7 @@ func (s *Server) FaceCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t := store.Ticket{Kind: ticketFace, Key: keyOf(o.Code), Body: text, Expires: s.o.Register.Now().Add(checkLife)}
+	t := store.Ticket{Kind: ticketFace, Key: store.TicketKey(o.Code), Body: text, Expires: s.o.Register.Now().Add(checkLife)}
 	if err := s.update(r.Context(), func(tx store.Tx) error {
 		if err := tx.PutTicket(t); !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -198,7 +192,7 @@ func (s *Server) FaceCheck(w http.ResponseWriter, r *http.Request) error {
 
 // checked is the approval that a face check has left.
 func (s *Server) checked(r store.Reader, code string) (a issuance.Approval, err error) {
-	t, err := r.Ticket(ticketFace, keyOf(code))
+	t, err := r.Ticket(ticketFace, store.TicketKey(code))
 	if errors.Is(err, store.ErrNotFound) || err == nil && !s.o.Register.Now().Before(t.Expires) {
 		return a, web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, "The face has not been checked: do that first at %s.", s.endpoint("face-check"))
 	}
@@ -222,14 +216,14 @@ const (
 // scanned marks an offer as scanned, for the clerk who waits for it.
 func (s *Server) scanned(ctx context.Context, code string) error {
 	err := s.o.Register.View(ctx, func(r store.Reader) error {
-		_, err := r.Ticket(ticketScan, keyOf(code))
+		_, err := r.Ticket(ticketScan, store.TicketKey(code))
 		return err
 	})
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	err = s.update(ctx, func(tx store.Tx) error {
-		return tx.AddTicket(store.Ticket{Kind: ticketScan, Key: keyOf(code), Body: []byte("{}"), Expires: s.o.Register.Now().Add(2 * checkLife)})
+		return tx.AddTicket(store.Ticket{Kind: ticketScan, Key: store.TicketKey(code), Body: []byte("{}"), Expires: s.o.Register.Now().Add(2 * checkLife)})
 	})
 	if errors.Is(err, store.ErrTaken) {
 		return nil
@@ -241,12 +235,12 @@ func (s *Server) scanned(ctx context.Context, code string) error {
 // is for who knows its end to say.
 func (s *Server) Progress(ctx context.Context, code string) (p Progress, err error) {
 	err = s.o.Register.View(ctx, func(r store.Reader) error {
-		o, err := r.Offer(keyOf(code))
+		o, err := r.Offer(store.TicketKey(code))
 		if err != nil {
 			return err
 		}
 		there := func(kind string) (store.Ticket, bool, error) {
-			t, err := r.Ticket(kind, keyOf(code))
+			t, err := r.Ticket(kind, store.TicketKey(code))
 			if errors.Is(err, store.ErrNotFound) {
 				return t, false, nil
 			}

@@ -172,9 +172,9 @@ func (s *Server) byOffer(ctx context.Context, form url.Values, g *Grant) (func(s
 	}); err != nil {
 		return nil, err
 	}
-	s.approve(g, a, keyOf(o.Code), ids, byID)
+	s.approve(g, a, store.TicketKey(o.Code), ids, byID)
 	return func(tx store.Tx) error {
-		return used(once(tx, kindOffer, keyOf(o.Code), s.o.Register.Now().Add(2*checkLife)), "The pre-authorized_code was used before.")
+		return used(once(tx, kindOffer, store.TicketKey(o.Code), s.o.Register.Now().Add(2*checkLife)), "The pre-authorized_code was used before.")
 	}, nil
 }
 

@@ -1,7 +1,6 @@
 package openid4vci
 
 import (
-	"crypto/sha256"
 	"errors"
 	"math/rand/v2"
 	"net/http"
@@ -12,11 +11,6 @@ import (
 	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/web"
 )
-
-func keyOf(text string) []byte {
-	h := sha256.Sum256([]byte(text))
-	return h[:]
-}
 
 // refused turns what packages keyproof and oauth say into an answer.
 func refused(err error) error {

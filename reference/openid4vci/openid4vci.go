@@ -269,6 +269,22 @@ type kept struct {
 
 const ticketGrant = "issued on a grant"
 
+// take gives an order the places for its copies, once for each configuration.
+func (k *kept) take(o order) ([]audit.Copy, error) {
+	for given := range k.Given {
+		if config, _, _ := strings.Cut(given, " "); config == o.Config {
+			return nil, web.Refuse(http.StatusBadRequest, requestDenied, "This token has had its copies of %s.", o.Config)
+		}
+	}
+	n := len(o.Keys)
+	if len(k.Spare) < n {
+		return nil, web.Refuse(http.StatusBadRequest, requestDenied, "There are no copies left on this token.")
+	}
+	places := k.Spare[:n]
+	k.Given[o.name()], k.Spare = places, k.Spare[n:]
+	return places, nil
+}
+
 // response is a credential response (§8.3).
 type response struct {
 	Credentials []credential `json:"credentials,omitempty"`
@@ -369,7 +385,7 @@ func (i *Issuer) issue(ctx context.Context, o order) ([][]byte, error) {
 			if err != nil {
 				return err
 			}
-			return tx.AddTicket(store.Ticket{Kind: ticketGrant, Key: keyOf(o.Grant.ID), Body: body, Expires: now.Add(notifyLife)})
+			return tx.AddTicket(store.Ticket{Kind: ticketGrant, Key: store.TicketKey(o.Grant.ID), Body: body, Expires: now.Add(notifyLife)})
 		},
 	})
 	if errors.Is(err, store.ErrTaken) || err == nil && a.Reason != lifecycle.Granted {
@@ -401,7 +417,7 @@ func (o order) key() string {
 func (i *Issuer) kept(ctx context.Context, grant string) (k kept, err error) {
 	var ticket store.Ticket
 	if err = i.o.Register.View(ctx, func(r store.Reader) (err error) {
-		ticket, err = r.Ticket(ticketGrant, keyOf(grant))
+		ticket, err = r.Ticket(ticketGrant, store.TicketKey(grant))
 		return err
 	}); err != nil {
 		return k, err
@@ -413,35 +429,22 @@ func (i *Issuer) kept(ctx context.Context, grant string) (k kept, err error) {
 func (i *Issuer) more(ctx context.Context, o order, phone issuance.Phone, k kept) ([][]byte, error) {
 	places, again := k.Given[o.name()]
 	if !again {
-		for given := range k.Given {
-			if config, _, _ := strings.Cut(given, " "); config == o.Config {
-				return nil, web.Refuse(http.StatusBadRequest, requestDenied, "This token has had its copies of %s.", o.Config)
-			}
-		}
-		if len(k.Spare) < len(phone.Keys) {
-			return nil, web.Refuse(http.StatusBadRequest, requestDenied, "There are no copies left on this token.")
-		}
 		if err := i.o.Register.Update(ctx, func(tx store.Tx) error {
-			now := i.o.Register.Now()
-			if err := o.spend(tx, now); err != nil {
-				return err
-			}
-			t, err := tx.Ticket(ticketGrant, keyOf(o.Grant.ID))
+			t, err := tx.Ticket(ticketGrant, store.TicketKey(o.Grant.ID))
 			if err != nil {
 				return err
 			}
-			var k kept
-			if err := json.Unmarshal(t.Body, &k); err != nil {
+			var now kept
+			if err := json.Unmarshal(t.Body, &now); err != nil {
 				return err
 			}
-			for given := range k.Given {
-				if config, _, _ := strings.Cut(given, " "); config == o.Config {
-					return web.Refuse(http.StatusBadRequest, requestDenied, "This token has had its copies of %s.", o.Config)
-				}
+			if places, err = now.take(o); err != nil {
+				return err
 			}
-			places = k.Spare[:len(phone.Keys)]
-			k.Given[o.name()], k.Spare = places, k.Spare[len(phone.Keys):]
-			if t.Body, err = json.Marshal(k); err != nil {
+			if err := o.spend(tx, i.o.Register.Now()); err != nil {
+				return err
+			}
+			if t.Body, err = json.Marshal(now); err != nil {
 				return err
 			}
 			return tx.PutTicket(t)
@@ -559,7 +562,7 @@ func (i *Issuer) Notify(w http.ResponseWriter, r *http.Request) error {
 		return web.Refuse(http.StatusBadRequest, invalidNotice, "There is no such notification of this token.")
 	}
 	err := i.o.Register.Update(r.Context(), func(tx store.Tx) error {
-		t, err := tx.Ticket(ticketGrant, keyOf(n.Grant))
+		t, err := tx.Ticket(ticketGrant, store.TicketKey(n.Grant))
 		if errors.Is(err, store.ErrNotFound) {
 			return web.Refuse(http.StatusBadRequest, invalidNotice, "There is no such notification of this token.")
 		}

@@ -137,15 +137,10 @@ type Credential struct {
 	Renew   bool           `json:"renewal_required,omitempty"` // it is good, and something on it is outdated
 }
 
-func keyOf(id string) []byte {
-	h := sha256.Sum256([]byte(id))
-	return h[:]
-}
-
 // answerKey is the key to which the answer of a transaction is encrypted.
 func (e *Endpoints) answerKey(id string) (*ecdsa.PrivateKey, error) {
 	for i := range byte(8) {
-		d, err := hkdf.Key(sha256.New, e.o.Key[:], keyOf(id), "openid4vp answer "+string('0'+rune(i)), 32)
+		d, err := hkdf.Key(sha256.New, e.o.Key[:], store.TicketKey(id), "openid4vp answer "+string('0'+rune(i)), 32)
 		if err != nil {
 			return nil, err
 		}
@@ -156,18 +151,30 @@ func (e *Endpoints) answerKey(id string) (*ecdsa.PrivateKey, error) {
 	return nil, errors.New("no key can be derived for this transaction")
 }
 
-// transaction is what the wallet signs over.
-func (e *Endpoints) verifier(id, clientID string) (verification.Verifier, jws.Key, error) {
-	key, err := e.answerKey(id)
-	if err != nil {
-		return verification.Verifier{}, jws.Key{}, err
+// answering is who asks in a transaction, and the key to which the answer is
+// encrypted.
+type answering struct {
+	verification.Verifier
+	private *ecdsa.PrivateKey
+	public  jws.Key
+}
+
+func (e *Endpoints) answering(id, clientID string) (a answering, err error) {
+	if a.private, err = e.answerKey(id); err != nil {
+		return a, err
 	}
-	jwk, err := jws.KeyOf(&key.PublicKey)
-	if err != nil {
-		return verification.Verifier{}, jws.Key{}, err
+	if a.public, err = jws.KeyOf(&a.private.PublicKey); err != nil {
+		return a, err
 	}
-	thumbprint := jwk.Thumbprint()
-	return verification.Verifier{ClientID: clientID, ResponseURI: e.o.Base + "response/" + id, Thumbprint: thumbprint[:]}, jwk, nil
+	thumbprint := a.public.Thumbprint()
+	a.Verifier = verification.Verifier{ClientID: clientID, ResponseURI: e.o.Base + "response/" + id, Thumbprint: thumbprint[:]}
+	return a, nil
+}
+
+// hashOf is how a response_code is kept.
+func hashOf(code string) string {
+	h := sha256.Sum256([]byte(code))
+	return base64.RawURLEncoding.EncodeToString(h[:])
 }
 
 // Asked is what a relying party's backend sends to begin a transaction.
@@ -229,11 +236,11 @@ func (e *Endpoints) Ask(ctx context.Context, caller access.Caller, asked Asked) 
 		return Begun{}, err
 	}
 	id := base64.RawURLEncoding.EncodeToString(seed[:])
-	v, _, err := e.verifier(id, reader.ClientID())
+	v, err := e.answering(id, reader.ClientID())
 	if err != nil {
 		return Begun{}, err
 	}
-	t, err := e.o.Verification.Begin(v)
+	t, err := e.o.Verification.Begin(v.Verifier)
 	if err != nil {
 		return Begun{}, err
 	}
@@ -249,7 +256,7 @@ func (e *Endpoints) Ask(ctx context.Context, caller access.Caller, asked Asked) 
 		return Begun{}, err
 	}
 	if err := e.o.Register.Update(ctx, func(tx store.Tx) error {
-		return tx.AddTicket(store.Ticket{Kind: kind, Key: keyOf(id), Body: body, Expires: rec.Ends.Add(e.o.Kept)})
+		return tx.AddTicket(store.Ticket{Kind: kind, Key: store.TicketKey(id), Body: body, Expires: rec.Ends.Add(e.o.Kept)})
 	}); err != nil {
 		return Begun{}, err
 	}

@@ -3,7 +3,6 @@ package openid4vp
 import (
 	"context"
 	"crypto/subtle"
-	"encoding/base64"
 	"net/http"
 
 	"rollcall.example/rollcall/reference/access"
@@ -43,7 +42,7 @@ func (e *Endpoints) Outcome(ctx context.Context, caller access.Caller, id, code 
 	if rec.Party != caller.ID {
 		return Outcome{}, unknown()
 	}
-	if rec.Code != "" && subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(keyOf(code))), []byte(rec.Code)) != 1 {
+	if rec.Code != "" && subtle.ConstantTimeCompare([]byte(hashOf(code)), []byte(rec.Code)) != 1 {
 		return Outcome{}, web.Refuse(http.StatusForbidden, "access_denied", "The response_code is not the one with which the wallet sent its user back.")
 	}
 	return Outcome{State: rec.State, Purpose: rec.Purpose, Error: rec.Error, Verdict: rec.Verdict, Shown: rec.Shown}, nil

@@ -2,6 +2,7 @@ package openid4vp
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -23,7 +24,7 @@ import (
 func (e *Endpoints) open(ctx context.Context, id string) (rec record, err error) {
 	var ticket store.Ticket
 	err = e.o.Register.View(ctx, func(r store.Reader) (err error) {
-		ticket, err = r.Ticket(kind, keyOf(id))
+		ticket, err = r.Ticket(kind, store.TicketKey(id))
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) || err == nil && !e.o.Register.Now().Before(ticket.Expires) {
@@ -39,9 +40,9 @@ func unknown() error {
 	return web.Refuse(http.StatusNotFound, "invalid_request", "There is no such transaction, or its time is over.")
 }
 
-// change rewrites a transaction, if it is still in one of these states.
+// change rewrites a transaction.
 func (e *Endpoints) change(tx store.Tx, id string, f func(*record) error) error {
-	ticket, err := tx.Ticket(kind, keyOf(id))
+	ticket, err := tx.Ticket(kind, store.TicketKey(id))
 	if err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	if reader.ClientID() != rec.ClientID {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The certificate of the party that asks has changed: it must begin again.")
 	}
-	v, key, err := e.verifier(id, rec.ClientID)
+	v, err := e.answering(id, rec.ClientID)
 	if err != nil {
 		return err
 	}
@@ -142,6 +143,7 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 		Audience: "https://self-issued.me/v2", Nonce: rec.Nonce, WalletNonce: walletNonce, State: id, Query: rec.Query,
 		IssuedAt: now.Unix(), Expires: rec.Ends.Unix(),
 	}
+	key := v.public
 	key.KeyID, key.Use, key.Algorithm = keyID, "enc", "ECDH-ES"
 	object.Metadata.Keys.Keys = []jws.Key{key}
 	object.Metadata.Encryption = []jwe.Encryption{jwe.A128GCM, jwe.A256GCM}
@@ -194,7 +196,11 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 	if !form.Has("response") {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The answer must be encrypted: send it as response (direct_post.jwt).")
 	}
-	shown, err := e.decrypt(id, form.Get("response"))
+	v, err := e.answering(id, rec.ClientID)
+	if err != nil {
+		return err
+	}
+	shown, err := decrypt(id, v.private, form.Get("response"))
 	if err != nil {
 		return err
 	}
@@ -230,12 +236,8 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 		}
 		code = base64.RawURLEncoding.EncodeToString(seed[:])
 	}
-	v, _, err := e.verifier(id, rec.ClientID)
-	if err != nil {
-		return err
-	}
 	var verdict lifecycle.Verdict
-	_, err = e.o.Verification.VerifyShown(r.Context(), verification.Transaction{Verifier: v, Nonce: rec.Nonce}, all, func(tx store.Tx, judged []verification.Credential) error {
+	_, err = e.o.Verification.VerifyShown(r.Context(), verification.Transaction{Verifier: v.Verifier, Nonce: rec.Nonce}, all, func(tx store.Tx, judged []verification.Credential) error {
 		verdict = overall(query, ids, judged)
 		return e.change(tx, id, func(rec *record) error {
 			if err := unanswered(*rec, e.o.Register.Now()); err != nil {
@@ -250,7 +252,7 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 				rec.Shown = append(rec.Shown, one)
 			}
 			if code != "" {
-				rec.Code = base64.RawURLEncoding.EncodeToString(keyOf(code))
+				rec.Code = hashOf(code)
 			}
 			return nil
 		})
@@ -311,11 +313,7 @@ func (e *Endpoints) decline(w http.ResponseWriter, r *http.Request, id string, f
 }
 
 // decrypt reads the presentations of an encrypted answer, by the ids of the query.
-func (e *Endpoints) decrypt(id, message string) (map[string][]string, error) {
-	key, err := e.answerKey(id)
-	if err != nil {
-		return nil, err
-	}
+func decrypt(id string, key *ecdsa.PrivateKey, message string) (map[string][]string, error) {
 	m, err := jwe.Decrypt(message, key, jwe.A128GCM, jwe.A256GCM)
 	if err != nil {
 		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The answer cannot be decrypted: %v.", err)

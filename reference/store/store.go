@@ -9,6 +9,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -212,6 +213,12 @@ type Ticket struct {
 	Key     []byte // SHA-256 of the secret
 	Body    []byte // JSON
 	Expires time.Time
+}
+
+// TicketKey is the key of the ticket that a secret opens.
+func TicketKey(secret string) []byte {
+	h := sha256.Sum256([]byte(secret))
+	return h[:]
 }
 
 // Party is somebody other than a citizen who may call the service: a member of
