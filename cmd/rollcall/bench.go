@@ -188,7 +188,7 @@ func measure(ctx context.Context, stdout io.Writer, out, run string, took time.D
 }
 
 // loaded is how many residents the service that is loaded has.
-const loaded = 40
+const loaded = 60
 
 // startService starts rollcall serve with a demonstration and without limits of rate.
 func startService(ctx context.Context, self, data string) (*bench.Service, error) {

@@ -74,13 +74,17 @@ type benchmark struct {
 
 // subject is what is measured.
 type subject struct {
-	prepare func(n int) error    // before n operations, not measured; nil: nothing
-	run     func(n int) error    // n operations
-	cpu     func() time.Duration // nil: of this process
-	remote  bool                 // it happens elsewhere: memory here is not its
-	figures func() []figure      // besides time
-	fixed   int                  // so many operations, whatever time they take; 0: as many as there is time for
+	prepare func(n int) error     // before n operations, not measured; nil: nothing
+	run     func(n int) error     // n operations
+	cpu     func() time.Duration  // nil: of this process
+	remote  bool                  // it happens elsewhere: memory here is not its
+	figures func() []figure       // besides time
+	kept    func() (tally, error) // what the register has done so far; nil: there is none
+	fixed   int                   // so many operations, whatever time they take; 0: as many as there is time for
 }
+
+// tally is what a register has done.
+type tally struct{ commits, syncs float64 }
 
 // figure is a value with its unit.
 type figure struct {
@@ -165,10 +169,12 @@ type sample struct {
 	wall, cpu     time.Duration
 	bytes, allocs uint64
 	own           time.Duration // of this process, where the subject is another
+	kept          tally
 }
 
 func (s *sample) add(o sample) {
 	s.n, s.wall, s.cpu, s.bytes, s.allocs, s.own = s.n+o.n, s.wall+o.wall, s.cpu+o.cpu, s.bytes+o.bytes, s.allocs+o.allocs, s.own+o.own
+	s.kept.commits, s.kept.syncs = s.kept.commits+o.kept.commits, s.kept.syncs+o.kept.syncs
 }
 
 // each of the clocks falls back to the wall.
@@ -192,6 +198,13 @@ func (e *env) take(s *subject, n int) (sample, error) {
 		}
 	}
 	var before, after runtime.MemStats
+	var was, is tally
+	if s.kept != nil {
+		var err error
+		if was, err = s.kept(); err != nil {
+			return sample{}, err
+		}
+	}
 	cpu := e.clock(s)
 	own := func() time.Duration { return 0 }
 	if e.o.CPU != nil {
@@ -203,6 +216,10 @@ func (e *env) take(s *subject, n int) (sample, error) {
 	out := sample{n: n, cpu: cpu() - used, wall: e.o.Now().Sub(began), own: own() - mine}
 	runtime.ReadMemStats(&after)
 	out.bytes, out.allocs = after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs
+	if s.kept != nil && err == nil {
+		is, err = s.kept()
+		out.kept = tally{is.commits - was.commits, is.syncs - was.syncs}
+	}
 	return out, err
 }
 
@@ -305,6 +322,9 @@ func (e *env) measure(b benchmark) (string, error) {
 		}
 	} else {
 		figures = append(figures, figure{float64(all.bytes) / float64(all.n), "B/op"}, figure{math.Round(float64(all.allocs) / float64(all.n)), "allocs/op"})
+	}
+	if all.kept.syncs > 0 {
+		figures = append(figures, figure{all.kept.commits / float64(all.n), "updates/op"}, figure{all.kept.commits / all.kept.syncs, "updates/sync"})
 	}
 	if s.figures != nil {
 		figures = append(figures, s.figures()...)

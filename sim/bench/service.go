@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,12 +11,15 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	gosync "sync"
 	"time"
 
 	"rollcall.example/rollcall/hwemu/wallet"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/openid4vci"
+	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
 	"rollcall.example/rollcall/sim/demo"
@@ -44,6 +48,7 @@ func endToEnd() []benchmark {
 	return []benchmark{
 		{name: "Service/Present/mdoc", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 3}}, make: present(openid4vci.MdocID)},
 		{name: "Service/Present/sdjwt", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 3}}, make: present(openid4vci.SDJWTID)},
+		{name: "Service/Present/callers=16", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 3. / 16}}, make: presentAtOnce(16)},
 		{name: "Service/Issue/mdoc", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 7}}, make: issue(openid4vci.MdocID)},
 		{name: "Service/Issue/sdjwt", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 7}}, make: issue(openid4vci.SDJWTID)},
 		{name: "Service/Credential/mdoc", floor: requesting, may: allowed, wire: []part{{request, 2}, {sync, 3}}, make: credential(openid4vci.MdocID)},
@@ -97,9 +102,9 @@ func (e *env) authorise(s *Service, r *demo.Resident, w *wallet.Wallet, config s
 	return token, nil
 }
 
-// wallets gives residents a wallet each.
-func (e *env) wallets(s *Service, purpose string) (rs []*demo.Resident, ws []*wallet.Wallet, err error) {
-	rs = s.holders()
+// wallets gives some residents a wallet each.
+func (e *env) wallets(s *Service, of span, purpose string) (rs []*demo.Resident, ws []*wallet.Wallet, err error) {
+	rs = s.holders()[of.from:of.to]
 	for _, r := range rs {
 		w, err := r.Wallet(s.Client, e.o.Now, chance(fmt.Sprint(purpose, r.ID, e.o.Now().UnixNano())))
 		if err != nil {
@@ -110,7 +115,109 @@ func (e *env) wallets(s *Service, purpose string) (rs []*demo.Resident, ws []*wa
 	return rs, ws, nil
 }
 
+// Residents are shared out, so that no benchmark ends or suspends the cards of
+// another, whatever came before and however often it is measured.
+var (
+	presentMdoc  = span{0, 4}
+	presentSDJWT = span{4, 8} // a new card ends the one before
+	presentMany  = span{8, 24}
+	issued       = span{24, 36}
+	suspended    = span{36, 48} // and stay so
+)
+
+// span is some of the residents whose card has a chip.
+type span struct{ from, to int }
+
 const copies = 5
+
+// ready gives residents a wallet each, with a card in it.
+func (e *env) ready(s *Service, of span, config string) ([]*wallet.Wallet, error) {
+	rs, ws, err := e.wallets(s, of, "present "+config)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range rs {
+		token, err := e.authorise(s, r, ws[i], config)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := token.Issue(e.ctx, config, wallet.Ask{Copies: copies}); err != nil {
+			return nil, fmt.Errorf("issuing: %w", err)
+		}
+	}
+	return ws, nil
+}
+
+// bearer is a party's access token, renewed before it ends.
+func (e *env) bearer(s *Service, party string) func() (string, error) {
+	var mu gosync.Mutex
+	var token string
+	var since time.Time
+	return func() (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if token != "" && e.o.Now().Sub(since) < parties.TokenLife/2 {
+			return token, nil
+		}
+		var err error
+		token, err = s.Token(e.ctx, party)
+		since = e.o.Now()
+		return token, err
+	}
+}
+
+// kept reads what the register has done from the service's metrics.
+func (e *env) kept(s *Service) func() (tally, error) {
+	bearer := e.bearer(s, "demo-auditor")
+	return func() (t tally, err error) {
+		token, err := bearer()
+		if err != nil {
+			return t, err
+		}
+		q, err := http.NewRequestWithContext(e.ctx, "GET", s.URL+"/metrics", nil)
+		if err != nil {
+			return t, err
+		}
+		q.Header.Set("Authorization", "Bearer "+token)
+		res, err := s.Client.Do(q)
+		if err != nil {
+			return t, err
+		}
+		defer res.Body.Close()
+		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			name, value, _ := strings.Cut(lines.Text(), " ")
+			switch name {
+			case "rollcall_store_commits_total":
+				t.commits, err = strconv.ParseFloat(value, 64)
+			case "rollcall_store_batches_total":
+				t.syncs, err = strconv.ParseFloat(value, 64)
+			}
+			if err != nil {
+				return t, err
+			}
+		}
+		if t.syncs == 0 {
+			return t, fmt.Errorf("the metrics say nothing of the register: %s", res.Status)
+		}
+		return t, nil
+	}
+}
+
+// share lets so many callers do n operations between them; the first error of each
+// ends its own.
+func share(n, callers int, do func(caller, i int) error) error {
+	var wg gosync.WaitGroup
+	errs := make([]error, callers)
+	for c := range callers {
+		wg.Go(func() {
+			for i := c; i < n && errs[c] == nil; i += callers {
+				errs[c] = do(c, i)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
 
 // present is a whole presentation: a shop's backend asks, the wallet fetches the
 // request and answers it, the backend reads the verdict.
@@ -120,38 +227,47 @@ func present(config string) func(*env) (*subject, error) {
 		if s == nil {
 			return nil, err
 		}
-		rs, ws, err := e.wallets(s, "present "+config)
-		if err != nil {
-			return nil, err
-		}
-		from := 0
+		of := presentMdoc
 		if config != openid4vci.MdocID {
-			from = 4 // a new card ends the one before: other residents
+			of = presentSDJWT
 		}
-		rs, ws = rs[from:from+4], ws[from:from+4]
-		for i, r := range rs {
-			token, err := e.authorise(s, r, ws[i], config)
-			if err != nil {
-				return nil, err
-			}
-			if _, err := token.Issue(e.ctx, config, wallet.Ask{Copies: copies}); err != nil {
-				return nil, fmt.Errorf("issuing: %w", err)
-			}
-		}
-		bearer, err := s.Token(e.ctx, "demo-shop")
+		ws, err := e.ready(s, of, config)
 		if err != nil {
 			return nil, err
 		}
+		bearer := e.bearer(s, "demo-shop")
 		i := 0
-		return &subject{remote: true, cpu: s.CPU, run: each(func() error {
+		return &subject{remote: true, cpu: s.CPU, kept: e.kept(s), run: each(func() error {
 			i++
 			return s.show(e.ctx, bearer, ws[i%len(ws)])
 		})}, nil
 	}
 }
 
+// presentAtOnce is presentations by so many residents at the same time.
+func presentAtOnce(callers int) func(*env) (*subject, error) {
+	return func(e *env) (*subject, error) {
+		s, err := e.service()
+		if s == nil {
+			return nil, err
+		}
+		ws, err := e.ready(s, span{presentMany.from, presentMany.from + callers}, openid4vci.MdocID)
+		if err != nil {
+			return nil, err
+		}
+		bearer := e.bearer(s, "demo-shop")
+		return &subject{remote: true, cpu: s.CPU, kept: e.kept(s), run: func(n int) error {
+			return share(n, callers, func(c, _ int) error { return s.show(e.ctx, bearer, ws[c]) })
+		}}, nil
+	}
+}
+
 // show is a presentation that must be accepted.
-func (s *Service) show(ctx context.Context, bearer string, w *wallet.Wallet) error {
+func (s *Service) show(ctx context.Context, by func() (string, error), w *wallet.Wallet) error {
+	bearer, err := by()
+	if err != nil {
+		return err
+	}
 	var begun struct {
 		ID      string `json:"transaction"`
 		Request string `json:"authorization_request"`
@@ -224,13 +340,12 @@ func issue(config string) func(*env) (*subject, error) {
 		if s == nil {
 			return nil, err
 		}
-		rs, ws, err := e.wallets(s, "issue "+config)
+		rs, ws, err := e.wallets(s, issued, "issue "+config)
 		if err != nil {
 			return nil, err
 		}
-		rs, ws = rs[8:], ws[8:]
 		i := 0
-		return &subject{remote: true, cpu: s.CPU, run: each(func() error {
+		return &subject{remote: true, cpu: s.CPU, kept: e.kept(s), run: each(func() error {
 			i++
 			r, w := rs[i%len(rs)], ws[i%len(ws)]
 			token, err := e.authorise(s, r, w, config)
@@ -251,14 +366,13 @@ func credential(config string) func(*env) (*subject, error) {
 		if s == nil {
 			return nil, err
 		}
-		rs, ws, err := e.wallets(s, "credential "+config)
+		rs, ws, err := e.wallets(s, issued, "credential "+config)
 		if err != nil {
 			return nil, err
 		}
-		rs, ws = rs[8:], ws[8:]
 		var ready []*wallet.Prepared
 		i := 0
-		return &subject{remote: true, cpu: s.CPU,
+		return &subject{remote: true, cpu: s.CPU, kept: e.kept(s),
 			prepare: func(n int) error {
 				ready = ready[:0]
 				for range n {
@@ -287,18 +401,16 @@ func credential(config string) func(*env) (*subject, error) {
 }
 
 // suspend is reports of loss by so many operators, each acknowledged when it is
-// durable; every other operation takes one back.
+// durable. Whom it is about is suspended after the first: all the others are as much
+// to write.
 func suspend(callers int) func(*env) (*subject, error) {
 	return func(e *env) (*subject, error) {
 		s, err := e.service()
 		if s == nil {
 			return nil, err
 		}
-		operator, err := s.Token(e.ctx, "demo-operator")
-		if err != nil {
-			return nil, err
-		}
-		rs := s.holders()
+		operator := e.bearer(s, "demo-operator")
+		rs := s.holders()[suspended.from:suspended.to]
 		var mu gosync.Mutex
 		var took []time.Duration
 		count := 0
@@ -307,33 +419,21 @@ func suspend(callers int) func(*env) (*subject, error) {
 			count++
 			id := fmt.Sprintf("bench %d %d %d", callers, e.o.Now().UnixNano(), count)
 			mu.Unlock()
+			token, err := operator()
+			if err != nil {
+				return err
+			}
 			began := e.o.Now()
-			err := s.ask(e.ctx, operator, "POST", fmt.Sprintf("/residents/%d/reports", r.ID), id, map[string]string{"cause": lifecycle.PhysicalLost.String(), "why": "measured"}, nil)
+			err = s.ask(e.ctx, token, "POST", fmt.Sprintf("/residents/%d/reports", r.ID), id, map[string]string{"cause": lifecycle.PhysicalLost.String(), "why": "measured"}, nil)
 			d := e.o.Now().Sub(began)
 			mu.Lock()
 			took = append(took, d)
 			mu.Unlock()
 			return err
 		}
-		return &subject{remote: true, cpu: s.CPU,
+		return &subject{remote: true, cpu: s.CPU, kept: e.kept(s),
 			run: func(n int) error {
-				var wg gosync.WaitGroup
-				errs := make([]error, callers)
-				for c := range callers {
-					share := n / callers
-					if c < n%callers {
-						share++
-					}
-					wg.Go(func() {
-						for i := range share {
-							if errs[c] = report(rs[8+(c+i*callers)%(len(rs)-8)]); errs[c] != nil {
-								return
-							}
-						}
-					})
-				}
-				wg.Wait()
-				return errors.Join(errs...)
+				return share(n, callers, func(_, i int) error { return report(rs[i%len(rs)]) })
 			},
 			figures: func() []figure {
 				slices.Sort(took)
