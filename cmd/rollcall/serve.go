@@ -93,7 +93,8 @@ func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err 
 	quiet := slog.NewLogLogger(log.Handler(), slog.LevelDebug) // what clients do wrong on connections
 	server := httpapi.Server(s.router, s.tls, httpapi.DefaultTimeouts)
 	server.ErrorLog = quiet
-	go func() { stopped <- serveOn(server, httpapi.Bounded(listener, c.number("connections"))) }()
+	bounded := httpapi.Bounded(listener, httpapi.Connections{All: c.number("connections"), Address: c.number("connections-address"), Proxies: s.proxies})
+	go func() { stopped <- serveOn(server, bounded) }()
 	if ops != nil {
 		o := httpapi.Server(opsHandler(s, c.yes("pprof")), nil, httpapi.DefaultTimeouts)
 		o.ErrorLog, o.WriteTimeout = quiet, 0 // a profile takes as long as it is asked to

@@ -98,6 +98,7 @@ type running struct {
 	router  *httpapi.Router
 	tls     *tls.Config // nil: plain HTTP
 	ownTLS  bool
+	proxies []netip.Prefix
 	first   []credential
 
 	lists   *publication.Lists
@@ -117,6 +118,13 @@ func open(ctx context.Context, c configuration, address string, log *slog.Logger
 	}
 	if u.Scheme != "https" {
 		return nil, usage(fmt.Errorf("public-url: wallets speak to https alone, not to %s: behind a proxy that speaks TLS give its URL", address))
+	}
+	for _, text := range c.list("proxies") {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, usage(fmt.Errorf("proxies: %q is no network (write 10.0.0.0/8)", text))
+		}
+		s.proxies = append(s.proxies, p)
 	}
 	private()
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
@@ -434,25 +442,17 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 
 // route builds the router from the modules.
 func (s *running) route(traces trace.TracerProvider) (err error) {
-	var proxies []netip.Prefix
-	for _, text := range s.c.list("proxies") {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			return usage(fmt.Errorf("proxies: %q is no network (write 10.0.0.0/8)", text))
-		}
-		proxies = append(proxies, p)
-	}
 	limits := httpapi.DefaultLimits
 	for name, to := range map[string]*httpapi.Rate{"rate-address": &limits.Address, "rate-citizen": &limits.Citizen, "rate-staff": &limits.Staff, "rate-verifier": &limits.Verifier} {
 		n := s.c.number(name)
 		*to = httpapi.Rate{PerSecond: float64(n), Burst: 4 * n}
 	}
-	limits.Concurrent = s.c.number("concurrent")
+	limits.Concurrent, limits.Each = s.c.number("concurrent"), s.c.number("concurrent-address")
 	s.api.Health = &httpapi.Health{Checks: s.readyChecks(), Counts: s.metrics.Handler()}
 	s.api.Parties, s.api.Lists, s.api.Extra = s.parties, s.lists, s.demoRoutes()
 	s.api.Roots = &keys.Roots{Ring: s.ring}
 	s.router, err = httpapi.New(&s.api, httpapi.Options{
-		Now: time.Now, Random: chance, Limits: limits, Proxies: proxies, Log: s.log, Metrics: s.metrics, Traces: traces,
+		Now: time.Now, Random: chance, Limits: limits, Proxies: s.proxies, Log: s.log, Metrics: s.metrics, Traces: traces,
 		Authentication: httpapi.Authentication{DPoP: s.api.Authorization.DPoP, Bearer: s.parties.Bearer, Session: s.parties.Session, Certificate: s.parties.Certificate},
 	})
 	return err

@@ -29,6 +29,9 @@ type Limits struct {
 	Verifier   Rate
 	Remembered int // callers and addresses, at most
 	Concurrent int // requests handled at the same time; 0: any number
+	// Each is how many of them one address may have: whoever sends many bodies slowly
+	// keeps nobody else out. 0: any number.
+	Each int
 }
 
 // DefaultLimits are for one replica that serves a country's branches: a verifier
@@ -36,7 +39,7 @@ type Limits struct {
 var DefaultLimits = Limits{
 	Address: Rate{3000, 12_000}, Failed: 60,
 	Citizen: Rate{20, 100}, Staff: Rate{50, 200}, Verifier: Rate{2000, 8000},
-	Remembered: 100_000, Concurrent: 1024,
+	Remembered: 100_000, Concurrent: 2048, Each: 1024,
 }
 
 func (l *Limits) of(c access.Caller) Rate {
@@ -97,6 +100,32 @@ func (m *meter) take(who string, rate Rate, n int, forced bool) (wait time.Durat
 	return 0
 }
 
+// crowd counts the requests that are being handled, by the address that they came
+// from.
+type crowd struct {
+	mu sync.Mutex
+	of map[string]int // none is 0
+}
+
+// enter counts one more, if so many are not there yet. Whoever is in must leave.
+func (c *crowd) enter(who string, most int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if most > 0 && c.of[who] >= most {
+		return false
+	}
+	c.of[who]++
+	return true
+}
+
+func (c *crowd) leave(who string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of[who]--; c.of[who] == 0 {
+		delete(c.of, who)
+	}
+}
+
 func tooMany(wait time.Duration) error {
 	seconds := int(math.Ceil(wait.Seconds()))
 	return web.Refuse(http.StatusTooManyRequests, "too_many_requests", "Too many requests: ask again in %d s.", seconds).
@@ -119,6 +148,11 @@ func address(r *http.Request, trusted []netip.Prefix) string {
 		}
 		at = next.Unmap()
 	}
+	return subscriber(at)
+}
+
+func subscriber(at netip.Addr) string {
+	at = at.Unmap()
 	if at.Is6() {
 		if network, err := at.WithZone("").Prefix(64); err == nil {
 			return network.String()

@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"crypto/tls"
-	"net"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -24,13 +22,32 @@ var DefaultTimeouts = Timeouts{Header: 5 * time.Second, Read: 20 * time.Second, 
 // attestations fit in.
 const maxHeader = 32 << 10
 
+// maxStreams limits the requests on one connection of HTTP/2 at the same time.
+const maxStreams = 100
+
 // Server is a server for a handler with everything limited. config may be nil:
-// then it speaks plain HTTP.
+// then it speaks plain HTTP. On a listener of Bounded it says which connections
+// are idle.
 func Server(h http.Handler, config *tls.Config, t Timeouts) *http.Server {
 	return &http.Server{
-		Handler: h, TLSConfig: config, MaxHeaderBytes: maxHeader,
+		Handler: alone(h), TLSConfig: config, MaxHeaderBytes: maxHeader, ConnState: tell,
 		ReadHeaderTimeout: t.Header, ReadTimeout: t.Read, WriteTimeout: t.Write, IdleTimeout: t.Idle,
+		// Over HTTP/2 the others hold for each request. Who takes nothing, or is gone,
+		// is found out by these.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: t.Write, SendPingTimeout: t.Read, PingTimeout: t.Header},
 	}
+}
+
+// alone ends a connection of HTTP/1 after a body of unknown length: where a request
+// ends must not be a matter of opinion between us and a proxy that also read a
+// Content-Length (RFC 9112 §6.1), so nothing follows such a body.
+func alone(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // TLS is the configuration for a certificate: TLS 1.2 with modern suites, or
@@ -46,49 +63,4 @@ func TLS(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.
 		},
 		NextProtos: []string{"h2", "http/1.1"},
 	}
-}
-
-// Bounded is a listener that lets in so many connections at the same time. Others
-// wait in the system's queue until one is closed, which the timeouts see to.
-func Bounded(l net.Listener, connections int) net.Listener {
-	return &bounded{l, make(chan struct{}, connections), make(chan struct{}), sync.Once{}}
-}
-
-type bounded struct {
-	net.Listener
-	slots  chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-// Accept implements net.Listener.
-func (b *bounded) Accept() (net.Conn, error) {
-	select {
-	case b.slots <- struct{}{}:
-	case <-b.closed:
-		return nil, net.ErrClosed
-	}
-	c, err := b.Listener.Accept()
-	if err != nil {
-		<-b.slots
-		return nil, err
-	}
-	return &counted{Conn: c, leave: sync.OnceFunc(func() { <-b.slots })}, nil
-}
-
-// Close implements net.Listener.
-func (b *bounded) Close() error {
-	b.once.Do(func() { close(b.closed) })
-	return b.Listener.Close()
-}
-
-type counted struct {
-	net.Conn
-	leave func()
-}
-
-// Close implements net.Conn.
-func (c *counted) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
 }

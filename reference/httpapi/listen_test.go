@@ -167,7 +167,7 @@ func TestThereAreOnlySoManyConnections(t *testing.T) {
 	server := Server(router(t, options(), ok), nil, Timeouts{Header: 300 * time.Millisecond, Read: 300 * time.Millisecond, Write: time.Second, Idle: 300 * time.Millisecond})
 	server.ErrorLog = log.New(io.Discard, "", 0)
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(Bounded(l, 2)) }()
+	go func() { done <- server.Serve(Bounded(l, Connections{All: 2})) }()
 	for range 2 { // who says nothing
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {

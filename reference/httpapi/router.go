@@ -48,6 +48,7 @@ type Router struct {
 	meter   *meter
 	tracer  trace.Tracer
 	serving atomic.Int64
+	crowd   crowd
 }
 
 // New builds the router from the table of an API.
@@ -69,7 +70,7 @@ func build(table []Route, o Options) (*Router, error) {
 	if o.Limits.Remembered <= 0 {
 		o.Limits.Remembered = DefaultLimits.Remembered
 	}
-	s := &Router{o: o, meter: newMeter(o.Now, o.Limits.Remembered), tracer: o.Traces.Tracer("rollcall")}
+	s := &Router{o: o, crowd: crowd{of: map[string]int{}}, meter: newMeter(o.Now, o.Limits.Remembered), tracer: o.Traces.Tracer("rollcall")}
 	paths := map[string]*place{}
 	for i := range table {
 		r := &table[i]
@@ -95,6 +96,7 @@ type exchange struct {
 	request *http.Request
 	id      string
 	trace   string
+	from    string // whose address it came from
 	route   *Route // nil: none
 	role    access.Role
 	status  int // 0: nothing is answered yet
@@ -290,6 +292,12 @@ func (s *Router) serve(x *exchange, r *http.Request) {
 		return
 	}
 	defer s.serving.Add(-1)
+	x.from = address(r, s.o.Proxies)
+	if !s.crowd.enter(x.from, s.o.Limits.Each) {
+		x.refuse(r, web.Refuse(http.StatusTooManyRequests, "too_many_requests", "Too many requests at the same time: wait for the answers.").With("Retry-After", "1"))
+		return
+	}
+	defer s.crowd.leave(x.from)
 	defer s.charge(x)
 
 	r, err := s.admit(x, r)
@@ -314,14 +322,14 @@ func (s *Router) charge(x *exchange) {
 	if e == nil || e.Status != http.StatusUnauthorized || s.o.Limits.Failed <= 0 || e.Code == "use_dpop_nonce" || errors.Is(e, errNobody) {
 		return
 	}
-	s.meter.take("address "+address(x.request, s.o.Proxies), s.o.Limits.Address, s.o.Limits.Failed, true)
+	s.meter.take("address "+x.from, s.o.Limits.Address, s.o.Limits.Failed, true)
 }
 
 // admit limits a request by its address, its size and its caller, and is it with
 // its caller.
 func (s *Router) admit(x *exchange, r *http.Request) (*http.Request, error) {
-	route, from := x.route, "address "+address(r, s.o.Proxies)
-	if wait := s.meter.take(from, s.o.Limits.Address, 1, false); wait > 0 {
+	route := x.route
+	if wait := s.meter.take("address "+x.from, s.o.Limits.Address, 1, false); wait > 0 {
 		return nil, tooMany(wait)
 	}
 	if r.ContentLength > route.Body {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -396,16 +397,103 @@ func TestGuessingOfCredentialsIsSlow(t *testing.T) {
 	}
 }
 
-func TestTheMemoryOfCallersIsBounded(t *testing.T) {
-	m := newMeter(newClock().Now, 1000)
-	for i := range 100_000 {
-		m.take(fmt.Sprint("somebody ", i), Rate{PerSecond: 1, Burst: 1}, 1, false)
-		if n := len(m.young) + len(m.old); n > 1000 {
+func TestTheMemoryOfAMillionCallersIsBounded(t *testing.T) {
+	m, before := newMeter(newClock().Now, DefaultLimits.Remembered), heap()
+	one := Rate{PerSecond: 1, Burst: 1}
+	for i := range 1_000_000 {
+		m.take(fmt.Sprint("somebody ", i), one, 1, false)
+		if n := len(m.young) + len(m.old); n > DefaultLimits.Remembered {
 			t.Fatalf("%d callers are remembered", n)
 		}
 	}
-	if m.take("somebody 99999", Rate{PerSecond: 1, Burst: 1}, 1, false) == 0 {
+	if m.take("somebody 999999", one, 1, false) == 0 {
 		t.Error("who called last was forgotten")
+	}
+	if grown := heap() - before; grown > 32<<20 {
+		t.Errorf("they take %d bytes", grown)
+	}
+	runtime.KeepAlive(m)
+}
+
+// A caller writes into headers what they like: none of it makes another of them.
+func TestALimitIsNotPassedByWhatACallerClaims(t *testing.T) {
+	for what, c := range map[string]struct {
+		from  string
+		claim func(i int) string
+	}{
+		"somebody":                                    {"192.0.2.1", func(i int) string { return fmt.Sprintf("198.51.100.%d", i) }},
+		"somebody behind a proxy":                     {"10.0.0.1", func(i int) string { return fmt.Sprintf("198.51.100.%d, 192.0.2.1", i) }},
+		"somebody behind two proxies":                 {"10.0.0.1", func(i int) string { return fmt.Sprintf("10.0.0.%d, 198.51.100.%d, 192.0.2.1, 10.0.0.2", i, i) }},
+		"somebody with many addresses of one network": {"10.0.0.1", func(i int) string { return fmt.Sprintf("2001:db8::%x", i) }},
+		"somebody with noise":                         {"10.0.0.1", func(i int) string { return fmt.Sprintf("192.0.2.%d, nonsense", i) }},
+	} {
+		o := options()
+		o.Proxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		o.Limits.Address = Rate{PerSecond: 1, Burst: 5}
+		s, answered := router(t, o, ok), 0
+		for i := range 100 {
+			r := httptest.NewRequest("GET", "/public", nil)
+			r.RemoteAddr = fmt.Sprintf("%s:%d", c.from, 1000+i)
+			r.Header.Set("X-Forwarded-For", c.claim(i))
+			for _, name := range []string{"Forwarded", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Forwarded-Host"} {
+				r.Header.Set(name, fmt.Sprintf("for=198.51.100.%d", i))
+			}
+			r.Host = fmt.Sprint("host-", i)
+			if w, _ := call(s, r); w.Code == 200 {
+				answered++
+			}
+		}
+		if answered != 5 {
+			t.Errorf("%s: %d of 100 requests were answered, want 5", what, answered)
+		}
+	}
+}
+
+func TestALimitOfACallerIsNotPassedFromManyAddresses(t *testing.T) {
+	o := options()
+	o.Limits = Limits{Staff: Rate{PerSecond: 1, Burst: 5}, Address: Rate{PerSecond: 1, Burst: 5}}
+	s, answered := router(t, o, ok), 0
+	for i := range 100 {
+		r := httptest.NewRequest("GET", "/people/1", nil)
+		r.RemoteAddr = fmt.Sprintf("198.51.100.%d:1", i)
+		as(r, []string{"bearer", "BEARER", "certificate"}[i%3], access.Registrar)
+		if w, _ := call(s, r); w.Code == 200 {
+			answered++
+		}
+	}
+	if answered != 5 {
+		t.Errorf("%d of 100 requests were answered, want 5", answered)
+	}
+}
+
+func TestWhoSendsManyBodiesSlowlyKeepsNobodyElseOut(t *testing.T) {
+	o := options()
+	o.Limits.Concurrent, o.Limits.Each = 10, 5
+	s := router(t, o, ok)
+	var all sync.WaitGroup
+	status := make(chan int, 20)
+	reading, body := io.Pipe()
+	for range 20 {
+		all.Go(func() {
+			r := httptest.NewRequest("POST", "/token", reading)
+			w, _ := call(s, r)
+			status <- w.Code
+		})
+	}
+	for range 15 { // those that are turned away are so at once
+		if got := <-status; got != 429 {
+			t.Errorf("one too many: %d", got)
+		}
+	}
+	r := httptest.NewRequest("GET", "/public", nil)
+	r.RemoteAddr = "203.0.113.9:999"
+	if w, _ := call(s, r); w.Code != 200 {
+		t.Errorf("another address meanwhile: %d", w.Code)
+	}
+	body.Close()
+	all.Wait()
+	if len(s.crowd.of) != 0 {
+		t.Errorf("afterwards there are %v", s.crowd.of)
 	}
 }
 
