@@ -13,7 +13,7 @@ import (
 
 func (c *citizen) move(by register.By, address string) issuance.Entered {
 	c.w.t.Helper()
-	a, err := c.w.Issuance.Amend(ctx, issuance.AmendRequest{Request: c.w.request(by), Person: c.id, Why: "moved", Amendment: register.Amendment{Address: &address}})
+	a, err := c.w.Issuance.Amend(ctx, issuance.AmendRequest{Request: c.w.Request(by), Person: c.ID, Why: "moved", Amendment: register.Amendment{Address: &address}})
 	must(c.w.t, err)
 	return a
 }
@@ -21,7 +21,7 @@ func (c *citizen) move(by register.By, address string) issuance.Entered {
 // listed is how the citizen's first copy stands in the published list.
 func (c *citizen) listed(a issuance.Issued) statuslist.Status {
 	c.w.t.Helper()
-	token, err := statuslist.ParseJWT(c.w.publish()[a.Indices[0].List].JWT, authority().anchors, c.w.now())
+	token, err := statuslist.ParseJWT(c.w.publish()[a.Indices[0].List].JWT, authority().Anchors, c.w.Now())
 	must(c.w.t, err)
 	s, err := token.List.Get(a.Indices[0].Index)
 	must(c.w.t, err)
@@ -70,7 +70,7 @@ func TestOnlyTheRegistrarChangesWhatIsSaidOfAResident(t *testing.T) {
 	c := w.holder()
 	seq := w.sequence()
 	w.decided(c.move(clerk, "elsewhere").Reason, lifecycle.NotAuthorised)
-	w.decided(c.move(me(c.id), "elsewhere").Reason, lifecycle.NotAuthorised)
+	w.decided(c.move(me(c.ID), "elsewhere").Reason, lifecycle.NotAuthorised)
 	if w.sequence() != seq {
 		t.Error("a refusal changed the register")
 	}

@@ -49,7 +49,7 @@ func (c *citizen) issueApproved(v issuance.Approval, spare int) issuance.Issued 
 	c.w.t.Helper()
 	phone, keys := c.phone.fresh(copies)
 	a, err := c.w.Issuance.IssueApproved(ctx, issuance.ApprovedRequest{
-		Request: c.w.request(me(c.id)), Approval: v, Phone: phone, Format: issuance.Mdoc, Spare: spare,
+		Request: c.w.Request(me(c.ID)), Approval: v, Phone: phone, Format: issuance.Mdoc, Spare: spare,
 	})
 	must(c.w.t, err)
 	c.phone.keep(a, keys)
@@ -65,12 +65,12 @@ func TestAnApprovalIsGoodForOneIssue(t *testing.T) {
 			used := lifecycle.CardNotGenuine
 			if channel == lifecycle.Counter {
 				code := c.offer(sejong).Code
-				approve = func() (issuance.Approval, lifecycle.Reason) { return c.approveOffer(code, probe(c.face)) }
+				approve = func() (issuance.Approval, lifecycle.Reason) { return c.approveOffer(code, c.Capture()) }
 				used = lifecycle.OfferUsed
 			}
 			v, reason := approve()
 			w.decided(reason, lifecycle.Granted)
-			if v.Person != c.id || v.Document != c.number || v.Channel != channel {
+			if v.Person != c.ID || v.Document != c.Number || v.Channel != channel {
 				t.Errorf("%+v", v)
 			}
 			w.decided(c.issueApproved(v, 0).Reason, lifecycle.Granted)
@@ -108,15 +108,15 @@ func TestNoApprovalWithoutTheEvidence(t *testing.T) {
 	if _, reason := c.approveOffer(code, probe(portrait(99))); reason != lifecycle.FaceNotMatched {
 		t.Errorf("another face at a centre: %v", reason)
 	}
-	if _, _, err := w.Issuance.ApproveOffer(ctx, "made up", probe(c.face)); !errors.Is(err, issuance.ErrNoOffer) {
+	if _, _, err := w.Issuance.ApproveOffer(ctx, "made up", c.Capture()); !errors.Is(err, issuance.ErrNoOffer) {
 		t.Errorf("a made-up code: %v", err)
 	}
-	w.pass(90 * time.Second)
-	if _, reason := c.approveOffer(code, probe(c.face)); reason != lifecycle.Granted {
+	w.Pass(90 * time.Second)
+	if _, reason := c.approveOffer(code, c.Capture()); reason != lifecycle.Granted {
 		t.Errorf("at 90 seconds: %v", reason)
 	}
-	w.pass(time.Millisecond)
-	if _, reason := c.approveOffer(code, probe(c.face)); reason != lifecycle.OfferExpired {
+	w.Pass(time.Millisecond)
+	if _, reason := c.approveOffer(code, c.Capture()); reason != lifecycle.OfferExpired {
 		t.Errorf("after 90 seconds: %v", reason)
 	}
 }
@@ -124,9 +124,9 @@ func TestNoApprovalWithoutTheEvidence(t *testing.T) {
 func TestE4ACodeScannedInTimeMayBeFollowedByAnIssueLater(t *testing.T) {
 	w := newWorld(t)
 	c := w.resident()
-	v, reason := c.approveOffer(c.offer(sejong).Code, probe(c.face))
+	v, reason := c.approveOffer(c.offer(sejong).Code, c.Capture())
 	w.decided(reason, lifecycle.Granted)
-	w.pass(3 * time.Minute)
+	w.Pass(3 * time.Minute)
 	w.decided(c.issueApproved(v, 0).Reason, lifecycle.Granted)
 }
 
@@ -161,7 +161,7 @@ func TestOfManyIssuesOnOneApprovalExactlyOneIsGranted(t *testing.T) {
 	var requests []issuance.ApprovedRequest
 	for range 8 {
 		phone, _ := c.phone.fresh(1)
-		requests = append(requests, issuance.ApprovedRequest{Request: w.request(me(c.id)), Approval: v, Phone: phone, Format: issuance.Mdoc})
+		requests = append(requests, issuance.ApprovedRequest{Request: w.Request(me(c.ID)), Approval: v, Phone: phone, Format: issuance.Mdoc})
 	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -194,7 +194,7 @@ func TestFurtherCopiesAreOfTheSameCardAtPlacesKeptForThem(t *testing.T) {
 	}
 	more := func(change ...func(*issuance.MoreRequest)) ([]*ecdsa.PrivateKey, [][]byte, lifecycle.Reason, error) {
 		phone, keys := c.phone.fresh(2)
-		q := issuance.MoreRequest{Person: c.id, Credential: first.Credential, Document: first.Document, Phone: phone, Format: issuance.Mdoc, Places: first.Spare}
+		q := issuance.MoreRequest{Person: c.ID, Credential: first.Credential, Document: first.Document, Phone: phone, Format: issuance.Mdoc, Places: first.Spare}
 		for _, f := range change {
 			f(&q)
 		}

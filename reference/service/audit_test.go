@@ -11,6 +11,7 @@ import (
 
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/service/servicetest"
 )
 
 // S10: every transition has its entry, and a changed log is found out.
@@ -62,7 +63,7 @@ func TestS10EveryTransitionHasExactlyOneEntry(t *testing.T) {
 		return strings.Join(out, "+")
 	}
 	for i, e := range entries {
-		if e.Sequence != uint64(i+1) || !e.At.Equal(noon) || e.Person != uint64(c.id) {
+		if e.Sequence != uint64(i+1) || !e.At.Equal(servicetest.Noon) || e.Person != uint64(c.ID) {
 			t.Errorf("entry %d: %+v", i+1, e)
 		}
 		got = append(got, line{e.Event, e.Actor, e.Role, e.Reason, short(e.Before), short(e.After)})
@@ -70,7 +71,7 @@ func TestS10EveryTransitionHasExactlyOneEntry(t *testing.T) {
 	want := []line{
 		{"resident-registered", "registrar-1", "registrar", "seed", "", ""},
 		{"card-issued", "registrar-1", "registrar", "seed", "", "card"},
-		{"credential-issued", fmt.Sprint(c.id), "citizen", "applied by tap", "card", "card+mobile"},
+		{"credential-issued", fmt.Sprint(c.ID), "citizen", "applied by tap", "card", "card+mobile"},
 		{"report-physical-lost", "operator-1", "call-centre", "it is gone", "card+mobile", "card+mobile+lost"},
 		{"release-physical", "clerk-1", "clerk", "it was found", "card+mobile+lost", "card+mobile"},
 		{"card-issued", "clerk-1", "clerk", "re-issue", "card+mobile", "card"},

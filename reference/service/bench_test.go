@@ -10,6 +10,7 @@ import (
 
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/suspension"
 )
@@ -89,7 +90,7 @@ func BenchmarkReportParallel(b *testing.B) {
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
 			c := people[next.Add(1)%64]
-			if _, err := w.Suspension.Report(ctx, suspension.ReportRequest{Request: w.request(callCentre), Person: c.id, Cause: lifecycle.MobileLost}); err != nil {
+			if _, err := w.Suspension.Report(ctx, suspension.ReportRequest{Request: w.Request(callCentre), Person: c.ID, Cause: lifecycle.MobileLost}); err != nil {
 				b.Error(err)
 			}
 		}
@@ -130,7 +131,7 @@ func BenchmarkRestart(b *testing.B) {
 		must(b, w.db.Update(ctx, func(tx store.Tx) error {
 			for i := from; i < from+batch; i++ {
 				id := store.PersonID(1_000_000 + i)
-				cred, err := tx.AddCredential(store.Credential{Person: id, Card: "x", Wallet: "w", Issued: noon, Until: noon.AddDate(3, 0, 0)})
+				cred, err := tx.AddCredential(store.Credential{Person: id, Card: "x", Wallet: "w", Issued: servicetest.Noon, Until: servicetest.Noon.AddDate(3, 0, 0)})
 				if err != nil {
 					return err
 				}
@@ -156,7 +157,7 @@ func BenchmarkRestart(b *testing.B) {
 		began := time.Now()
 		again := onFile(b, path, 1<<22)
 		open += time.Since(began)
-		again.n = 10_000
+		again.Requests = 10_000
 		restarts++ // a new life of the service draws new nonces
 		again.Register.Random = rand.NewChaCha8([32]byte{byte(restarts), byte(restarts >> 8)})
 		c.w = again

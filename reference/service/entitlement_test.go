@@ -13,6 +13,7 @@ import (
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/service/servicetest"
 )
 
 // E1 to E5: who is issued a mobile card, on which evidence.
@@ -50,7 +51,7 @@ func TestE1ToE5AnApplicationIsRefusedForTheReasonOfTheRulebook(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.resident() // A00000001
-			w.pass(test.after)
+			w.Pass(test.after)
 			c := w.resident(func(q *issuance.ResidentRequest) {
 				if test.resident != nil {
 					test.resident(q)
@@ -74,7 +75,7 @@ func TestE1ToE5AnApplicationIsRefusedForTheReasonOfTheRulebook(t *testing.T) {
 // yesterday in Greenwich.
 func TestDatesOnACardAreCivilDates(t *testing.T) {
 	w := newWorld(t)
-	w.pass(-4 * time.Hour)
+	w.Pass(-4 * time.Hour)
 	c := w.holder()
 	tr, err := w.Verification.Begin(bank)
 	must(t, err)
@@ -92,9 +93,9 @@ func TestE3OnlyACentreOfTheOwnMunicipalityServesUntilAnyCentreDoes(t *testing.T)
 	w := newWorld(t)
 	c := w.resident()
 	w.decided(c.offer(seoul).Reason, lifecycle.WrongCentre)
-	w.pass(anyCentre.Sub(noon) - time.Millisecond)
+	w.Pass(anyCentre.Sub(servicetest.Noon) - time.Millisecond)
 	w.decided(c.offer(seoul).Reason, lifecycle.WrongCentre)
-	w.pass(time.Millisecond)
+	w.Pass(time.Millisecond)
 	o := c.offer(seoul)
 	w.decided(o.Reason, lifecycle.Granted)
 	w.decided(c.redeem(o.Code).Reason, lifecycle.Granted)
@@ -105,11 +106,11 @@ func TestE4ACodeIsGoodForOneIssueWithinNinetySeconds(t *testing.T) {
 	c := w.resident()
 	o := c.offer(sejong)
 	w.decided(c.redeem(o.Code, func(q *issuance.RedeemRequest) { q.Probe = probe(portrait(99)) }).Reason, lifecycle.FaceNotMatched)
-	w.pass(90 * time.Second)
+	w.Pass(90 * time.Second)
 	w.decided(c.redeem(o.Code).Reason, lifecycle.Granted) // a failed capture does not use it up
 	w.decided(c.redeem(o.Code).Reason, lifecycle.OfferUsed)
 	late := c.offer(sejong)
-	w.pass(90*time.Second + time.Millisecond)
+	w.Pass(90*time.Second + time.Millisecond)
 	w.decided(c.redeem(late.Code).Reason, lifecycle.OfferExpired)
 	w.decided(c.redeem(o.Code).Reason, lifecycle.OfferUsed) // used counts before old
 
@@ -120,12 +121,12 @@ func TestE4ACodeIsGoodForOneIssueWithinNinetySeconds(t *testing.T) {
 
 	other := w.resident()
 	fresh := c.offer(sejong)
-	attestation, _ := other.phone.attest(fresh.Code, w.now(), copies)
-	if _, err := w.Issuance.IssueByOffer(ctx, issuance.RedeemRequest{Request: w.request(me(other.id)), Person: other.id,
-		Code: fresh.Code, Probe: probe(other.face), Attestation: attestation}); !errors.Is(err, issuance.ErrNoOffer) {
+	attestation, _ := other.phone.attest(fresh.Code, w.Now(), copies)
+	if _, err := w.Issuance.IssueByOffer(ctx, issuance.RedeemRequest{Request: w.Request(me(other.ID)), Person: other.ID,
+		Code: fresh.Code, Probe: other.Capture(), Attestation: attestation}); !errors.Is(err, issuance.ErrNoOffer) {
 		t.Errorf("somebody else's code: %v", err)
 	}
-	if o, err := w.Issuance.CreateOffer(ctx, issuance.OfferRequest{Request: w.request(me(c.id)), Person: c.id, Centre: sejong}); err != nil || o.Reason != lifecycle.NotAuthorised || o.Code != "" {
+	if o, err := w.Issuance.CreateOffer(ctx, issuance.OfferRequest{Request: w.Request(me(c.ID)), Person: c.ID, Centre: sejong}); err != nil || o.Reason != lifecycle.NotAuthorised || o.Code != "" {
 		t.Errorf("a citizen made a code: %+v, %v", o, err)
 	}
 }
@@ -137,8 +138,8 @@ func TestE4TwoPhonesRedeemOneCodeAtTheSameTime(t *testing.T) {
 	got := make([]lifecycle.Reason, 6)
 	var wg sync.WaitGroup
 	for i := range got {
-		attestation, _ := newPhone(fmt.Sprint("p", i)).attest(o.Code, w.now(), copies)
-		q := issuance.RedeemRequest{Request: w.request(me(c.id)), Person: c.id, Code: o.Code, Probe: probe(c.face), Attestation: attestation}
+		attestation, _ := newPhone(fmt.Sprint("p", i)).attest(o.Code, w.Now(), copies)
+		q := issuance.RedeemRequest{Request: w.Request(me(c.ID)), Person: c.ID, Code: o.Code, Probe: c.Capture(), Attestation: attestation}
 		wg.Go(func() {
 			a, err := w.Issuance.IssueByOffer(ctx, q)
 			if err != nil {
@@ -158,8 +159,8 @@ func TestAChallengeIsGoodForOneIssueWithinItsLifetime(t *testing.T) {
 	w := newWorld(t)
 	c := w.resident()
 	again := func(q issuance.TapRequest, probeOf issuance.TapRequest) lifecycle.Reason {
-		q.Request = w.request(me(c.id))
-		q.Attestation, _ = c.phone.attest(strings.TrimRight(b64(q.Challenge), "="), w.now(), copies)
+		q.Request = w.Request(me(c.ID))
+		q.Attestation, _ = c.phone.attest(strings.TrimRight(b64(q.Challenge), "="), w.Now(), copies)
 		q.Probe = probeOf.Probe
 		a, err := w.Issuance.IssueByTap(ctx, q)
 		must(t, err)
@@ -172,7 +173,7 @@ func TestAChallengeIsGoodForOneIssueWithinItsLifetime(t *testing.T) {
 	w.decided(again(q, q), lifecycle.Granted) // a second capture on the same reading
 	w.decided(again(q, q), lifecycle.CardNotGenuine)
 	late, _ := c.tapRequest()
-	w.pass(5*time.Minute + time.Millisecond)
+	w.Pass(5*time.Minute + time.Millisecond)
 	w.decided(again(late, late), lifecycle.CardNotGenuine)
 	own := late
 	own.Challenge = bytes.Repeat([]byte{1}, 32)
@@ -192,8 +193,8 @@ func TestOnlyPhonesOfTrustedMakersAreIssuedTo(t *testing.T) {
 		{"no algorithm", "ES256", func(h, _ map[string]any) { h["alg"] = "none" }},
 		{"another kind of token", "key-attestation+jwt", func(h, _ map[string]any) { h["typ"] = "JWT" }},
 		{"another request", "nonce", func(_, c map[string]any) { c["nonce"] = "other" }},
-		{"expired", "expired", func(_, c map[string]any) { c["exp"] = noon.Unix() }},
-		{"in the future", "future", func(_, c map[string]any) { c["iat"] = noon.Add(time.Hour).Unix() }},
+		{"expired", "expired", func(_, c map[string]any) { c["exp"] = servicetest.Noon.Unix() }},
+		{"in the future", "future", func(_, c map[string]any) { c["iat"] = servicetest.Noon.Add(time.Hour).Unix() }},
 		{"no wallet", "does not name the wallet", func(_, c map[string]any) { delete(c, "sub") }},
 		{"no keys", "for 0 keys", func(_, c map[string]any) { c["attested_keys"] = []any{} }},
 		{"one key twice", "twice", func(_, c map[string]any) {
@@ -206,24 +207,24 @@ func TestOnlyPhonesOfTrustedMakersAreIssuedTo(t *testing.T) {
 			x["y"] = x["x"]
 		}},
 	} {
-		attestation, _ := c.phone.attest("nonce", w.now(), copies, test.change)
-		makers, err := issuance.NewMakers(authority().maker)
+		attestation, _ := c.phone.attest("nonce", w.Now(), copies, test.change)
+		makers, err := issuance.NewMakers(authority().Maker)
 		must(t, err)
-		if _, err := makers.Check(attestation, "nonce", w.now()); !errors.Is(err, issuance.ErrAttestation) || !strings.Contains(err.Error(), test.says) {
+		if _, err := makers.Check(attestation, "nonce", w.Now()); !errors.Is(err, issuance.ErrAttestation) || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
 	tooMany, _ := c.tapRequest(func(q *issuance.TapRequest) {
-		q.Attestation, _ = c.phone.attest(b64(q.Challenge), w.now(), copies+1)
+		q.Attestation, _ = c.phone.attest(b64(q.Challenge), w.Now(), copies+1)
 	})
 	if _, err := w.Issuance.IssueByTap(ctx, tooMany); err == nil {
 		t.Error("more copies than allowed")
 	}
-	good, _ := c.phone.attest("nonce", w.now(), 1)
+	good, _ := c.phone.attest("nonce", w.Now(), 1)
 	broken := good[:len(good)-8] + "AAAAAAAA"
-	makers, err := issuance.NewMakers(authority().maker)
+	makers, err := issuance.NewMakers(authority().Maker)
 	must(t, err)
-	if _, err := makers.Check(broken, "nonce", w.now()); !errors.Is(err, issuance.ErrAttestation) {
+	if _, err := makers.Check(broken, "nonce", w.Now()); !errors.Is(err, issuance.ErrAttestation) {
 		t.Errorf("a wrong signature: %v", err)
 	}
 }

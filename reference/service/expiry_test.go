@@ -19,10 +19,10 @@ func TestNothingIsAcceptedAfterItsExpiry(t *testing.T) {
 	_, err := w.Issuance.ExpireDue(ctx, 100)
 	must(t, err)
 	c.shows(accepted, accepted)
-	w.pass(3*365*24*time.Hour - time.Millisecond)
+	w.Pass(3*365*24*time.Hour - time.Millisecond)
 	// The signer's certificate is over by then; the register's word counts.
 	for range 2 {
-		w.pass(time.Millisecond)
+		w.Pass(time.Millisecond)
 		w.decided(c.report(callCentre, lifecycle.MobileLost).Reason, lifecycle.NothingToSuspend)
 	}
 	d := w.resident()
@@ -41,15 +41,15 @@ func TestACardIsGoodUntilItsExpiryAndNotAtIt(t *testing.T) {
 	c := w.holder()
 	v := w.offline(verification.Refuse)
 	w.fetch(v)
-	w.pass(10*time.Minute - time.Millisecond)
+	w.Pass(10*time.Minute - time.Millisecond)
 	if online, cached := c.mobile(), c.at(v).Verdict; online != accepted || cached != accepted {
 		t.Errorf("a millisecond before: %v online, %v by list", online, cached)
 	}
-	w.pass(time.Millisecond)
+	w.Pass(time.Millisecond)
 	if online := c.mobile(); online != notValid {
 		t.Errorf("at its expiry: %v", online)
 	}
-	w.pass(time.Millisecond)
+	w.Pass(time.Millisecond)
 	if cached := c.at(v).Verdict; cached != notValid {
 		t.Errorf("a millisecond after, by list: %v", cached)
 	}
@@ -69,7 +69,7 @@ func TestTheSweepEndsWhatIsDue(t *testing.T) {
 	for range 3 {
 		w.holder()
 	}
-	w.pass(3 * 365 * 24 * time.Hour)
+	w.Pass(3 * 365 * 24 * time.Hour)
 	for _, want := range []int{2, 1, 0} {
 		if n, err := w.Issuance.ExpireDue(ctx, 2); err != nil || n != want {
 			t.Errorf("%d ended, %v; want %d", n, err, want)
@@ -80,7 +80,7 @@ func TestTheSweepEndsWhatIsDue(t *testing.T) {
 func TestARemovedPersonHoldsNothing(t *testing.T) {
 	w := newWorld(t)
 	c := w.holder()
-	a, err := w.Issuance.Remove(ctx, issuance.RemovalRequest{Request: w.request(registrar), Person: c.id, Why: "death"})
+	a, err := w.Issuance.Remove(ctx, issuance.RemovalRequest{Request: w.Request(registrar), Person: c.ID, Why: "death"})
 	must(t, err)
 	w.decided(a.Reason, lifecycle.Granted)
 	c.shows(notValid, notValid)

@@ -9,6 +9,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/sdjwt"
+	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/verification"
 )
 
@@ -21,7 +22,7 @@ func (c *citizen) both() (asMdoc, asJWT held) {
 	c.w.decided(first.Reason, lifecycle.Granted)
 	phone, keys := c.phone.fresh(1)
 	more, reason, err := c.w.Issuance.IssueMore(ctx, issuance.MoreRequest{
-		Person: c.id, Credential: first.Credential, Document: first.Document, Phone: phone, Format: sdjwt.Format, Places: first.Spare,
+		Person: c.ID, Credential: first.Credential, Document: first.Document, Phone: phone, Format: sdjwt.Format, Places: first.Spare,
 	})
 	must(c.w.t, err)
 	c.w.decided(reason, lifecycle.Granted)
@@ -45,7 +46,7 @@ func TestOneCardInTwoFormatsIsShownSuspendedAndReleasedAsOne(t *testing.T) {
 		tr, err := w.Verification.Begin(bank)
 		must(t, err)
 		out, err := w.Verification.VerifyShown(ctx, tr, []verification.Shown{
-			{Format: verification.FormatMdoc, Presentation: m.present(t, tr)}, j.presentJWT(t, tr, w.now(), tr.ClientID),
+			{Format: verification.FormatMdoc, Presentation: m.present(t, tr)}, j.presentJWT(t, tr, w.Now(), tr.ClientID),
 		}, nil)
 		must(t, err)
 		return out
@@ -84,7 +85,7 @@ func TestOneCardInTwoFormatsIsShownSuspendedAndReleasedAsOne(t *testing.T) {
 }
 
 func mustRoot() string {
-	s, err := authority().anchors.DocumentSigner([][]byte{authority().ds.Certificate()}, noon)
+	s, err := authority().Anchors.DocumentSigner([][]byte{authority().DS.Certificate()}, servicetest.Noon)
 	if err != nil {
 		panic(err)
 	}
@@ -105,7 +106,7 @@ func TestAPresentationInEitherFormatIsForOneTransaction(t *testing.T) {
 		return out[0].Verdict
 	}
 	tr, other := begin(), begin()
-	shown := j.presentJWT(t, tr, w.now(), tr.ClientID)
+	shown := j.presentJWT(t, tr, w.Now(), tr.ClientID)
 	if v := verdict(other, shown); v != lifecycle.NotValid {
 		t.Errorf("in another transaction: %v", v)
 	}
@@ -116,7 +117,7 @@ func TestAPresentationInEitherFormatIsForOneTransaction(t *testing.T) {
 		t.Errorf("again: %v", err)
 	}
 	tr = begin()
-	if v := verdict(tr, j.presentJWT(t, tr, w.now(), "x509_hash:another")); v != lifecycle.NotValid {
+	if v := verdict(tr, j.presentJWT(t, tr, w.Now(), "x509_hash:another")); v != lifecycle.NotValid {
 		t.Errorf("for another verifier: %v", v)
 	}
 	tr = begin()

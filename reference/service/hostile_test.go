@@ -19,6 +19,7 @@ import (
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/store"
 )
 
@@ -165,7 +166,7 @@ func TestChangedPresentationsAreNotAcceptedAndChangeNothing(t *testing.T) {
 // phone's signature does not cover which elements are shown (ISO/IEC 18013-5
 // §9.1.3.4): whoever stands between can take some away, never add or change one.
 func partOf(elements []mdoc.Element, presentation, transcript []byte) bool {
-	p, err := mdoc.Verify(presentation, transcript, authority().anchors, noon)
+	p, err := mdoc.Verify(presentation, transcript, authority().Anchors, servicetest.Noon)
 	for _, e := range elements {
 		if v, shown := p.Element(e.Name); err != nil || !shown || !reflect.DeepEqual(v, e.Value) {
 			return false
@@ -192,20 +193,20 @@ func TestChangedEvidenceOfACardGetsNoMobileCardAndChangesNothing(t *testing.T) {
 	must(t, json.Unmarshal(raw, &specimen))
 	path := filepath.Join(t.TempDir(), "register.db")
 	w := onFile(t, path, 1<<12)
-	w.at = specimen.At
+	w.Set(specimen.At)
 	w.cards, err = card.NewVerifier(specimen.CountryCA)
 	must(t, err)
 	template, err := face.ParseTemplate(specimen.Evidence.Template)
 	must(t, err)
 	c := w.resident(func(q *issuance.ResidentRequest) { q.Card.Number, q.Card.Template = "R12345678", template })
-	c.face = template
+	c.Face = template
 	must(t, w.db.Update(ctx, func(tx store.Tx) error {
 		return tx.AddChallenge(store.Challenge{Value: specimen.Challenge, Made: specimen.At})
 	}))
-	attestation, _ := c.phone.attest(base64.RawURLEncoding.EncodeToString(specimen.Challenge), w.now(), copies)
+	attestation, _ := c.phone.attest(base64.RawURLEncoding.EncodeToString(specimen.Challenge), w.Now(), copies)
 	apply := func(e card.Evidence) (issuance.Issued, error) {
 		return w.Issuance.IssueByTap(ctx, issuance.TapRequest{
-			Request: w.request(me(c.id)), Person: c.id, Challenge: specimen.Challenge, Card: e, Probe: probe(c.face), Attestation: attestation,
+			Request: w.Request(me(c.ID)), Person: c.ID, Challenge: specimen.Challenge, Card: e, Probe: c.Capture(), Attestation: attestation,
 		})
 	}
 	reading := direct(t, path, "?mode=ro")

@@ -32,7 +32,7 @@ func (s *meanwhile) Update(ctx context.Context, f func(store.Tx) error) error {
 func TestS8WhatChangesWhileACardIsSignedIsOnItOrItIsNotIssued(t *testing.T) {
 	moves := func(c *citizen) {
 		must(c.w.t, c.w.db.Update(ctx, func(tx store.Tx) error {
-			p, err := tx.Person(c.id)
+			p, err := tx.Person(c.ID)
 			if err != nil {
 				return err
 			}

@@ -36,7 +36,7 @@ func TestS5NothingAcknowledgedIsLostAndNothingHappensTwice(t *testing.T) {
 		c := w.holder()
 		f := &flight{c: c}
 		if i%2 == 0 {
-			q := suspension.ReportRequest{Request: w.request(callCentre), Person: c.id, Cause: lifecycle.PhysicalLost}
+			q := suspension.ReportRequest{Request: w.Request(callCentre), Person: c.ID, Cause: lifecycle.PhysicalLost}
 			f.ask = func(w *world) (lifecycle.Reason, uint64, error) {
 				r, err := w.Suspension.Report(ctx, q)
 				return r.Reason, r.Sequence, err
@@ -107,18 +107,18 @@ func TestS9ARepeatedRequestHasTheEffectOfOneAndTheSameAnswer(t *testing.T) {
 	first, err := w.Issuance.IssueByTap(ctx, q)
 	must(t, err)
 	c.phone.keep(first, keys)
-	offer := issuance.OfferRequest{Request: w.request(clerk), Person: c.id, Centre: sejong}
+	offer := issuance.OfferRequest{Request: w.Request(clerk), Person: c.ID, Centre: sejong}
 	firstOffer, err := w.Issuance.CreateOffer(ctx, offer)
 	must(t, err)
-	report := suspension.ReportRequest{Request: w.request(callCentre), Person: c.id, Cause: lifecycle.MobileLost}
+	report := suspension.ReportRequest{Request: w.Request(callCentre), Person: c.ID, Cause: lifecycle.MobileLost}
 	firstReport, err := w.Suspension.Report(ctx, report)
 	must(t, err)
-	release := suspension.ReleaseRequest{Request: w.request(clerk), Person: c.id, Cause: lifecycle.MobileLost, Sequence: firstReport.Sequence}
+	release := suspension.ReleaseRequest{Request: w.Request(clerk), Person: c.ID, Cause: lifecycle.MobileLost, Sequence: firstReport.Sequence}
 	firstRelease, err := w.Suspension.Release(ctx, release)
 	must(t, err)
 
 	before := w.sequence()
-	w.pass(time.Hour) // an answer does not age
+	w.Pass(time.Hour) // an answer does not age
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -172,10 +172,10 @@ func TestS9AnIssueAnsweredTwiceIsTheSameIssue(t *testing.T) {
 func TestS9AKeyBelongsToOneRequest(t *testing.T) {
 	w := newWorld(t)
 	c, other := w.holder(), w.holder()
-	q := suspension.ReportRequest{Request: w.request(callCentre), Person: c.id, Cause: lifecycle.MobileLost}
+	q := suspension.ReportRequest{Request: w.Request(callCentre), Person: c.ID, Cause: lifecycle.MobileLost}
 	_, err := w.Suspension.Report(ctx, q)
 	must(t, err)
-	q.Person = other.id
+	q.Person = other.ID
 	if _, err := w.Suspension.Report(ctx, q); !errors.Is(err, register.ErrKeyReused) {
 		t.Errorf("a key was used for another request: %v", err)
 	}
@@ -197,7 +197,7 @@ func TestS9AKeyBelongsToOneRequest(t *testing.T) {
 func TestS9AReleaseOlderThanTheNewestReportDoesNothingAndSaysSo(t *testing.T) {
 	w := newWorld(t)
 	c := w.holder()
-	first := c.report(me(c.id), lifecycle.PhysicalLost)
+	first := c.report(me(c.ID), lifecycle.PhysicalLost)
 	second := c.report(callCentre, lifecycle.PhysicalLost) // reported again: it is the newest report
 	if second.Reason != lifecycle.Granted || second.Sequence <= first.Sequence {
 		t.Fatalf("%+v after %+v", second, first)

@@ -56,8 +56,8 @@ func TestS11APublishedListEqualsTheRegisterAtTheChangeItStates(t *testing.T) {
 		upTo = len(entries)
 		for n, p := range published {
 			for _, parse := range []func() (*statuslist.Token, error){
-				func() (*statuslist.Token, error) { return statuslist.ParseJWT(p.JWT, authority().anchors, w.now()) },
-				func() (*statuslist.Token, error) { return statuslist.ParseCWT(p.CWT, authority().anchors, w.now()) },
+				func() (*statuslist.Token, error) { return statuslist.ParseJWT(p.JWT, authority().Anchors, w.Now()) },
+				func() (*statuslist.Token, error) { return statuslist.ParseCWT(p.CWT, authority().Anchors, w.Now()) },
 			} {
 				token, err := parse()
 				must(t, err)
@@ -96,14 +96,14 @@ func TestS11APublishedListEqualsTheRegisterAtTheChangeItStates(t *testing.T) {
 		check()
 	}
 	// A publisher that begins now finds the same from the tables.
-	fresh, err := suspension.NewPublisher(w.Register, authority().status, suspension.PublisherOptions{TTL: time.Hour, Validity: 24 * time.Hour})
+	fresh, err := suspension.NewPublisher(w.Register, authority().Status, suspension.PublisherOptions{TTL: time.Hour, Validity: 24 * time.Hour})
 	must(t, err)
 	again, _, err := fresh.Publish(ctx)
 	must(t, err)
 	for i, p := range w.publish() {
-		a, err := statuslist.ParseJWT(p.JWT, authority().anchors, w.now())
+		a, err := statuslist.ParseJWT(p.JWT, authority().Anchors, w.Now())
 		must(t, err)
-		b, err := statuslist.ParseJWT(again[i].JWT, authority().anchors, w.now())
+		b, err := statuslist.ParseJWT(again[i].JWT, authority().Anchors, w.Now())
 		must(t, err)
 		if !a.List.Equal(b.List) {
 			t.Error("two publishers differ")
@@ -122,8 +122,8 @@ func TestAListIsSignedOnlyWhenItChangedOrItsValidityIsHalfOver(t *testing.T) {
 		{"nothing", func() {}, false},
 		{"a card is issued: it is valid, as the list says already", func() { w.holder() }, false},
 		{"a report", func() { w.holder().report(callCentre, lifecycle.MobileLost) }, true},
-		{"eleven hours", func() { w.pass(11 * time.Hour) }, false},
-		{"twelve hours", func() { w.pass(time.Hour) }, true},
+		{"eleven hours", func() { w.Pass(11 * time.Hour) }, false},
+		{"twelve hours", func() { w.Pass(time.Hour) }, true},
 	} {
 		step.do()
 		if _, fresh, err := w.Publisher.Publish(ctx); err != nil || fresh != step.fresh {
@@ -161,9 +161,9 @@ func TestS11IndicesAreDrawnAtRandomAndNewListsAreOpenedInTime(t *testing.T) {
 	}
 	issue(16)
 	must(t, w.db.Close())
-	n, ctr := w.n, w.ctr
+	n, ctr := w.Requests, w.People
 	w = onFile(t, path, size) // the same seed draws the same places again
-	w.n, w.ctr = n, ctr
+	w.Requests, w.People = n, ctr
 	issue(16)
 	if len(seen) != 48*copies || ascending > 48*copies*2/3 {
 		t.Errorf("%d places, %d ascending", len(seen), ascending)

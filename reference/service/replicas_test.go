@@ -91,7 +91,7 @@ func twins(t *testing.T) (a, b *world) {
 	first, second := replica(t, name), replica(t, name)
 	a = onStore(t, first, first, "replica a", 1<<10)
 	b = onStore(t, second, second, "replica b", 1<<10)
-	b.n, b.ctr = 1_000_000, 1_000_000 // keys and people of its own
+	b.Requests, b.People = 1_000_000, 1_000_000 // keys and people of its own
 	return a, b
 }
 
@@ -132,8 +132,8 @@ func TestE4ACodeOfOneReplicaIsGoodForOneIssueAtAny(t *testing.T) {
 	c := a.resident()
 	o := c.offer(sejong)
 	got := both(a, b, 6, func(w *world, i int) (lifecycle.Reason, error) {
-		attestation, _ := newPhone(fmt.Sprint("p", i)).attest(o.Code, w.now(), copies)
-		q := issuance.RedeemRequest{Request: w.request(me(c.id)), Person: c.id, Code: o.Code, Probe: probe(c.face), Attestation: attestation}
+		attestation, _ := newPhone(fmt.Sprint("p", i)).attest(o.Code, w.Now(), copies)
+		q := issuance.RedeemRequest{Request: w.Request(me(c.ID)), Person: c.ID, Code: o.Code, Probe: c.Capture(), Attestation: attestation}
 		issued, err := w.Issuance.IssueByOffer(ctx, q)
 		return issued.Reason, err
 	})
@@ -149,7 +149,7 @@ func TestAChallengeOfOneReplicaIsGoodForOneIssueAtAny(t *testing.T) {
 	q, _ := c.tapRequest()
 	got := both(a, b, 6, func(w *world, i int) (lifecycle.Reason, error) {
 		q := q
-		q.Request = w.request(me(c.id))
+		q.Request = w.Request(me(c.ID))
 		issued, err := w.Issuance.IssueByTap(ctx, q)
 		return issued.Reason, err
 	})
@@ -169,7 +169,7 @@ func TestS9OneRequestAtTwoReplicasHasTheEffectOfOne(t *testing.T) {
 		}
 	}
 	c.phone.keep(issues[0], keys)
-	report := suspension.ReportRequest{Request: a.request(callCentre), Person: c.id, Cause: lifecycle.MobileLost}
+	report := suspension.ReportRequest{Request: a.Request(callCentre), Person: c.ID, Cause: lifecycle.MobileLost}
 	for _, r := range both(a, b, 6, func(w *world, _ int) (suspension.Receipt, error) { return w.Suspension.Report(ctx, report) }) {
 		if r.Reason != lifecycle.Granted || r.Sequence != issues[0].Sequence+1 {
 			t.Errorf("%+v", r)
@@ -185,7 +185,7 @@ func TestS8AnIssueAtOneReplicaAndAReportAtTheOtherNeverLeaveAnActiveCard(t *test
 	for range 10 {
 		c := a.resident()
 		q, keys := c.tapRequest()
-		report := suspension.ReportRequest{Request: b.request(callCentre), Person: c.id, Cause: lifecycle.PhysicalLost}
+		report := suspension.ReportRequest{Request: b.Request(callCentre), Person: c.ID, Cause: lifecycle.PhysicalLost}
 		issued := both(a, b, 2, func(w *world, i int) (issuance.Issued, error) {
 			if i == 0 {
 				return w.Issuance.IssueByTap(ctx, q)
@@ -242,7 +242,7 @@ func TestS10S11TwoReplicasMakeOneChainAndTheSameListsAndGiveNoIndexTwice(t *test
 	for n := range lists[0] {
 		var tokens [2]*statuslist.Token
 		for i := range tokens {
-			tokens[i], err = statuslist.ParseJWT(lists[i][n].JWT, authority().anchors, a.now())
+			tokens[i], err = statuslist.ParseJWT(lists[i][n].JWT, authority().Anchors, a.Now())
 			must(t, err)
 		}
 		places := slices.SortedFunc(maps.Keys(given), func(x, y audit.Copy) int { return cmp.Compare(x.Index, y.Index) })

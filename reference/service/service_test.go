@@ -57,21 +57,21 @@ func TestAMobileCardIssuedAtACentreIsAccepted(t *testing.T) {
 func TestWhoIsNotKnownIsAnErrorThatSaysSo(t *testing.T) {
 	w := newWorld(t)
 	c := w.resident()
-	c.id = 999
+	c.ID = 999
 	q, _ := c.tapRequest()
 	if _, err := w.Issuance.IssueByTap(ctx, q); !errors.Is(err, register.ErrUnknownPerson) {
 		t.Error(err)
 	}
-	if _, err := w.Suspension.Report(ctx, suspension.ReportRequest{Request: w.request(clerk), Person: 999, Cause: lifecycle.MobileLost}); !errors.Is(err, register.ErrUnknownPerson) {
+	if _, err := w.Suspension.Report(ctx, suspension.ReportRequest{Request: w.Request(clerk), Person: 999, Cause: lifecycle.MobileLost}); !errors.Is(err, register.ErrUnknownPerson) {
 		t.Error(err)
 	}
-	if _, err := w.Suspension.Report(ctx, suspension.ReportRequest{Request: w.request(clerk), Person: 1, Cause: lifecycle.MobileLost | lifecycle.PhysicalLost}); err == nil {
+	if _, err := w.Suspension.Report(ctx, suspension.ReportRequest{Request: w.Request(clerk), Person: 1, Cause: lifecycle.MobileLost | lifecycle.PhysicalLost}); err == nil {
 		t.Error("two causes in one report")
 	}
-	if _, err := w.Issuance.RegisterResident(ctx, issuance.ResidentRequest{Request: w.request(registrar), Resident: store.Person{ID: 1}}); !errors.Is(err, register.ErrPersonExists) {
+	if _, err := w.Issuance.RegisterResident(ctx, issuance.ResidentRequest{Request: w.Request(registrar), Resident: store.Person{ID: 1}}); !errors.Is(err, register.ErrPersonExists) {
 		t.Error(err)
 	}
-	if a, err := w.Issuance.RegisterResident(ctx, issuance.ResidentRequest{Request: w.request(clerk), Resident: store.Person{ID: 7}}); err != nil || a.Reason != lifecycle.NotAuthorised {
+	if a, err := w.Issuance.RegisterResident(ctx, issuance.ResidentRequest{Request: w.Request(clerk), Resident: store.Person{ID: 7}}); err != nil || a.Reason != lifecycle.NotAuthorised {
 		t.Error(a, err)
 	}
 }
@@ -85,7 +85,7 @@ func TestAFencedServiceCannotTell(t *testing.T) {
 	if a, err := w.Verification.Verify(ctx, tr, c.phone.held[0].present(t, tr)); !errors.Is(err, store.ErrFenced) || a.Verdict != lifecycle.CannotTell {
 		t.Errorf("%+v, %v", a, err)
 	}
-	if v, err := w.Verification.Plastic(ctx, c.number); !errors.Is(err, store.ErrFenced) || v != lifecycle.CannotTell {
+	if v, err := w.Verification.Plastic(ctx, c.Number); !errors.Is(err, store.ErrFenced) || v != lifecycle.CannotTell {
 		t.Errorf("%v, %v", v, err)
 	}
 }

@@ -72,13 +72,13 @@ func TestS2ALostWalletOfOnePersonIsNotLostForAnother(t *testing.T) {
 func TestS6OnlyAReleaseOfTheSameCauseByARoleThatMayRemovesACause(t *testing.T) {
 	w := newWorld(t)
 	c := w.holder()
-	physical := c.report(me(c.id), lifecycle.PhysicalLost)
-	mobile := c.report(me(c.id), lifecycle.MobileLost)
+	physical := c.report(me(c.ID), lifecycle.PhysicalLost)
+	mobile := c.report(me(c.ID), lifecycle.MobileLost)
 	admin := c.report(registrar, lifecycle.Administrative)
 
 	w.decided(c.release(callCentre, lifecycle.PhysicalLost, admin.Sequence).Reason, lifecycle.NotAuthorised)
 	w.decided(c.release(clerk, lifecycle.Administrative, admin.Sequence).Reason, lifecycle.NotAuthorised)
-	w.decided(c.release(me(c.id+1), lifecycle.PhysicalLost, admin.Sequence).Reason, lifecycle.NotAuthorised)
+	w.decided(c.release(me(c.ID+1), lifecycle.PhysicalLost, admin.Sequence).Reason, lifecycle.NotAuthorised)
 	w.decided(c.report(clerk, lifecycle.Administrative).Reason, lifecycle.NotAuthorised)
 	c.shows(suspended, suspended)
 
@@ -86,9 +86,9 @@ func TestS6OnlyAReleaseOfTheSameCauseByARoleThatMayRemovesACause(t *testing.T) {
 	c.shows(suspended, suspended) // by order of the registrar
 	w.decided(c.release(registrar, lifecycle.Administrative, admin.Sequence).Reason, lifecycle.Granted)
 	c.shows(accepted, suspended) // finding the plastic card released no phone
-	w.decided(c.release(me(c.id), lifecycle.MobileLost, mobile.Sequence).Reason, lifecycle.Granted)
+	w.decided(c.release(me(c.ID), lifecycle.MobileLost, mobile.Sequence).Reason, lifecycle.Granted)
 	c.shows(accepted, accepted)
-	w.decided(c.release(me(c.id), lifecycle.MobileLost, mobile.Sequence).Reason, lifecycle.NothingToRelease)
+	w.decided(c.release(me(c.ID), lifecycle.MobileLost, mobile.Sequence).Reason, lifecycle.NothingToRelease)
 }
 
 func TestS6AWalletReportedLostHoldsNoCardUntilItIsReleased(t *testing.T) {
@@ -102,7 +102,7 @@ func TestS6AWalletReportedLostHoldsNoCardUntilItIsReleased(t *testing.T) {
 	c.phone = newPhone("new phone")
 	w.decided(c.tap().Reason, lifecycle.Granted)
 	c.newCard("B1")
-	c.number = "B1"
+	c.Number = "B1"
 	c.phone = old
 	w.decided(c.tap().Reason, lifecycle.WalletReportedLost)
 
@@ -150,11 +150,11 @@ func TestS7AReissuedPlasticCardEndsTheOldNumberAndAllThatHungOnIt(t *testing.T) 
 	w.decided(c.release(clerk, lifecycle.PhysicalLost, r.Sequence).Reason, lifecycle.NothingToRelease)
 	c.shows(notValid, notValid)
 	w.decided(c.tap().Reason, lifecycle.NoPlasticCard) // with the old card in the hand
-	c.number = "B1"
+	c.Number = "B1"
 	c.w.decided(c.tap().Reason, lifecycle.Granted)
 	c.shows(accepted, accepted)
-	if _, err := w.Issuance.RegisterCard(ctx, issuance.CardRequest{Request: w.request(clerk), Person: c.id,
-		Card: issuance.NewCard{Number: "B1", Template: c.face}}); !errors.Is(err, issuance.ErrNumberTaken) {
+	if _, err := w.Issuance.RegisterCard(ctx, issuance.CardRequest{Request: w.Request(clerk), Person: c.ID,
+		Card: issuance.NewCard{Number: "B1", Template: c.Face}}); !errors.Is(err, issuance.ErrNumberTaken) {
 		t.Errorf("a number was given twice: %v", err)
 	}
 }

@@ -121,8 +121,8 @@ func (w *world) live(people []*citizen, n int, draw *rand.Rand) []*citizen {
 				w.look(c.phone.held[0])
 			}
 		case 6:
-			c.number = fmt.Sprintf("B%08d", w.sequence())
-			c.newCard(c.number)
+			c.Number = fmt.Sprintf("B%08d", w.sequence())
+			c.newCard(c.Number)
 		}
 	}
 	return people
@@ -156,7 +156,7 @@ func newTorn(t *testing.T, operations int) *torn {
 	r.note()
 	before := w
 	w = onStore(t, db, r, "torn, second half", 1<<12)
-	w.n, w.ctr = before.n, before.ctr
+	w.Requests, w.People = before.Requests, before.People
 	for _, c := range people {
 		c.w = w
 	}

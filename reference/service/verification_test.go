@@ -72,7 +72,7 @@ func TestATransactionIsBoundToItsVerifierAndItsTime(t *testing.T) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
-	w.pass(5*time.Minute + time.Millisecond)
+	w.Pass(5*time.Minute + time.Millisecond)
 	if _, err := w.Verification.Verify(ctx, tr, c.phone.held[0].present(t, tr)); !errors.Is(err, verification.ErrTransactionOver) {
 		t.Error(err)
 	}
@@ -105,7 +105,7 @@ func TestNoElementOfAWholeCardMayBeChanged(t *testing.T) {
 	w := newWorld(t)
 	c := w.holder()
 	names := []string{"family_name", "given_name", "birth_date", "resident_address", "resident_municipality", "issuing_authority", "document_number", "plastic_card_number"}
-	for _, text := range []string{"", "하늘", "한누리대로 2130", sejong, "행정안전부", c.number} {
+	for _, text := range []string{"", "하늘", "한누리대로 2130", sejong, "행정안전부", c.Number} {
 		tr, err := w.Verification.Begin(bank)
 		must(t, err)
 		response, err := mdoc.Present(c.phone.held[0].card, names, tr.Transcript(), c.phone.held[0].key)
@@ -129,7 +129,7 @@ func TestNoElementOfAWholeCardMayBeChanged(t *testing.T) {
 func (w *world) offline(past verification.PastTTL) *verification.Offline {
 	w.t.Helper()
 	v, err := verification.NewOffline(verification.OfflineOptions{
-		Verifier: bank, Anchors: authority().anchors, PastTTL: past, Lifetime: 5 * time.Minute, Now: w.now, Random: zeros{},
+		Verifier: bank, Anchors: authority().Anchors, PastTTL: past, Lifetime: 5 * time.Minute, Now: w.Now, Random: zeros{},
 	})
 	must(w.t, err)
 	return v
@@ -165,13 +165,13 @@ func TestS4ACachedListIsUsedUpToItsTTLAndByPolicyBeyond(t *testing.T) {
 	w.fetch(strict)
 	w.fetch(lax)
 	c.report(callCentre, lifecycle.PhysicalLost)
-	w.pass(time.Hour) // the ttl
+	w.Pass(time.Hour) // the ttl
 	for _, v := range []*verification.Offline{strict, lax} {
 		if a := c.at(v); a.Verdict != accepted || a.Stale {
 			t.Errorf("within the ttl: %+v", a)
 		}
 	}
-	w.pass(time.Millisecond)
+	w.Pass(time.Millisecond)
 	if a := c.at(strict); a.Verdict != lifecycle.CannotTell {
 		t.Errorf("past the ttl, refusing: %+v", a)
 	}
@@ -200,7 +200,7 @@ func TestAnOlderListDoesNotReplaceANewerOne(t *testing.T) {
 	if a := c.at(v); a.Verdict != suspended {
 		t.Error(a.Verdict)
 	}
-	w.pass(2 * time.Hour) // the newer one is past its ttl: that makes the older no better
+	w.Pass(2 * time.Hour) // the newer one is past its ttl: that makes the older no better
 	if err := v.Fetched(before.JWT); err == nil {
 		t.Error("the list from before the report was taken when the newer one was out of date")
 	}
@@ -228,7 +228,7 @@ func TestEveryCopyIsJudgedByItsOwnIndex(t *testing.T) {
 			a, err := v.Verify(tr, h.present(t, tr))
 			must(t, err)
 			if a.Verdict != want {
-				t.Errorf("copy %d of citizen %d: %v, want %v", k, c.id, a.Verdict, want)
+				t.Errorf("copy %d of citizen %d: %v, want %v", k, c.ID, a.Verdict, want)
 			}
 		}
 	}

@@ -5,13 +5,11 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -27,6 +25,7 @@ import (
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/service"
+	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
 	"rollcall.example/rollcall/reference/suspension"
@@ -37,68 +36,33 @@ var (
 	ctx = context.Background()
 	kst = time.FixedZone("KST", 9*60*60)
 
-	registrar  = register.By{Actor: "registrar-1", Role: lifecycle.Registrar}
+	registrar  = servicetest.Registrar
 	clerk      = register.By{Actor: "clerk-1", Role: lifecycle.Clerk}
 	callCentre = register.By{Actor: "operator-1", Role: lifecycle.CallCentre}
 	me         = register.Citizen
 )
 
 const (
-	sejong, seoul = "36110", "11010"
-	copies        = 3
+	sejong, seoul = servicetest.Sejong, "11010"
+	copies        = servicetest.Copies
 )
 
 var (
 	sejongOpens = time.Date(2024, 12, 27, 0, 0, 0, 0, kst)
 	seoulOpens  = time.Date(2025, 3, 14, 0, 0, 0, 0, kst)
 	anyCentre   = time.Date(2025, 3, 28, 0, 0, 0, 0, kst)
-	noon        = time.Date(2025, 3, 14, 12, 0, 0, 0, kst)
 )
 
-func key(name string) *ecdsa.PrivateKey {
-	d := sha256.Sum256([]byte(name))
-	k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d[:])
-	if err != nil {
-		panic(err)
-	}
-	return k
-}
+func key(name string) *ecdsa.PrivateKey { return servicetest.Key(name) }
 
-func spec(name string) mdoc.CertificateSpec {
-	serial := sha256.Sum256([]byte(name))
-	from := time.Date(2024, 12, 1, 0, 0, 0, 0, time.UTC)
-	return mdoc.CertificateSpec{Serial: serial[:16], CommonName: name, NotBefore: from, NotAfter: from.AddDate(0, 0, 457)}
-}
+var authority = servicetest.Authorities
 
-// authority is made once: its certificates are the same in every test.
-var authority = sync.OnceValue(func() (a struct {
-	anchors    *mdoc.TrustAnchors
-	ds, status mdoc.Signer
-	maker      []byte // root certificate of the phone maker
-}) {
-	must := func(err error) {
-		if err != nil {
-			panic(err)
-		}
-	}
-	root := spec("IACA")
-	root.NotAfter = root.NotBefore.AddDate(10, 0, 0)
-	iaca, err := mdoc.NewIACA(key("iaca"), mdoc.IACASpec{CertificateSpec: root, Country: "KR", Contact: "https://rollcall.example/", CRL: "https://rollcall.example/crl"})
-	must(err)
-	ds, err := mdoc.NewDocumentSigner(iaca, &key("ds").PublicKey, spec("DS"))
-	must(err)
-	status, err := mdoc.NewStatusSigner(iaca, &key("status").PublicKey, spec("status"))
-	must(err)
-	a.ds, err = mdoc.NewKeySigner(key("ds"), ds)
-	must(err)
-	a.status, err = mdoc.NewKeySigner(key("status"), status)
-	must(err)
-	a.anchors, err = mdoc.NewTrustAnchors(iaca.Certificate())
-	must(err)
-	a.maker = makerRoot("maker")
-	return a
-})
+// probe is a capture of exactly the face of a resident whose number that is.
+func probe(t face.Template) face.Probe { return (&servicetest.Citizen{Face: t}).Capture() }
 
+func portrait(seed uint64) face.Template { return servicetest.Portrait(seed) }
+
+// makerRoot is the root certificate of a maker of phones whom the service may not know.
 func makerRoot(name string) []byte {
 	t := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
@@ -111,52 +75,26 @@ func makerRoot(name string) []byte {
 	return der
 }
 
-// fakeCards stands in for package card: the evidence names the card in DG1 and
-// holds the challenge as signature, unless it is a clone.
-type fakeCards struct{ w *world }
-
-func (f fakeCards) Verify(e card.Evidence, challenge []byte, at time.Time) (card.Card, error) {
-	if f.w.cards != nil {
-		return f.w.cards.Verify(e, challenge, at)
-	}
-	if !bytes.Equal(e.Signature, challenge) {
-		return card.Card{}, errors.New("the chip did not sign this challenge")
-	}
-	template, err := face.ParseTemplate(e.Template)
-	return card.Card{DocumentNumber: string(e.DG1), Template: template, PINVerified: string(e.PIN) == "verified"}, err
-}
-
 // world is a service with its surroundings.
 type world struct {
-	*service.Service
+	*servicetest.World
 	t  testing.TB
 	db store.Store
 
-	cards issuance.CardVerifier // nil: the evidence of fakeCards is good
-
-	mu  sync.Mutex
-	at  time.Time
-	n   int // idempotency keys given
-	ctr store.PersonID
+	cards issuance.CardVerifier // nil: the evidence of stand-ins is good
 }
 
-func (w *world) now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.at
+// chips asks the world's verifier of cards, if it has one of its own.
+type chips struct {
+	w        *world
+	standIns issuance.CardVerifier
 }
 
-func (w *world) pass(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.at = w.at.Add(d)
-}
-
-func (w *world) request(by register.By) register.Request {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.n++
-	return register.Request{By: by, Key: fmt.Sprint("key-", w.n)}
+func (c chips) Verify(e card.Evidence, challenge []byte, at time.Time) (card.Card, error) {
+	if c.w.cards != nil {
+		return c.w.cards.Verify(e, challenge, at)
+	}
+	return c.standIns.Verify(e, challenge, at)
 }
 
 func newWorld(t testing.TB, change ...func(*service.Config)) *world {
@@ -180,26 +118,13 @@ func onFile(t testing.TB, path string, listSize uint64, change ...func(*service.
 // onStore is a service on s, which is db or stands before it.
 func onStore(t testing.TB, db, s store.Store, seed string, listSize uint64, change ...func(*service.Config)) *world {
 	t.Helper()
-	w := &world{t: t, db: db, at: noon}
-	a := authority()
-	makers, err := issuance.NewMakers(a.maker)
-	must(t, err)
-	config := service.Config{
-		Store: s, Now: w.now, Random: rand.NewChaCha8(sha256.Sum256([]byte(seed))),
-		Policy: &lifecycle.Policy{
-			MinimumAge: 17, Opens: map[string]time.Time{sejong: sejongOpens, seoul: seoulOpens}, AnyCentreFrom: anyCentre,
-			OfferLifetime: 90 * time.Second, CredentialValidity: 3 * 365 * 24 * time.Hour,
-		},
-		Civil: kst, Cards: fakeCards{w}, Faces: face.Matcher{Threshold: 0.5}, Phones: makers,
-		DocumentSigner: a.ds, StatusSigner: a.status, Anchors: a.anchors, Authority: "행정안전부",
-		Copies: copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, NonceKey: sha256.Sum256([]byte("nonces")),
-		Lists: register.Lists{Base: "https://status.example/lists/", Size: listSize}, TTL: time.Hour, Validity: 24 * time.Hour,
-	}
-	for _, f := range change {
-		f(&config)
-	}
-	w.Service, err = service.New(ctx, config)
-	must(t, err)
+	w := &world{t: t, db: db}
+	w.World = servicetest.On(t, s, append([]func(*service.Config){func(c *service.Config) {
+		c.Random = rand.NewChaCha8(sha256.Sum256([]byte(seed)))
+		c.Policy.Opens, c.Policy.AnyCentreFrom = map[string]time.Time{sejong: sejongOpens, seoul: seoulOpens}, anyCentre
+		c.Cards = chips{w, c.Cards}
+		c.Lists.Size = listSize
+	}}, change...)...)
 	return w
 }
 
@@ -212,52 +137,15 @@ func must(t testing.TB, err error) {
 
 // citizen is a resident with what they have in their pockets.
 type citizen struct {
-	w      *world
-	id     store.PersonID
-	number string // of the plastic card in the hand
-	phone  *phone
-	face   face.Template
-}
-
-func portrait(id store.PersonID) (t face.Template) {
-	r := rand.New(rand.NewPCG(uint64(id), 1))
-	for i := range t {
-		t[i] = int8(r.IntN(255) - 127)
-	}
-	return t
-}
-
-// probe is a capture of exactly that face.
-func probe(t face.Template) (p face.Probe) {
-	for i, v := range t {
-		p[i] = float32(v)
-	}
-	return p
+	*servicetest.Citizen
+	w     *world
+	phone *phone
 }
 
 func (w *world) resident(change ...func(*issuance.ResidentRequest)) *citizen {
 	w.t.Helper()
-	w.mu.Lock()
-	w.ctr++
-	id := w.ctr
-	w.mu.Unlock()
-	c := &citizen{w: w, id: id, number: fmt.Sprintf("A%08d", id), phone: newPhone(fmt.Sprint("phone-", id)), face: portrait(id)}
-	q := issuance.ResidentRequest{
-		Request: w.request(registrar),
-		Resident: store.Person{ID: id, RRN: "9001021234560", FamilyName: "김", GivenName: "하늘", Sex: 'F',
-			BirthDate: time.Date(1990, 1, 2, 0, 0, 0, 0, time.UTC), Municipality: sejong, Centre: "3611051500", Address: "한누리대로 2130"},
-		Card: &issuance.NewCard{Number: c.number, Chip: true, Template: c.face, Portrait: []byte{0xff, 0xd8, 0xff, 0xd9}},
-		Why:  "seed",
-	}
-	for _, f := range change {
-		f(&q)
-	}
-	a, err := w.Issuance.RegisterResident(ctx, q)
-	must(w.t, err)
-	if a.Reason != lifecycle.Granted {
-		w.t.Fatal(a)
-	}
-	return c
+	c := w.Resident(change...)
+	return &citizen{Citizen: c, w: w, phone: newPhone(fmt.Sprint("phone-", c.ID))}
 }
 
 // phone is a phone with its secure element and its wallet.
@@ -342,11 +230,10 @@ func (c *citizen) tapRequest(change ...func(*issuance.TapRequest)) (issuance.Tap
 	c.w.t.Helper()
 	challenge, err := c.w.Issuance.Challenge(ctx)
 	must(c.w.t, err)
-	attestation, keys := c.phone.attest(base64.RawURLEncoding.EncodeToString(challenge), c.w.now(), copies)
+	attestation, keys := c.phone.attest(base64.RawURLEncoding.EncodeToString(challenge), c.w.Now(), copies)
 	q := issuance.TapRequest{
-		Request: c.w.request(me(c.id)), Person: c.id, Challenge: challenge,
-		Card:  card.Evidence{DG1: []byte(c.number), Signature: challenge, PIN: []byte("verified"), Template: c.face.Bytes()},
-		Probe: probe(c.face), Attestation: attestation,
+		Request: c.w.Request(me(c.ID)), Person: c.ID, Challenge: challenge,
+		Card: c.Evidence(challenge), Probe: c.Capture(), Attestation: attestation,
 	}
 	for _, f := range change {
 		f(&q)
@@ -384,15 +271,15 @@ func (w *world) holder() *citizen {
 
 func (c *citizen) offer(centre string) issuance.Offer {
 	c.w.t.Helper()
-	o, err := c.w.Issuance.CreateOffer(ctx, issuance.OfferRequest{Request: c.w.request(clerk), Person: c.id, Centre: centre})
+	o, err := c.w.Issuance.CreateOffer(ctx, issuance.OfferRequest{Request: c.w.Request(clerk), Person: c.ID, Centre: centre})
 	must(c.w.t, err)
 	return o
 }
 
 func (c *citizen) redeem(code string, change ...func(*issuance.RedeemRequest)) issuance.Issued {
 	c.w.t.Helper()
-	attestation, keys := c.phone.attest(code, c.w.now(), copies)
-	q := issuance.RedeemRequest{Request: c.w.request(me(c.id)), Person: c.id, Code: code, Probe: probe(c.face), Attestation: attestation}
+	attestation, keys := c.phone.attest(code, c.w.Now(), copies)
+	q := issuance.RedeemRequest{Request: c.w.Request(me(c.ID)), Person: c.ID, Code: code, Probe: c.Capture(), Attestation: attestation}
 	for _, f := range change {
 		f(&q)
 	}
@@ -436,21 +323,21 @@ func (c *citizen) mobile() lifecycle.Verdict {
 
 func (c *citizen) plastic() lifecycle.Verdict {
 	c.w.t.Helper()
-	v, err := c.w.Verification.Plastic(ctx, c.number)
+	v, err := c.w.Verification.Plastic(ctx, c.Number)
 	must(c.w.t, err)
 	return v
 }
 
 func (c *citizen) report(by register.By, cause lifecycle.Causes) suspension.Receipt {
 	c.w.t.Helper()
-	r, err := c.w.Suspension.Report(ctx, suspension.ReportRequest{Request: c.w.request(by), Person: c.id, Cause: cause, Why: "it is gone"})
+	r, err := c.w.Suspension.Report(ctx, suspension.ReportRequest{Request: c.w.Request(by), Person: c.ID, Cause: cause, Why: "it is gone"})
 	must(c.w.t, err)
 	return r
 }
 
 func (c *citizen) release(by register.By, cause lifecycle.Causes, seq uint64, change ...func(*suspension.ReleaseRequest)) suspension.Receipt {
 	c.w.t.Helper()
-	q := suspension.ReleaseRequest{Request: c.w.request(by), Person: c.id, Cause: cause, Sequence: seq, Why: "it was found"}
+	q := suspension.ReleaseRequest{Request: c.w.Request(by), Person: c.ID, Cause: cause, Sequence: seq, Why: "it was found"}
 	for _, f := range change {
 		f(&q)
 	}
@@ -461,8 +348,8 @@ func (c *citizen) release(by register.By, cause lifecycle.Causes, seq uint64, ch
 
 func (c *citizen) newCard(number string) issuance.Entered {
 	c.w.t.Helper()
-	a, err := c.w.Issuance.RegisterCard(ctx, issuance.CardRequest{Request: c.w.request(clerk), Person: c.id,
-		Card: issuance.NewCard{Number: number, Chip: true, Template: c.face, Portrait: []byte{1}}, Why: "re-issue"})
+	a, err := c.w.Issuance.RegisterCard(ctx, issuance.CardRequest{Request: c.w.Request(clerk), Person: c.ID,
+		Card: issuance.NewCard{Number: number, Chip: true, Template: c.Face, Portrait: []byte{1}}, Why: "re-issue"})
 	must(c.w.t, err)
 	return a
 }

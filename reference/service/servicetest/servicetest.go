@@ -53,14 +53,17 @@ var Registrar = register.By{Actor: "registrar-1", Role: lifecycle.Registrar}
 // World is a service with its surroundings.
 type World struct {
 	*service.Service
-	DB     *sqlite.DB
+	DB     store.Store
 	Config service.Config
 
-	t        testing.TB
-	mu       sync.Mutex
-	at       time.Time
-	requests int
-	people   store.PersonID
+	// Requests and People are how many there were: the numbers of the next follow.
+	// Worlds on one register must not give the same ones.
+	Requests int
+	People   store.PersonID
+
+	t  testing.TB
+	mu sync.Mutex
+	at time.Time
 }
 
 // New is a world at Noon in which nobody lives yet.
@@ -69,6 +72,12 @@ func New(t testing.TB, change ...func(*service.Config)) *World {
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "register.db"), sqlite.Options{})
 	check(t, err)
 	t.Cleanup(func() { _ = db.Close() })
+	return On(t, db, change...)
+}
+
+// On is a world whose register is db.
+func On(t testing.TB, db store.Store, change ...func(*service.Config)) *World {
+	t.Helper()
 	w := &World{DB: db, t: t, at: Noon}
 	a := authority()
 	makers, err := issuance.NewMakers(a.Maker)
@@ -113,12 +122,19 @@ func (w *World) Pass(d time.Duration) {
 	w.at = w.at.Add(d)
 }
 
+// Set sets the clock.
+func (w *World) Set(at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = at
+}
+
 // Request is one with an idempotency key of its own.
 func (w *World) Request(by register.By) register.Request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.requests++
-	return register.Request{By: by, Key: fmt.Sprint("key-", w.requests)}
+	w.Requests++
+	return register.Request{By: by, Key: fmt.Sprint("key-", w.Requests)}
 }
 
 // Citizen is a resident with a plastic card and a face.
@@ -132,8 +148,8 @@ type Citizen struct {
 func (w *World) Resident(change ...func(*issuance.ResidentRequest)) *Citizen {
 	w.t.Helper()
 	w.mu.Lock()
-	w.people++
-	id := w.people
+	w.People++
+	id := w.People
 	w.mu.Unlock()
 	c := &Citizen{ID: id, Number: fmt.Sprintf("A%08d", id), Face: Portrait(uint64(id))}
 	q := issuance.ResidentRequest{
