@@ -453,6 +453,22 @@ func TestNobodyLinksAModuleThatMayNotBeLinked(t *testing.T) {
 	}
 }
 
+// k6 is AGPL-3.0: what links it is a module of its own, under the same licence.
+func TestWhatLinksK6StandsApart(t *testing.T) {
+	for file, says := range map[string]string{
+		"cmd/k6/go.mod": "module " + module() + "/cmd/k6\n", "cmd/k6/LICENSE": "GNU AFFERO GENERAL PUBLIC LICENSE", "cmd/k6/README.md": "GNU Affero General Public License",
+	} {
+		b, err := os.ReadFile(filepath.FromSlash(file))
+		if err != nil || !bytes.Contains(b, []byte(says)) {
+			t.Errorf("%s does not say %q: %v", file, says, err)
+		}
+	}
+	b, err := os.ReadFile("go.mod")
+	if err != nil || bytes.Contains(b, []byte("go.k6.io")) {
+		t.Errorf("go.mod names k6: %v", err)
+	}
+}
+
 // An exception that nobody uses is a hole: the names must occur.
 func TestEveryExceptionIsUsed(t *testing.T) {
 	for e, why := range exceptions {

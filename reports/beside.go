@@ -61,6 +61,7 @@ type Beside struct {
 	Beyond         int               `json:"beyond"`      // of them, beyond the tolerance
 	Comparisons    []*Comparison     `json:"comparisons"` // of the second with the first, of the third, ...
 	remarks        []remark
+	loads          bool     // of the service that runs
 	closed         []string // days on which centres are closed in all of them
 }
 
@@ -117,6 +118,7 @@ func LayBeside(sides []Side, tolerances Tolerances, command string) (*Beside, er
 	b := &Beside{Schema: BesideID, Command: command, Tolerance: tolerances.stated, Parameters: []BesideParameter{},
 		Figures: []BesideFigure{}, Faults: []BesideFault{}, Days: []BesideDay{}, Notes: []string{}}
 	base := sides[0]
+	b.loads = base.Result.Live != nil
 	for i, s := range sides {
 		r := s.Result
 		row := BesideResult{Name: s.Name, Compared: compared(r), Title: r.Meta.Title, Start: r.Meta.Start, End: r.Meta.End}
@@ -198,7 +200,9 @@ func (b *Beside) layParameters(sides []Side) {
 			if s.OtherInputs {
 				key = "note.otherinputs"
 			}
-			b.remark(remark{key, []any{"which", s.Name}})
+			if s.Result.Live == nil {
+				b.remark(remark{key, []any{"which", s.Name}})
+			}
 		}
 	}
 	var paths []string
@@ -329,7 +333,12 @@ func WriteBeside(dir string, b *Beside) error {
 	if err != nil {
 		return err
 	}
-	page, err := renderBeside(b, doc)
+	var page []byte
+	if b.loads {
+		page, err = renderLoads(b)
+	} else {
+		page, err = renderBeside(b, doc)
+	}
 	if err != nil {
 		return fmt.Errorf("the page cannot be made: %w", err)
 	}

@@ -102,6 +102,12 @@ const (
 
 // Compare lays two results beside each other. The error says why they cannot be.
 func Compare(base, head *Result, tolerances Tolerances) (*Comparison, error) {
+	if base.Live != nil || head.Live != nil {
+		if err := comparableLoads(base, head); err != nil {
+			return nil, err
+		}
+		tolerances = tolerances.forLoads()
+	}
 	if base.Nation.Citizens != head.Nation.Citizens || !slices.Equal(base.Meta.Regions, head.Meta.Regions) {
 		return nil, fmt.Errorf("BASE and HEAD are about different people: %s citizens of %s, and %s of %s (run both with the same --regions)",
 			sayCount(Num(base.Nation.Citizens)), strings.Join(base.Meta.Regions, " "), sayCount(Num(head.Nation.Citizens)), strings.Join(head.Meta.Regions, " "))
@@ -185,8 +191,11 @@ func (u *Uncertainty) whole() bool {
 // patternOf is the pointer under which a headline is defined.
 func patternOf(pointer string) string {
 	parts := strings.Split(pointer, "/")
-	if parts[1] == "recovery" {
+	switch {
+	case parts[1] == "recovery":
 		parts[2] = "*"
+	case parts[1] == "live" && parts[2] == "operations":
+		parts[3] = "*"
 	}
 	return strings.Join(parts, "/")
 }
@@ -218,9 +227,15 @@ func (c *Comparison) note(base, head *Result) {
 		n := remark{key, args}
 		c.remarks, c.Notes = append(c.remarks, n), append(c.Notes, n.english())
 	}
+	if base.Live != nil {
+		add("note.live")
+	}
 	var single []string
 	for i, r := range []*Result{base, head} {
 		name := []string{"BASE", "HEAD"}[i]
+		if r.Live != nil {
+			continue
+		}
 		if u := r.Uncertainty; u == nil || u.Chance.Runs < 2 {
 			single = append(single, name)
 		} else if u.Assumptions.Runs < u.Asked {
@@ -234,6 +249,7 @@ func (c *Comparison) note(base, head *Result) {
 		add("note.singles", "command", makesReplications)
 	}
 	switch {
+	case base.Live != nil: // what they differ by is the machine's mood, not a seed
 	case c.Method == Exact && base.Meta.Seed == head.Meta.Seed:
 		add("note.oneseed", "seed", base.Meta.Seed)
 	case c.Method == Exact:

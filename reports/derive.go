@@ -17,6 +17,16 @@ func derive(r *Result) {
 	if r.Uncertainty == nil {
 		undefine("/uncertainty/")
 	}
+	if r.Live == nil {
+		undefine("/live/")
+	} else {
+		r.Live.derive()
+		for _, at := range []string{"/expectations/*/value", "/verdict/expectations", "/verdict/failed"} {
+			d := r.Definitions[at]
+			d.Way, d.Clock = "live", "wall"
+			r.Definitions[at] = d
+		}
+	}
 	if !slices.ContainsFunc(r.Recovery, func(f Recovery) bool { return f.Cards != nil }) {
 		undefine("/recovery/*/cards/")
 		undefine("/recovery/*/functions/card_delivery/")

@@ -88,6 +88,21 @@ func Headlines(r *Result) (all []Headline) {
 		d := r.Definitions[h.at]
 		all = append(all, Headline{metric, pointer, lookUp(reflect.ValueOf(r).Elem(), pointer), h.never, h.once, d, h.form})
 	}
+	if l := r.Live; l != nil {
+		for _, h := range liveHeadlines {
+			if !strings.Contains(h.at, "*") {
+				add(h, h.at, strings.ReplaceAll(h.at[1:], "/", "."))
+			}
+		}
+		for i := range l.Operations {
+			for _, h := range liveHeadlines {
+				if _, figure, ok := strings.Cut(h.at, "*/"); ok {
+					add(h, fmt.Sprintf("/live/operations/%d/%s", i, figure), "live."+l.Operations[i].Name()+"."+figure)
+				}
+			}
+		}
+		return all
+	}
 	for _, h := range headlines {
 		if !strings.Contains(h.at, "*") {
 			if h.once && r.Panel == nil {
@@ -109,6 +124,9 @@ func Headlines(r *Result) (all []Headline) {
 // lookUp finds the figure that a pointer names in a result itself.
 func lookUp(v reflect.Value, pointer string) Num {
 	for token := range strings.SplitSeq(pointer[1:], "/") {
+		if v.Kind() == reflect.Pointer {
+			v = v.Elem()
+		}
 		switch v.Kind() {
 		case reflect.Slice:
 			i := 0

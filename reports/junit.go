@@ -10,7 +10,7 @@ import (
 // is a test case. Its figures are properties whose names are their JSON
 // pointers. There are no times: they would be of the wall clock.
 func renderJUnit(r *Result, doc *Document) ([]byte, error) {
-	j := junit{doc: doc, class: "rollcall." + r.Meta.Scenario}
+	j := &junit{doc: doc, class: "rollcall." + r.Meta.Scenario}
 
 	expectations := suite{Name: "expectations"}
 	for i, e := range r.Expectations {
@@ -22,9 +22,13 @@ func renderJUnit(r *Result, doc *Document) ([]byte, error) {
 		expectations.add(c)
 	}
 
+	judgement, under := r.Suspension.ByProperty, "/suspension/by_property/"
+	if r.Live != nil {
+		judgement, under = r.Live.ByProperty, "/live/by_property/"
+	}
 	properties := suite{Name: "properties"}
 	for _, name := range PropertyNames {
-		p, judged := r.Suspension.ByProperty[name]
+		p, judged := judgement[name]
 		title := name + " " + english(name)
 		if !judged {
 			c := j.test(title)
@@ -32,11 +36,13 @@ func renderJUnit(r *Result, doc *Document) ([]byte, error) {
 			properties.add(c)
 			continue
 		}
-		at := "/suspension/by_property/" + name
+		at := under + name
 		c := j.test(title, at+"/opportunities", at+"/violations")
 		switch {
 		case p.Violations > 0:
 			c.Failure = &message{Type: "violation", Message: fmt.Sprintf("%d violations in %d checks", p.Violations, p.Opportunities)}
+		case p.Opportunities == 0 && r.Live != nil:
+			c.Skipped = &message{Message: "this load gave the property no opportunity to fail"}
 		case p.Opportunities == 0:
 			c.Failure = &message{Type: "untested", Message: "the run gave this property no opportunity to fail, so it proves nothing"}
 		}
@@ -45,7 +51,9 @@ func renderJUnit(r *Result, doc *Document) ([]byte, error) {
 
 	panel := suite{Name: "panel"}
 	const equal = "every life goes the same way in the model and on the real service"
-	if r.Panel == nil {
+	if r.Live != nil {
+		panel = r.Live.junit(j)
+	} else if r.Panel == nil {
 		c := j.test(equal)
 		c.Skipped = &message{Message: "the panel was off"}
 		panel.add(c)

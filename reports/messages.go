@@ -522,6 +522,8 @@ var messages = map[string]phrase{
 	"bt.again":           {"Again", "다시"},
 
 	"note.interrupted":    {"{which} was interrupted: it has {chance} replications by chance and {assumed} over the assumptions, of {asked}", "{which}: 도중에 멈춰서 {asked}번 가운데 우연을 바꾼 실행 {chance}번, 가정을 바꾼 실행 {assumed}번만 있습니다"},
+	"note.live":           {"Loads by the wall clock: two runs of one service differ too, so figures may move by 30% where no tolerance is stated.", "실시간 부하 시험입니다. 같은 서비스도 잴 때마다 다르므로, 허용 폭을 적지 않으면 30%까지 움직일 수 있습니다."},
+	"note.live.named":     {"{first} and {other} are loads by the wall clock: two runs of one service differ too, so figures may move by 30% where no tolerance is stated.", "{first}와 {other}는 실시간 부하 시험입니다. 같은 서비스도 잴 때마다 다르므로, 허용 폭을 적지 않으면 30%까지 움직일 수 있습니다."},
 	"note.single":         {"{which} without replications ({command} makes them)", "{which}: 반복 실행이 없습니다({command})"},
 	"note.singles":        {"BASE and HEAD without replications ({command} makes them)", "BASE와 HEAD 모두 반복 실행이 없습니다({command})"},
 	"note.oneseed":        {"both have seed {seed}, the same random numbers: less of a difference is chance than between two seeds", "둘 다 시드 {seed}, 같은 난수를 씁니다. 시드가 다를 때보다 우연에서 오는 차이가 적습니다"},

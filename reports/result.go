@@ -17,7 +17,7 @@ const SchemaID = "rollcall-result/1"
 // Figures whose definition ends in "derived" are arithmetic on the others and
 // are filled by Write, like Meta.Schema and Definitions.
 //
-// Wall-clock figures stand in Meta.Started and Meta.Host and nowhere else: all
+// Wall-clock figures stand in Meta.Started, Meta.Host and Live and nowhere else: all
 // the rest is the same, byte for byte, whatever the number of workers.
 type Result struct {
 	Meta         Meta                  `json:"meta" way:"input"`
@@ -29,8 +29,9 @@ type Result struct {
 	Expectations []Expectation         `json:"expectations" way:"nation"`
 	Verdict      Verdict               `json:"verdict" way:"nation"`
 	Trust        Trust                 `json:"trust" way:"input"`
-	Uncertainty  *Uncertainty          `json:"uncertainty,omitempty" way:"nation"` // nil: no replications were asked for
-	Definitions  map[string]Definition `json:"definitions"`                        // by JSON pointer, * for any index or key; filled by Write
+	Uncertainty  *Uncertainty          `json:"uncertainty,omitempty" way:"nation"`     // nil: no replications were asked for
+	Live         *Live                 `json:"live,omitempty" way:"live" clock:"wall"` // nil: no load on a service that runs; else there is no nation
+	Definitions  map[string]Definition `json:"definitions"`                            // by JSON pointer, * for any index or key; filled by Write
 
 	// Scenario is the resolved scenario as a file; empty: Write leaves none.
 	Scenario []byte `json:"-"`
@@ -57,7 +58,7 @@ type Meta struct {
 	Host         Host     `json:"host" clock:"wall"`
 }
 
-// Host is how long it took and on what: the only wall-clock figures.
+// Host is how long it took and on what: the only wall-clock figures of a simulation.
 type Host struct {
 	WallSeconds     Num    `json:"wall_seconds" unit:"s" def:"from process start to the written report"`
 	Events          int64  `json:"events" unit:"events" def:"decisions and changes of state of identified citizens, twin runs included"`

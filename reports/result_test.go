@@ -134,7 +134,7 @@ func TestEveryFigureOfAResultHasOneDefinition(t *testing.T) {
 			if _, ok := map[string]bool{"nation": true, "panel": true, "live": true, "input": true}[d.Way]; !ok {
 				t.Errorf("%s: no such way: %q", at, d.Way)
 			}
-			if (d.Clock == "wall") != strings.HasPrefix(at, "/meta/host/") && !strings.HasSuffix(at, "/live") {
+			if (d.Clock == "wall") != (strings.HasPrefix(at, "/meta/host/") || strings.HasPrefix(at, "/live/")) && !strings.HasSuffix(at, "/live") {
 				t.Errorf("%s: clock %q", at, d.Clock)
 			}
 		}

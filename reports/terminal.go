@@ -19,7 +19,11 @@ type Terminal struct {
 func Summary(w io.Writer, r *Result, t Terminal) error {
 	derive(r)
 	s := summary{r: r, t: t, text: english}
-	s.lines()
+	if r.Live != nil {
+		s.liveLines()
+	} else {
+		s.lines()
+	}
 	_, err := io.WriteString(w, s.b.String())
 	return err
 }

@@ -85,7 +85,7 @@ func render(r *Result, m *Map) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	html, err := renderHTML(r, doc, m)
+	html, err := renderPage(r, doc, m)
 	if err != nil {
 		return nil, fmt.Errorf("the report cannot be made: %w", err)
 	}
@@ -101,6 +101,14 @@ func render(r *Result, m *Map) ([]file, error) {
 		files = append(files, file{ScenarioFile, r.Scenario})
 	}
 	return append(files, file{ResultFile, result}), nil
+}
+
+// renderPage makes the page of a result's way.
+func renderPage(r *Result, doc *Document, m *Map) ([]byte, error) {
+	if r.Live != nil {
+		return renderLive(r)
+	}
+	return renderHTML(r, doc, m)
 }
 
 // temporary is what a file must do until it has its final name.

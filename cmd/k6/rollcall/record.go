@@ -1,0 +1,174 @@
+package rollcall
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"rollcall.example/rollcall/reports"
+	"rollcall.example/rollcall/sim/loadgen"
+	"rollcall.example/rollcall/sim/oracle"
+)
+
+// maxFindings is how many wrong answers and violations are told in full, maxHistory
+// how many lines of each citizen are kept.
+const maxFindings, maxHistory = 10, 16
+
+// record is what the load came to, of all virtual users.
+type record struct {
+	mu         sync.Mutex
+	cpu        func() time.Duration // of this process; nil: it cannot be read
+	began      time.Time            // of the load
+	last       time.Time            // the last answer
+	cpuAtBegin time.Duration
+	cpuAtEnd   time.Duration
+	server     [2]time.Duration // processor time of the service at begin and end; below 0: not known
+	ended      bool
+	shareAt    time.Time // when the share was last taken
+	shareCPU   time.Duration
+	operations map[string]*reports.LiveOperation
+	ms         map[string][]float64
+	lives      map[string][]string
+	findings   []string
+	doubts     []string
+	restarts   int64
+	verdict    *oracle.Verdict
+}
+
+func (r *record) start(now time.Time) {
+	r.cpu = processorTime()
+	r.operations, r.ms, r.lives = map[string]*reports.LiveOperation{}, map[string][]float64{}, map[string][]string{}
+	r.server = [2]time.Duration{-1, -1}
+	r.begin(now, -1)
+}
+
+// begin begins the load: what was before is preparation.
+func (r *record) begin(now time.Time, server time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.began, r.last, r.shareAt, r.server[0] = now, now, now, server
+	if r.cpu != nil {
+		r.cpuAtBegin = r.cpu()
+		r.shareCPU = r.cpuAtBegin
+	}
+}
+
+// end ends it: what follows is judgement.
+func (r *record) end(server time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
+	r.ended, r.server[1], r.last = true, server, time.Now()
+	if r.cpu != nil {
+		r.cpuAtEnd = r.cpu()
+	}
+}
+
+func (r *record) restarted() { r.mu.Lock(); defer r.mu.Unlock(); r.restarts++ }
+
+func (r *record) doubt(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.doubts = append(r.doubts, why)
+}
+
+// share is the generator's share of the machine since it was last asked, once a second.
+func (r *record) share(now time.Time) (share float64, due bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := now.Sub(r.shareAt)
+	if r.cpu == nil || d < time.Second {
+		return 0, false
+	}
+	used := r.cpu()
+	share = float64(used-r.shareCPU) / float64(d) / float64(runtime.NumCPU())
+	r.shareAt, r.shareCPU = now, used
+	return share, true
+}
+
+// add writes down an answer. If it is wrong, it returns the citizen's history.
+func (r *record) add(operation, kind string, got loadgen.Result, ms float64) (history string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	key := operation + "[" + kind + "]"
+	o := r.operations[key]
+	if o == nil {
+		o = &reports.LiveOperation{Operation: operation, Kind: kind}
+		r.operations[key] = o
+	}
+	o.Count++
+	if got.Unknown {
+		o.Unknown++
+	} else {
+		r.ms[key] = append(r.ms[key], ms)
+	}
+	line := fmt.Sprintf("%8.3f s  %s", now.Sub(r.began).Seconds(), strings.TrimPrefix(got.String(), "citizen "+got.Citizen+", "))
+	life := append(r.lives[got.Citizen], line)
+	r.lives[got.Citizen] = life[max(0, len(life)-maxHistory):]
+	if got.Wrong == "" {
+		return ""
+	}
+	o.Wrong++
+	history = strings.Join(r.lives[got.Citizen], "\n")
+	if len(r.findings) < maxFindings {
+		r.findings = append(r.findings, got.String()+"\n"+history)
+	}
+	return history
+}
+
+func (r *record) history(citizen string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Join(r.lives[citizen], "\n")
+}
+
+func (r *record) judged(v *oracle.Verdict) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.verdict = v
+}
+
+// live is the record as the result shows it.
+func (r *record) live() *reports.Live {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := &reports.Live{Restarts: r.restarts, Doubts: slices.Clone(r.doubts), Findings: slices.Clone(r.findings)}
+	took := r.last.Sub(r.began)
+	l.Seconds = reports.Num(took.Seconds())
+	none := reports.None()
+	l.Generator, l.Server = reports.Process{CPU: none, Share: none}, reports.Process{CPU: none, Share: none}
+	of := func(used time.Duration) reports.Process {
+		return reports.Process{CPU: reports.Num(used.Seconds()), Share: reports.Num(float64(used) / float64(max(took, 1)) / float64(runtime.NumCPU()))}
+	}
+	if r.ended && r.cpu != nil {
+		l.Generator = of(r.cpuAtEnd - r.cpuAtBegin)
+	}
+	if r.server[0] >= 0 && r.server[1] >= 0 {
+		l.Server = of(r.server[1] - r.server[0])
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.operations)) {
+		o := *r.operations[key]
+		o.Summarise(slices.Clone(r.ms[key]), took.Seconds())
+		l.Operations = append(l.Operations, o)
+		l.Unknown += o.Unknown
+		l.Wrong += o.Wrong
+		l.Answers += o.Count - o.Unknown
+	}
+	if v := r.verdict; v != nil {
+		l.Judged, l.Violations, l.ByProperty = true, int64(v.Violations()), reports.Properties{}
+		for name, c := range v.ByProperty {
+			l.ByProperty[string(name)] = reports.Property{Opportunities: int64(c.Opportunities), Violations: int64(c.Violations)}
+		}
+		for _, f := range v.Findings[:min(maxFindings, len(v.Findings))] {
+			l.Findings = append(l.Findings, told(f)+"\n"+strings.Join(r.lives[f.Citizen], "\n"))
+		}
+	}
+	return l
+}

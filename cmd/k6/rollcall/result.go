@@ -1,0 +1,124 @@
+package rollcall
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"rollcall.example/rollcall/reports"
+)
+
+// tooMuch is the share of the machine from which on a generator holds itself up:
+// what it measures is its own queue.
+const tooMuch = 0.85
+
+// statistic is what a threshold's expression begins with: count, rate, p(95).
+var statistic = regexp.MustCompile(`^\s*([a-z]+(?:\([0-9.]+\))?)`)
+
+// Summary is what handleSummary returns: result.json, report.html and junit.xml in a
+// folder, and what the terminal shows.
+func (n *Nation) Summary(data map[string]any, out string) (map[string]any, error) {
+	s := n.shared
+	if out == "" {
+		out = "."
+	}
+	r := &reports.Result{}
+	r.Live = s.record.live()
+	l := r.Live
+	l.Load, l.Service, l.Citizens = s.Load, s.Service, int64(s.Citizens)
+	var state struct{ vus int64 }
+	l.Iterations, l.Dropped = count(data, "iterations"), count(data, "dropped_iterations")
+	state.vus = count(data, "vus_max")
+	r.Expectations = thresholds(data)
+	l.Doubts = append(l.Doubts, s.doubts(l)...)
+	l.Valid = len(l.Doubts) == 0
+
+	m := &r.Meta
+	m.Scenario, m.Title, m.Description = s.scenario.Name, s.scenario.Title, s.scenario.Description
+	m.Start, m.End = s.record.began.Format(time.DateOnly), s.record.last.Format(time.DateOnly)
+	m.Seed, m.Command, m.Started = uint64(s.Seed), s.Command, s.record.began.Format(time.RFC3339)
+	sum := sha256.Sum256(fmt.Appendf(s.scenario.YAML(), "\nload %s citizens %d first %d seed %d vus %d", s.Load, s.Citizens, s.First, s.Seed, state.vus))
+	m.InputsSHA256 = hex.EncodeToString(sum[:])
+	m.Host.WallSeconds, m.Host.Workers, m.Host.Engine = l.Seconds, runtime.NumCPU(), "k6"
+	m.Host.OS, m.Host.CPU = runtime.GOOS+"/"+runtime.GOARCH, runtime.GOARCH
+	if m.Command == "" {
+		m.Command = "k6 run"
+	}
+	files, err := reports.RenderLive(r)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]any{}
+	for name, text := range files {
+		all[path.Join(out, name)] = string(text)
+	}
+	var b bytes.Buffer
+	if err := reports.Summary(&b, r, reports.Terminal{Report: path.Join(out, reports.ReportFile)}); err != nil {
+		return nil, err
+	}
+	all["stdout"] = b.String()
+	return all, nil
+}
+
+// doubts are reasons for which the figures say nothing about the service.
+func (s *shared) doubts(l *reports.Live) (all []string) {
+	if l.Answers == 0 {
+		all = append(all, "no answer came that decides anything")
+	}
+	if l.Dropped > 0 && !s.Saturates {
+		all = append(all, fmt.Sprintf("%d iterations were due and could not begin, %d were done: the generator did not hold the rate (more maxVUs and citizens, a lower rate, or a machine of its own)", l.Dropped, l.Iterations))
+	}
+	if g := l.Generator.Share; g.Known() && g > tooMuch {
+		all = append(all, fmt.Sprintf("the generator itself used %.0f %% of the machine: it measured itself (a lower rate, or a machine of its own)", 100*g))
+	}
+	return all
+}
+
+func count(data map[string]any, name string) int64 {
+	metrics, _ := data["metrics"].(map[string]any)
+	metric, _ := metrics[name].(map[string]any)
+	values, _ := metric["values"].(map[string]any)
+	for _, key := range []string{"count", "value"} {
+		switch v := values[key].(type) {
+		case float64:
+			return int64(v)
+		case int64:
+			return v
+		}
+	}
+	return 0
+}
+
+// thresholds are k6's, as expectations of the result.
+func thresholds(data map[string]any) (all []reports.Expectation) {
+	metrics, _ := data["metrics"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
+		metric, _ := metrics[name].(map[string]any)
+		values, _ := metric["values"].(map[string]any)
+		stated, _ := metric["thresholds"].(map[string]any)
+		for _, expression := range slices.Sorted(maps.Keys(stated)) {
+			e := reports.Expectation{Text: name + ": " + expression, Value: reports.None()}
+			if one, ok := stated[expression].(map[string]any); ok {
+				e.Holds, _ = one["ok"].(bool)
+			}
+			if m := statistic.FindStringSubmatch(expression); m != nil {
+				switch v := values[strings.TrimSpace(m[1])].(type) {
+				case float64:
+					e.Value = reports.Num(v)
+				case int64:
+					e.Value = reports.Num(v)
+				}
+			}
+			all = append(all, e)
+		}
+	}
+	return all
+}

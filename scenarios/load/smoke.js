@@ -1,0 +1,59 @@
+// A few citizens do everything once: enough to find a service that answers wrongly.
+import { sleep } from 'k6'
+import { town, always, unanswered, bound, number } from './nation.js'
+
+const vus = number('VUS', 4)
+const nation = town('smoke', 3 * vus)
+
+export const options = {
+  scenarios: {
+    lives: { executor: 'per-vu-iterations', vus, iterations: number('ITERATIONS', 2), maxDuration: '10m', exec: 'life' },
+    late: { executor: 'per-vu-iterations', vus, iterations: 1, maxDuration: '30m', exec: 'late' },
+  },
+  thresholds: { ...always, ...unanswered(0.01), rollcall_present_duration: ['p(95)<2000'] },
+  setupTimeout: '5m', teardownTimeout: '5m',
+}
+
+export function setup() { nation.enter() }
+
+// life is a card from its issue to its end.
+export function life() {
+  const c = nation.citizen()
+  if (__ITER % 2) c.issueAtCentre()
+  else c.issueByTap()
+  c.present('office')
+  c.present('shop')
+  c.present('bank')
+  c.race('physical', 'shop')
+  c.present('shop') // must be refused, as what follows
+  c.issueByTap()
+  c.showPlastic()
+  c.releaseByCall('physical')
+  c.release('physical')
+  c.present('shop')
+  c.reportTwice('mobile')
+  c.present('shop') // must be refused
+  c.showPlastic() // must not
+  c.newPhone()
+  c.issueByTap()
+  c.presentOld('shop') // must be refused
+  c.issueToAnotherFace() // must be refused
+  c.newCard()
+  c.present('shop') // must be refused
+  c.look()
+}
+
+// late shows a lost card to a bank when the bank must know.
+export function late() {
+  const c = nation.citizen()
+  c.issueByTap()
+  c.present('bank')
+  c.reportLost('physical')
+  c.present('shop')
+  sleep(bound + 1)
+  c.present('bank') // must be refused
+  c.release('physical')
+}
+
+export function teardown() { nation.judge() }
+export function handleSummary(data) { return nation.summary(data, __ENV.OUT) }
