@@ -506,7 +506,7 @@ func (s *running) openProtocols() error {
 	}
 	secret := s.ring.Secrets(keys.Nonce)[0]
 	if s.api.OpenID4VP, err = openid4vp.New(openid4vp.Options{
-		Register: r, Verification: s.service.Verification, Base: s.url + "/vp/", Authorities: roots,
+		Register: r, Verification: s.service.Verification, Base: s.url + "/vp/", Authorities: roots, Keys: s.seals,
 		Key: sha256.Sum256(append([]byte("rollcall answers of wallets "), secret[:]...)), Lifetime: transactionLife, Kept: resultKept,
 		Reader: func(ctx context.Context, id string) (openid4vp.Reader, error) {
 			p, err := s.parties.Party(ctx, id)

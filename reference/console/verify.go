@@ -60,7 +60,7 @@ func (c *Console) Ask(w http.ResponseWriter, r *http.Request) error {
 		web.Report(w, r, err)
 		return c.verifyPage(w, r, Words{Lang: Language(w, r)}.T("problem.nothing-asked"), http.StatusBadRequest)
 	}
-	begun, err := c.o.Verifier.Ask(r.Context(), caller, openid4vp.Asked{Elements: elements, Purpose: "console"})
+	begun, err := c.o.Verifier.Ask(r.Context(), caller, openid4vp.Asked{Elements: elements, Purpose: "console", Progress: true})
 	if err != nil {
 		return err
 	}

@@ -11,16 +11,14 @@
 // and of an accepted one what it was allowed to ask for. The package decides none
 // of it: package verification does.
 //
-// State between the steps is a store.Ticket, whose key is the hash of the
-// transaction's identifier, and keys that are derived from it: any replica can go
-// on where another one stopped.
+// What is asked stands, sealed, in the transaction's identifier, and keys are derived
+// from it: any replica can go on where another one stopped, and nothing is written
+// before the wallet's answer. That is one commit, and finds out if there was one
+// before. (What would make a QR code too large is kept: asked.go.)
 package openid4vp
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -37,7 +35,7 @@ import (
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/sdjwt"
-	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/verification"
 	"rollcall.example/rollcall/reference/web"
 )
@@ -51,10 +49,14 @@ type Reader struct {
 
 // ClientID is what the party is called in a request: the hash of its certificate
 // (OpenID4VP 1.0 §5.9.3, x509_hash).
-func (r Reader) ClientID() string {
+func (r Reader) ClientID() string { return clientID(r.hash()) }
+
+func (r Reader) hash() []byte {
 	h := sha256.Sum256(r.Chain[0])
-	return "x509_hash:" + base64.RawURLEncoding.EncodeToString(h[:])
+	return h[:]
 }
+
+func clientID(hash []byte) string { return "x509_hash:" + base64.RawURLEncoding.EncodeToString(hash) }
 
 // Options are what the verifier endpoints need.
 type Options struct {
@@ -69,6 +71,8 @@ type Options struct {
 	Reader func(ctx context.Context, party string) (Reader, error)
 	// Authorities are the key identifiers of the roots whose cards are asked for.
 	Authorities [][]byte
+	// Keys seal what is asked into the identifiers of transactions.
+	Keys *seal.Keys
 	// Key makes the keys to which answers are encrypted; every replica has the
 	// same 32 bytes.
 	Key [32]byte
@@ -82,8 +86,8 @@ type Endpoints struct{ o Options }
 
 // New returns the endpoints.
 func New(o Options) (*Endpoints, error) {
-	if o.Register == nil || o.Verification == nil || o.Reader == nil || o.Key == [32]byte{} || o.Lifetime <= 0 || o.Kept <= 0 || len(o.Authorities) == 0 {
-		return nil, errors.New("presenting needs a register, verification, readers' certificates, authorities, a key for answers, and times")
+	if o.Register == nil || o.Verification == nil || o.Reader == nil || o.Keys == nil || o.Key == [32]byte{} || o.Lifetime <= 0 || o.Kept <= 0 || len(o.Authorities) == 0 {
+		return nil, errors.New("presenting needs a register, verification, readers' certificates, authorities, keys to seal with, a key for answers, and times")
 	}
 	if u, err := url.Parse(o.Base); err != nil || u.Scheme != "https" || u.Host == "" || o.Base[len(o.Base)-1] != '/' {
 		return nil, fmt.Errorf("the base of presenting is an https URL that ends in a slash, not %q", o.Base)
@@ -104,29 +108,11 @@ const (
 type State string
 
 const (
-	Waiting  State = "waiting"  // no wallet has fetched the request
-	Fetched  State = "fetched"  // a wallet has
+	Waiting  State = "waiting"  // nobody has answered
+	Fetched  State = "fetched"  // a wallet has fetched the request; told if Asked.Progress
 	Declined State = "declined" // its holder did not want to answer, or it could not
 	Answered State = "answered"
 )
-
-const kind = "openid4vp"
-
-// record is what a ticket holds.
-type record struct {
-	Party    string          `json:"party"`
-	ClientID string          `json:"client_id"`
-	Query    json.RawMessage `json:"query"`
-	Nonce    string          `json:"nonce"`
-	Purpose  string          `json:"purpose,omitempty"`
-	Redirect string          `json:"redirect,omitempty"` // same device: where the wallet sends its user
-	Ends     time.Time       `json:"ends"`               // of the time to answer
-	State    State           `json:"state"`
-	Error    string          `json:"error,omitempty"` // Declined: what the wallet said
-	Code     string          `json:"code,omitempty"`  // same device: hash of the response_code
-	Verdict  string          `json:"verdict,omitempty"`
-	Shown    []Credential    `json:"shown,omitempty"`
-}
 
 // Credential is what was shown for one part of the query.
 type Credential struct {
@@ -135,40 +121,6 @@ type Credential struct {
 	Verdict string         `json:"verdict"`
 	Claims  map[string]any `json:"claims,omitempty"`           // of an accepted one
 	Renew   bool           `json:"renewal_required,omitempty"` // it is good, and something on it is outdated
-}
-
-// answerKey is the key to which the answer of a transaction is encrypted.
-func (e *Endpoints) answerKey(id string) (*ecdsa.PrivateKey, error) {
-	for i := range byte(8) {
-		d, err := hkdf.Key(sha256.New, e.o.Key[:], store.TicketKey(id), "openid4vp answer "+string('0'+rune(i)), 32)
-		if err != nil {
-			return nil, err
-		}
-		if key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d); err == nil { // all but one in 2^32
-			return key, nil
-		}
-	}
-	return nil, errors.New("no key can be derived for this transaction")
-}
-
-// answering is who asks in a transaction, and the key to which the answer is
-// encrypted.
-type answering struct {
-	verification.Verifier
-	private *ecdsa.PrivateKey
-	public  jws.Key
-}
-
-func (e *Endpoints) answering(id, clientID string) (a answering, err error) {
-	if a.private, err = e.answerKey(id); err != nil {
-		return a, err
-	}
-	if a.public, err = jws.KeyOf(&a.private.PublicKey); err != nil {
-		return a, err
-	}
-	thumbprint := a.public.Thumbprint()
-	a.Verifier = verification.Verifier{ClientID: clientID, ResponseURI: e.o.Base + "response/" + id, Thumbprint: thumbprint[:]}
-	return a, nil
 }
 
 // hashOf is how a response_code is kept.
@@ -188,6 +140,9 @@ type Asked struct {
 	// Redirect is where the wallet sends its user afterwards, in same-device
 	// flows; empty across devices.
 	Redirect string `json:"redirect_uri"`
+	// Progress is for who watches the transaction: it is told, too, when a wallet
+	// has fetched the request. That costs a commit.
+	Progress bool `json:"progress"`
 }
 
 // Begun is the answer to it.
@@ -223,96 +178,77 @@ func (e *Endpoints) Ask(ctx context.Context, caller access.Caller, asked Asked) 
 			return Begun{}, web.Refuse(http.StatusBadRequest, "invalid_request", "The redirect_uri is not an https URL without a fragment.")
 		}
 	}
-	query, err := e.query(caller, asked)
-	if err != nil {
+	if err := e.may(caller, asked); err != nil {
 		return Begun{}, err
 	}
 	reader, err := e.o.Reader(ctx, caller.ID)
 	if err != nil {
 		return Begun{}, err
 	}
-	seed, err := e.o.Register.Seed()
-	if err != nil {
+	t := transaction{Party: caller.ID, Certificate: reader.hash(), Elements: asked.Elements, Retain: asked.Retain, Query: asked.Query,
+		Purpose: asked.Purpose, Redirect: asked.Redirect, Progress: asked.Progress,
+		ends: e.o.Register.Now().Add(e.o.Lifetime).Truncate(time.Millisecond)}
+	if err := e.name(ctx, &t); err != nil {
 		return Begun{}, err
 	}
-	id := base64.RawURLEncoding.EncodeToString(seed[:])
-	v, err := e.answering(id, reader.ClientID())
-	if err != nil {
-		return Begun{}, err
-	}
-	t, err := e.o.Verification.Begin(v.Verifier)
-	if err != nil {
-		return Begun{}, err
-	}
-	text, err := json.Marshal(query)
-	if err != nil {
-		return Begun{}, err
-	}
-	now := e.o.Register.Now()
-	rec := record{Party: caller.ID, ClientID: v.ClientID, Query: text, Nonce: t.Nonce, Purpose: asked.Purpose, Redirect: asked.Redirect,
-		Ends: now.Add(e.o.Lifetime), State: Waiting}
-	body, err := json.Marshal(rec)
-	if err != nil {
-		return Begun{}, err
-	}
-	if err := e.o.Register.Update(ctx, func(tx store.Tx) error {
-		return tx.AddTicket(store.Ticket{Kind: kind, Key: store.TicketKey(id), Body: body, Expires: rec.Ends.Add(e.o.Kept)})
-	}); err != nil {
-		return Begun{}, err
-	}
-	uri := e.o.Base + "request/" + id
-	return Begun{ID: id, RequestURI: uri, Expires: rec.Ends,
-		Request: e.o.Wallet + "?" + url.Values{"client_id": {v.ClientID}, "request_uri": {uri}, "request_uri_method": {"post"}}.Encode()}, nil
+	uri := e.o.Base + "request/" + t.id
+	return Begun{ID: t.id, RequestURI: uri, Expires: t.ends,
+		Request: e.o.Wallet + "?" + url.Values{"client_id": {t.clientID()}, "request_uri": {uri}, "request_uri_method": {"post"}}.Encode()}, nil
 }
 
-// query is what the party asks for, if it may.
-func (e *Endpoints) query(caller access.Caller, asked Asked) (*dcql.Query, error) {
+// may says whether the party may ask for this, and whether it is a question.
+func (e *Endpoints) may(caller access.Caller, asked Asked) error {
 	if (len(asked.Elements) == 0) == (len(asked.Query) == 0) {
-		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "Ask either for elements or by a dcql_query.")
+		return web.Refuse(http.StatusBadRequest, "invalid_request", "Ask either for elements or by a dcql_query.")
 	}
 	if len(asked.Query) > 0 {
 		q, err := dcql.Parse(asked.Query)
 		if err != nil {
-			return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "%v.", err)
+			return web.Refuse(http.StatusBadRequest, "invalid_request", "%v.", err)
 		}
 		for _, c := range q.Credentials {
 			for _, claim := range c.Claims {
 				if !mayAsk(caller.Elements, c.Format, claim.Path) {
-					return nil, web.Refuse(http.StatusForbidden, "insufficient_scope", "This party may not ask for %s.", claim.Path)
+					return web.Refuse(http.StatusForbidden, "insufficient_scope", "This party may not ask for %s.", claim.Path)
 				}
 			}
 		}
-		return q, nil
+		return nil
 	}
-	q := &dcql.Query{
-		Credentials: []dcql.Credential{
-			{ID: mdocID, Format: dcql.Mdoc, Meta: dcql.Meta{DocType: mdoc.DocType}},
-			{ID: sdjwtID, Format: dcql.SDJWT, Meta: dcql.Meta{VCT: []string{sdjwt.Type}}},
-		},
-		Sets: []dcql.Set{{Options: [][]string{{mdocID}, {sdjwtID}}}},
+	for _, name := range asked.Elements {
+		if _, ok := claimPath(name); !ok {
+			return web.Refuse(http.StatusBadRequest, "invalid_request", "No card has an element %.80q.", name)
+		}
+		if !slices.Contains(caller.Elements, name) {
+			return web.Refuse(http.StatusForbidden, "insufficient_scope", "This party may not ask for %s.", name)
+		}
 	}
+	if err := e.elements(asked.Elements, asked.Retain).Valid(); err != nil {
+		return web.Refuse(http.StatusBadRequest, "invalid_request", "%v.", err)
+	}
+	return nil
+}
+
+// elements asks for data elements that cards have, in either format.
+func (e *Endpoints) elements(names []string, retain bool) *dcql.Query {
 	var roots []string
 	for _, id := range e.o.Authorities {
 		roots = append(roots, base64.RawURLEncoding.EncodeToString(id))
 	}
-	for i := range q.Credentials {
-		q.Credentials[i].Authorities = []dcql.Authority{{Type: dcql.AuthorityKeyID, Values: roots}}
+	ours := []dcql.Authority{{Type: dcql.AuthorityKeyID, Values: roots}}
+	q := &dcql.Query{
+		Credentials: []dcql.Credential{
+			{ID: mdocID, Format: dcql.Mdoc, Meta: dcql.Meta{DocType: mdoc.DocType}, Authorities: ours},
+			{ID: sdjwtID, Format: dcql.SDJWT, Meta: dcql.Meta{VCT: []string{sdjwt.Type}}, Authorities: ours},
+		},
+		Sets: []dcql.Set{{Options: [][]string{{mdocID}, {sdjwtID}}}},
 	}
-	for _, name := range asked.Elements {
-		path, ok := claimPath(name)
-		if !ok {
-			return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "No card has an element %.80q.", name)
-		}
-		if !slices.Contains(caller.Elements, name) {
-			return nil, web.Refuse(http.StatusForbidden, "insufficient_scope", "This party may not ask for %s.", name)
-		}
-		q.Credentials[0].Claims = append(q.Credentials[0].Claims, dcql.Claim{Path: dcql.Names(mdoc.Namespace, name), IntentToRetain: asked.Retain})
+	for _, name := range names {
+		path, _ := claimPath(name)
+		q.Credentials[0].Claims = append(q.Credentials[0].Claims, dcql.Claim{Path: dcql.Names(mdoc.Namespace, name), IntentToRetain: retain})
 		q.Credentials[1].Claims = append(q.Credentials[1].Claims, dcql.Claim{Path: path})
 	}
-	if err := q.Valid(); err != nil {
-		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "%v.", err)
-	}
-	return q, nil
+	return q
 }
 
 // claimPath is where an element of the mdoc stands in the SD-JWT.

@@ -28,6 +28,7 @@ import (
 	"rollcall.example/rollcall/reference/openid4vp"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/sdjwt"
+	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/suspension"
 	"rollcall.example/rollcall/reference/web"
@@ -76,9 +77,11 @@ func newWorld(t *testing.T) *world {
 	a := servicetest.Authorities()
 	signer, err := a.Anchors.DocumentSigner([][]byte{a.DS.Certificate()}, w.Now())
 	check(t, err)
+	sealing, err := seal.NewKeys([32]byte{3})
+	check(t, err)
 	e, err := openid4vp.New(openid4vp.Options{
 		Register: w.Register, Verification: w.Verification, Base: base, Reader: reader, Authorities: [][]byte{signer.Authority},
-		Key: sha256.Sum256([]byte("answers")), Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
+		Keys: sealing, Key: sha256.Sum256([]byte("answers")), Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
 	})
 	check(t, err)
 	for path, h := range map[string]web.Handler{
@@ -270,9 +273,6 @@ func TestHappyFlow(t *testing.T) {
 					t.Errorf("%+v", a)
 				}
 				q := w.fetch(id, post)
-				if a := w.outcome(shop, id); a.body["state"] != "fetched" {
-					t.Errorf("%+v", a)
-				}
 				token := map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}
 				if format == "rrc_sd_jwt" {
 					token = map[string][]string{"rrc_sd_jwt": {w.showJWT(q, w.binding(q), w.jwt.key)}}
@@ -286,6 +286,80 @@ func TestHappyFlow(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// What is asked travels in the identifier, whoever asks and however it ends: one commit
+// for the answer, and one more for whoever wants to know of the fetch.
+func TestNothingIsWrittenBeforeTheAnswer(t *testing.T) {
+	w := newWorld(t)
+	commits := func() uint64 { return w.Register.Stats().Commits }
+	before := commits()
+	id, a := w.begin(shop, map[string]any{"elements": []string{"age_over_19"}, "purpose": "cigarettes"})
+	q := w.fetch(id, true)
+	w.outcome(shop, id)
+	if n := commits() - before; n != 0 {
+		t.Errorf("%d commits before the answer", n)
+	}
+	if a := w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}); a.status != 200 {
+		t.Fatalf("%+v", a)
+	}
+	if n := commits() - before; n != 1 {
+		t.Errorf("%d commits for a presentation", n)
+	}
+	if out := w.outcome(shop, id); out.body["purpose"] != "cigarettes" || out.body["verdict"] != "accepted" {
+		t.Errorf("%+v", out)
+	}
+	if n := len(fmt.Sprint(a.body["authorization_request"])); n > 400 {
+		t.Errorf("a QR code of %d bytes", n)
+	}
+}
+
+func TestWhoWatchesIsToldOfTheFetch(t *testing.T) {
+	w := newWorld(t)
+	id, _ := w.begin(shop, map[string]any{"elements": []string{"age_over_19"}, "progress": true})
+	if a := w.outcome(shop, id); a.body["state"] != "waiting" {
+		t.Errorf("%+v", a)
+	}
+	w.fetch(id, false)
+	q := w.fetch(id, false)
+	if a := w.outcome(shop, id); a.body["state"] != "fetched" {
+		t.Errorf("%+v", a)
+	}
+	if a := w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}); a.status != 200 {
+		t.Fatalf("%+v", a)
+	}
+	if a := w.outcome(shop, id); a.body["state"] != "answered" {
+		t.Errorf("%+v", a)
+	}
+}
+
+// What is too long for a QR code is kept, and is the same transaction to everybody.
+func TestALongQuestionHasAShortIdentifier(t *testing.T) {
+	w := newWorld(t)
+	id, a := w.begin(shop, map[string]any{"elements": []string{"age_over_19"}, "purpose": strings.Repeat("x", 200)})
+	if n := len(fmt.Sprint(a.body["authorization_request"])); n > 400 || len(id) != 43 {
+		t.Errorf("%d bytes with the identifier %q", n, id)
+	}
+	q := w.fetch(id, true)
+	w.outcome(bank, id).refused(t, "another party's transaction", 404, "invalid_request")
+	if a := w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}); a.status != 200 {
+		t.Fatalf("%+v", a)
+	}
+	w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}).refused(t, "again", 400, "invalid_request")
+	if a := w.outcome(shop, id); a.body["verdict"] != "accepted" || a.body["purpose"] != strings.Repeat("x", 200) {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestAnIdentifierThatWasChangedIsUnknown(t *testing.T) {
+	w := newWorld(t)
+	id := w.age(shop)
+	for i := range id {
+		b := []byte(id)
+		b[i] = map[bool]byte{true: 'B', false: 'A'}[b[i] == 'A']
+		w.outcome(shop, string(b)).refused(t, "a changed identifier", 404, "invalid_request")
+		w.do(access.Caller{}, "GET", "/vp/request/"+string(b), "", "").refused(t, "its request", 404, "invalid_request")
 	}
 }
 
@@ -405,7 +479,7 @@ func TestWrongAnswersAreRefused(t *testing.T) {
 			q := w.fetch(id, false)
 			w.send(q, c.token(w, q)).refused(t, c.name, 400, "invalid_request")
 			a := w.outcome(shop, id)
-			if c.final && a.body["verdict"] != "not-valid" || !c.final && a.body["state"] != "fetched" || strings.Contains(a.text, "claims") {
+			if c.final && a.body["verdict"] != "not-valid" || !c.final && a.body["state"] != "waiting" || strings.Contains(a.text, "claims") {
 				t.Errorf("%+v", a)
 			}
 		})
@@ -425,7 +499,7 @@ func TestAnAnswerIsTakenOnceInTimeAndEncryptedForThisTransaction(t *testing.T) {
 	other := w.fetch(w.age(shop), false)
 	w.send(q, token, func(to *jwe.Recipient) { to.Key, _ = other.Metadata.Keys.Keys[0].Public() }).refused(t, "for another key", 400, "invalid_request")
 	w.send(q, token, func(to *jwe.Recipient) { to.KeyID = "x" }).refused(t, "another kid", 400, "invalid_request")
-	if a := w.outcome(shop, id); a.body["state"] != "fetched" {
+	if a := w.outcome(shop, id); a.body["state"] != "waiting" {
 		t.Fatalf("a wrong answer was taken: %+v", a)
 	}
 	if a := w.send(q, token); a.status != 200 {

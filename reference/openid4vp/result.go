@@ -3,9 +3,11 @@ package openid4vp
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/web"
 )
 
@@ -35,15 +37,31 @@ func (e *Endpoints) Result(w http.ResponseWriter, r *http.Request) error {
 
 // Outcome is Result for the demonstration page.
 func (e *Endpoints) Outcome(ctx context.Context, caller access.Caller, id, code string) (Outcome, error) {
-	rec, err := e.open(ctx, id)
+	t, err := e.open(ctx, id)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if rec.Party != caller.ID {
+	if t.Party != caller.ID {
 		return Outcome{}, unknown()
 	}
-	if rec.Code != "" && subtle.ConstantTimeCompare([]byte(hashOf(code)), []byte(rec.Code)) != 1 {
+	a := answer{State: Waiting}
+	err = e.o.Register.View(ctx, func(r store.Reader) error {
+		found, err := answered(r, &t)
+		if err == nil {
+			a = found
+		}
+		if errors.Is(err, store.ErrNotFound) && t.Progress {
+			if _, err = r.Ticket(kindFetched, store.TicketKey(id)); err == nil {
+				a.State = Fetched
+			}
+		}
+		return known(err)
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	if a.Code != "" && subtle.ConstantTimeCompare([]byte(hashOf(code)), []byte(a.Code)) != 1 {
 		return Outcome{}, web.Refuse(http.StatusForbidden, "access_denied", "The response_code is not the one with which the wallet sent its user back.")
 	}
-	return Outcome{State: rec.State, Purpose: rec.Purpose, Error: rec.Error, Verdict: rec.Verdict, Shown: rec.Shown}, nil
+	return Outcome{State: a.State, Purpose: t.Purpose, Error: a.Error, Verdict: a.Verdict, Shown: a.Shown}, nil
 }

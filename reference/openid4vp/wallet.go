@@ -1,14 +1,12 @@
 package openid4vp
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
-	"time"
 
 	"rollcall.example/rollcall/reference/dcql"
 	"rollcall.example/rollcall/reference/jwe"
@@ -20,51 +18,55 @@ import (
 	"rollcall.example/rollcall/reference/web"
 )
 
-// open reads a transaction by the identifier in the path.
-func (e *Endpoints) open(ctx context.Context, id string) (rec record, err error) {
-	var ticket store.Ticket
-	err = e.o.Register.View(ctx, func(r store.Reader) (err error) {
-		ticket, err = r.Ticket(kind, store.TicketKey(id))
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) || err == nil && !e.o.Register.Now().Before(ticket.Expires) {
-		return rec, unknown()
-	}
+// answer is what came of a transaction. There is one, and it is kept as a ticket.
+type answer struct {
+	State   State        `json:"state"`           // Answered or Declined
+	Error   string       `json:"error,omitempty"` // Declined: what the wallet said
+	Code    string       `json:"code,omitempty"`  // same device: hash of the response_code
+	Verdict string       `json:"verdict,omitempty"`
+	Shown   []Credential `json:"shown,omitempty"`
+}
+
+// answered reads the answer of a transaction; store.ErrNotFound before it.
+func answered(r store.Reader, t *transaction) (a answer, err error) {
+	ticket, err := r.Ticket(kindAnswered, store.TicketKey(t.id))
 	if err == nil {
-		err = json.Unmarshal(ticket.Body, &rec)
+		err = json.Unmarshal(ticket.Body, &a)
 	}
-	return rec, err
+	return a, err
 }
 
-func unknown() error {
-	return web.Refuse(http.StatusNotFound, "invalid_request", "There is no such transaction, or its time is over.")
-}
-
-// change rewrites a transaction.
-func (e *Endpoints) change(tx store.Tx, id string, f func(*record) error) error {
-	ticket, err := tx.Ticket(kind, store.TicketKey(id))
+// keep keeps the answer of a transaction, if it is the first.
+func (e *Endpoints) keep(tx store.Tx, t *transaction, a answer) error {
+	if err := e.inTime(t); err != nil {
+		return err
+	}
+	body, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
-	var rec record
-	if err := json.Unmarshal(ticket.Body, &rec); err != nil {
-		return err
+	err = tx.AddTicket(store.Ticket{Kind: kindAnswered, Key: store.TicketKey(t.id), Body: body, Expires: t.ends.Add(e.o.Kept)})
+	if errors.Is(err, store.ErrTaken) {
+		return hasHad()
 	}
-	if err := f(&rec); err != nil {
-		return err
-	}
-	if ticket.Body, err = json.Marshal(rec); err != nil {
-		return err
-	}
-	return tx.PutTicket(ticket)
+	return err
 }
 
-// unanswered says why a transaction takes no answer any more.
-func unanswered(rec record, now time.Time) error {
-	switch {
-	case rec.State == Answered || rec.State == Declined:
-		return web.Refuse(http.StatusBadRequest, "invalid_request", "This request has had its answer.")
-	case !now.Before(rec.Ends):
+// known is an error, unless it says that there is nothing.
+func known(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func hasHad() *web.Error {
+	return web.Refuse(http.StatusBadRequest, "invalid_request", "This request has had its answer.")
+}
+
+// inTime says whether there is time to answer.
+func (e *Endpoints) inTime(t *transaction) error {
+	if !e.o.Register.Now().Before(t.ends) {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The time to answer this request is over.")
 	}
 	return nil
@@ -72,18 +74,18 @@ func unanswered(rec record, now time.Time) error {
 
 // requestObject is a signed request (RFC 9101; OpenID4VP 1.0 §5).
 type requestObject struct {
-	ResponseType string          `json:"response_type"`
-	ResponseMode string          `json:"response_mode"`
-	ClientID     string          `json:"client_id"`
-	ResponseURI  string          `json:"response_uri"`
-	Audience     string          `json:"aud"`
-	Nonce        string          `json:"nonce"`
-	WalletNonce  string          `json:"wallet_nonce,omitempty"`
-	State        string          `json:"state"`
-	Query        json.RawMessage `json:"dcql_query"`
-	Metadata     clientMetadata  `json:"client_metadata"`
-	IssuedAt     int64           `json:"iat"`
-	Expires      int64           `json:"exp"`
+	ResponseType string         `json:"response_type"`
+	ResponseMode string         `json:"response_mode"`
+	ClientID     string         `json:"client_id"`
+	ResponseURI  string         `json:"response_uri"`
+	Audience     string         `json:"aud"`
+	Nonce        string         `json:"nonce"`
+	WalletNonce  string         `json:"wallet_nonce,omitempty"`
+	State        string         `json:"state"`
+	Query        *dcql.Query    `json:"dcql_query"`
+	Metadata     clientMetadata `json:"client_metadata"`
+	IssuedAt     int64          `json:"iat"`
+	Expires      int64          `json:"exp"`
 }
 
 type clientMetadata struct {
@@ -119,29 +121,46 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 			return web.Refuse(http.StatusBadRequest, "invalid_request", "The wallet_nonce is longer than %d bytes.", maxWalletNonce)
 		}
 	}
-	rec, err := e.open(r.Context(), id)
+	t, err := e.open(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	now := e.o.Register.Now()
-	if err := unanswered(rec, now); err != nil {
+	if err := e.inTime(&t); err != nil {
 		return err
 	}
-	reader, err := e.o.Reader(r.Context(), rec.Party)
+	fetched := !t.Progress
+	if err := e.o.Register.View(r.Context(), func(r store.Reader) error {
+		switch _, err := r.Ticket(kindAnswered, store.TicketKey(id)); {
+		case err == nil:
+			return hasHad()
+		case !errors.Is(err, store.ErrNotFound) || fetched:
+			return known(err)
+		}
+		_, err := r.Ticket(kindFetched, store.TicketKey(id))
+		fetched = err == nil
+		return known(err)
+	}); err != nil {
+		return err
+	}
+	reader, err := e.o.Reader(r.Context(), t.Party)
 	if err != nil {
 		return err
 	}
-	if reader.ClientID() != rec.ClientID {
+	if !t.by(reader) {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The certificate of the party that asks has changed: it must begin again.")
 	}
-	v, err := e.answering(id, rec.ClientID)
+	query, err := e.query(&t)
+	if err != nil {
+		return err
+	}
+	v, err := e.answering(&t)
 	if err != nil {
 		return err
 	}
 	object := requestObject{
-		ResponseType: "vp_token", ResponseMode: "direct_post.jwt", ClientID: rec.ClientID, ResponseURI: v.ResponseURI,
-		Audience: "https://self-issued.me/v2", Nonce: rec.Nonce, WalletNonce: walletNonce, State: id, Query: rec.Query,
-		IssuedAt: now.Unix(), Expires: rec.Ends.Unix(),
+		ResponseType: "vp_token", ResponseMode: "direct_post.jwt", ClientID: v.ClientID, ResponseURI: v.ResponseURI,
+		Audience: "https://self-issued.me/v2", Nonce: v.Nonce, WalletNonce: walletNonce, State: id, Query: query,
+		IssuedAt: e.o.Register.Now().Unix(), Expires: t.ends.Unix(),
 	}
 	key := v.public
 	key.KeyID, key.Use, key.Algorithm = keyID, "enc", "ECDH-ES"
@@ -152,14 +171,13 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if rec.State == Waiting {
+	if !fetched {
 		if err := e.o.Register.Update(r.Context(), func(tx store.Tx) error {
-			return e.change(tx, id, func(rec *record) error {
-				if rec.State == Waiting {
-					rec.State = Fetched
-				}
+			err := tx.AddTicket(store.Ticket{Kind: kindFetched, Key: store.TicketKey(id), Body: []byte("{}"), Expires: t.ends.Add(e.o.Kept)})
+			if errors.Is(err, store.ErrTaken) { // meanwhile
 				return nil
-			})
+			}
+			return err
 		}); err != nil {
 			return err
 		}
@@ -183,20 +201,20 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rec, err := e.open(r.Context(), id)
+	t, err := e.open(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	if err := unanswered(rec, e.o.Register.Now()); err != nil {
+	if err := e.inTime(&t); err != nil {
 		return err
 	}
 	if form.Has("error") {
-		return e.decline(w, r, id, form)
+		return e.decline(w, r, &t, form)
 	}
 	if !form.Has("response") {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The answer must be encrypted: send it as response (direct_post.jwt).")
 	}
-	v, err := e.answering(id, rec.ClientID)
+	v, err := e.answering(&t)
 	if err != nil {
 		return err
 	}
@@ -204,7 +222,7 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	query, err := dcql.Parse(rec.Query)
+	query, err := e.query(&t)
 	if err != nil {
 		return err
 	}
@@ -229,7 +247,7 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The vp_token holds %d presentations; 1 to %d are read.", len(all), maxPresentations)
 	}
 	code := ""
-	if rec.Redirect != "" {
+	if t.Redirect != "" {
 		seed, err := e.o.Register.Seed()
 		if err != nil {
 			return err
@@ -237,47 +255,42 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 		code = base64.RawURLEncoding.EncodeToString(seed[:])
 	}
 	var verdict lifecycle.Verdict
-	_, err = e.o.Verification.VerifyShown(r.Context(), verification.Transaction{Verifier: v.Verifier, Nonce: rec.Nonce}, all, func(tx store.Tx, judged []verification.Credential) error {
+	_, err = e.o.Verification.VerifyShown(r.Context(), v.Transaction, all, func(tx store.Tx, judged []verification.Credential) error {
 		verdict = overall(query, ids, judged)
-		return e.change(tx, id, func(rec *record) error {
-			if err := unanswered(*rec, e.o.Register.Now()); err != nil {
-				return err
+		a := answer{State: Answered, Verdict: verdict.String()}
+		for i, c := range judged {
+			one := Credential{Query: ids[i], Format: c.Format, Verdict: c.Verdict.String()}
+			if verdict == lifecycle.Accepted {
+				one.Claims, one.Renew = c.Claims, c.Renew
 			}
-			rec.State, rec.Verdict, rec.Shown = Answered, verdict.String(), nil
-			for i, c := range judged {
-				one := Credential{Query: ids[i], Format: c.Format, Verdict: c.Verdict.String()}
-				if verdict == lifecycle.Accepted {
-					one.Claims, one.Renew = c.Claims, c.Renew
-				}
-				rec.Shown = append(rec.Shown, one)
-			}
-			if code != "" {
-				rec.Code = hashOf(code)
-			}
-			return nil
-		})
+			a.Shown = append(a.Shown, one)
+		}
+		if code != "" {
+			a.Code = hashOf(code)
+		}
+		return e.keep(tx, &t, a)
 	})
 	switch {
 	case errors.Is(err, verification.ErrReplayed):
-		return web.Refuse(http.StatusBadRequest, "invalid_request", "This request has had its answer.").Because(err)
+		return hasHad().Because(err)
 	case errors.Is(err, verification.ErrTransactionOver):
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The time to answer this request is over.").Because(err)
 	case err != nil:
 		return err
 	}
-	return e.sendBack(w, rec, code, verdict == lifecycle.NotValid)
+	return e.sendBack(w, t.Redirect, code, verdict == lifecycle.NotValid)
 }
 
 // sendBack tells the wallet where to send its user, and whether its answer was one.
-func (e *Endpoints) sendBack(w http.ResponseWriter, rec record, code string, wrong bool) error {
+func (e *Endpoints) sendBack(w http.ResponseWriter, redirect, code string, wrong bool) error {
 	if wrong {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The presentation is not valid.")
 	}
 	var out struct {
 		Redirect string `json:"redirect_uri,omitempty"`
 	}
-	if rec.Redirect != "" {
-		u, err := url.Parse(rec.Redirect)
+	if redirect != "" {
+		u, err := url.Parse(redirect)
 		if err != nil {
 			return err
 		}
@@ -289,22 +302,16 @@ func (e *Endpoints) sendBack(w http.ResponseWriter, rec record, code string, wro
 }
 
 // decline keeps what the wallet said instead of an answer.
-func (e *Endpoints) decline(w http.ResponseWriter, r *http.Request, id string, form url.Values) error {
+func (e *Endpoints) decline(w http.ResponseWriter, r *http.Request, t *transaction, form url.Values) error {
 	said := form.Get("error")
 	if len(said) > 100 {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The error is longer than 100 bytes.")
 	}
-	if state := form.Get("state"); state != "" && state != id {
+	if state := form.Get("state"); state != "" && state != t.id {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The state is another transaction's.")
 	}
 	err := e.o.Register.Update(r.Context(), func(tx store.Tx) error {
-		return e.change(tx, id, func(rec *record) error {
-			if err := unanswered(*rec, e.o.Register.Now()); err != nil {
-				return err
-			}
-			rec.State, rec.Error = Declined, said
-			return nil
-		})
+		return e.keep(tx, t, answer{State: Declined, Error: said})
 	})
 	if err == nil {
 		web.JSON(w, http.StatusOK, struct{}{})

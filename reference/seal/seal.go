@@ -62,6 +62,11 @@ func (k *Keys) Replace(keys ...[32]byte) error {
 	return nil
 }
 
+// Length is how long a text is in which so many bytes of JSON are sealed.
+func Length(body int) int {
+	return base64.RawURLEncoding.EncodedLen(chacha20poly1305.NonceSizeX + 8 + body + chacha20poly1305.Overhead)
+}
+
 // Seal seals v as JSON until its end. The seed is fresh randomness.
 func (k *Keys) Seal(seed [32]byte, kind string, end time.Time, v any) (string, error) {
 	body, err := json.Marshal(v)

@@ -91,11 +91,14 @@ func New(r *register.Register, o Options) (*Service, error) {
 	return &Service{r, o}, nil
 }
 
+// NameSize is the length of a transaction's name.
+const NameSize = 16
+
 // A nonce is 16 random bytes, the moment it expires (ms), and the first 16
 // bytes of a MAC over these and the verifier. No replica needs to remember it
 // before it is used.
 const (
-	nonceRandom = 16
+	nonceRandom = NameSize
 	nonceMAC    = 16
 	nonceSize   = nonceRandom + 8 + nonceMAC
 )
@@ -116,8 +119,15 @@ func (s *Service) Begin(v Verifier) (Transaction, error) {
 	if err != nil {
 		return Transaction{}, err
 	}
-	head := binary.BigEndian.AppendUint64(seed[:nonceRandom:nonceRandom], uint64(s.register.Now().Add(s.options.Lifetime).UnixMilli()))
-	return Transaction{v, base64.RawURLEncoding.EncodeToString(append(head, s.mac(head, v)...))}, nil
+	return s.Named(v, [NameSize]byte(seed[:]), s.register.Now().Add(s.options.Lifetime)), nil
+}
+
+// Named is the transaction of a verifier that has such a name and end. Whoever can
+// find the name again need not keep the transaction. It is as hard to guess as its
+// name.
+func (s *Service) Named(v Verifier, name [NameSize]byte, end time.Time) Transaction {
+	head := binary.BigEndian.AppendUint64(name[:], uint64(end.UnixMilli()))
+	return Transaction{v, base64.RawURLEncoding.EncodeToString(append(head, s.mac(head, v)...))}
 }
 
 // Verify judges a presentation. An error means that nothing was judged: the

@@ -46,9 +46,9 @@ var (
 
 func endToEnd() []benchmark {
 	return []benchmark{
-		{name: "Service/Present/mdoc", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 3}}, make: present(openid4vci.MdocID)},
-		{name: "Service/Present/sdjwt", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 3}}, make: present(openid4vci.SDJWTID)},
-		{name: "Service/Present/callers=16", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 3. / 16}}, make: presentAtOnce(16)},
+		{name: "Service/Present/mdoc", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 1}}, make: present(openid4vci.MdocID)},
+		{name: "Service/Present/sdjwt", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 1}}, make: present(openid4vci.SDJWTID)},
+		{name: "Service/Present/callers=16", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 1. / 16}}, make: presentAtOnce(16)},
 		{name: "Service/Issue/mdoc", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 7}}, make: issue(openid4vci.MdocID)},
 		{name: "Service/Issue/sdjwt", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 7}}, make: issue(openid4vci.SDJWTID)},
 		{name: "Service/Credential/mdoc", floor: requesting, may: allowed, wire: []part{{request, 2}, {sync, 3}}, make: credential(openid4vci.MdocID)},
