@@ -64,7 +64,7 @@ func TestAnnexDVerifiesAtItsTime(t *testing.T) {
 	if err := d.issuer.checkDigests(object); err != nil {
 		t.Error(err)
 	}
-	if len(object.digests["org.iso.18013.5.1"]) < len(d.issuer.items) || object.docType != "org.iso.18013.5.1.mDL" {
+	if len(object.of("org.iso.18013.5.1")) < len(d.issuer.items) || object.docType != "org.iso.18013.5.1.mDL" {
 		t.Errorf("mobile security object %+v", object)
 	}
 	point, err := object.deviceKey.Bytes()

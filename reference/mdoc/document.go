@@ -55,7 +55,7 @@ func (s *issuerSigned) read(r *cose.Reader) {
 				r.Fail("elements of one namespace are expected")
 				return
 			}
-			s.namespace = string(r.Text())
+			s.namespace = text(r)
 			n := r.Array()
 			if n == 0 || n > maxElements {
 				r.Fail("%d elements; 1 to %d are expected", n, maxElements)
@@ -140,13 +140,13 @@ func parseResponse(data []byte) (*deviceResponse, error) {
 		return nil, fmt.Errorf("%d bytes; a response has at most %d", len(data), MaxResponse)
 	}
 	d := &deviceResponse{}
-	var ver string
+	var ver []byte
 	status := uint64(1)
 	r := cose.NewReader(data)
 	r.Fields(func(key []byte) {
 		switch string(key) {
 		case "version":
-			ver = string(r.Text())
+			ver = r.Text()
 		case "documents":
 			n := r.Array()
 			if r.Err() == nil && (n < 1 || n > maxDocuments) {
@@ -175,7 +175,7 @@ func parseResponse(data []byte) (*deviceResponse, error) {
 	switch err := r.End(); {
 	case err != nil:
 		return nil, err
-	case ver != version:
+	case string(ver) != version:
 		return nil, fmt.Errorf("version %q, not 1.0", ver)
 	case status != 0:
 		return nil, fmt.Errorf("the phone answers with status %d", status)
@@ -201,7 +201,7 @@ func readDocument(r *cose.Reader) *document {
 	r.Fields(func(key []byte) {
 		switch string(key) {
 		case "docType":
-			d.docType = string(r.Text())
+			d.docType = text(r)
 		case "issuerSigned":
 			d.issuer.read(r)
 		case "deviceSigned":
@@ -266,10 +266,10 @@ func (s *issuerSigned) checkDigests(m *mso) error {
 	if s.items == nil {
 		return nil
 	}
+	digests := m.of(s.namespace)
 	for i := range s.items {
 		it := &s.items[i]
-		want, ok := m.digest(s.namespace, it.digestID)
-		if !ok || sha256.Sum256(it.raw) != want {
+		if want := find(digests, it.digestID); want == nil || sha256.Sum256(it.raw) != want.digest {
 			return refuse(ErrDigest, "%s", it.name)
 		}
 		for j := range s.items[:i] {
@@ -284,9 +284,26 @@ func (s *issuerSigned) checkDigests(m *mso) error {
 // deviceAuthentication is DeviceAuthenticationBytes (§9.1.3.4), over which the
 // phone signs.
 func deviceAuthentication(transcript []byte, docType string, nameSpaces []byte) []byte {
-	b := cose.AppendArray(make([]byte, 0, len(transcript)+len(docType)+len(nameSpaces)+32), 4)
-	b = cose.AppendText(b, "DeviceAuthentication")
-	b = append(b, transcript...)
-	b = cose.AppendText(b, docType)
-	return cose.Tag24(append(b, nameSpaces...))
+	return appendDeviceAuthentication(nil, transcript, docType, nameSpaces)
+}
+
+func appendDeviceAuthentication(b, transcript []byte, docType string, nameSpaces []byte) []byte {
+	var room [deviceAuthenticationSize]byte
+	item := cose.AppendArray(room[:0], 4)
+	item = cose.AppendText(item, "DeviceAuthentication")
+	item = append(item, transcript...)
+	item = cose.AppendText(item, docType)
+	return cose.AppendTag24(b, append(item, nameSpaces...))
+}
+
+// deviceAuthenticationSize is room for it in a session over the network.
+const deviceAuthenticationSize = 256
+
+// text reads a text string. Those that stand on every card are not copied.
+func text(r *cose.Reader) string {
+	b := r.Text()
+	if string(b) == DocType {
+		return DocType
+	}
+	return string(b)
 }

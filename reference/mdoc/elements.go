@@ -98,6 +98,15 @@ func ElementNames() (names []string) {
 	return names
 }
 
+// ownNames are those names, so that a reader need not copy them.
+var ownNames = func() map[string]string {
+	m := map[string]string{}
+	for _, name := range ElementNames() {
+		m[name] = name
+	}
+	return m
+}()
+
 // Hyphenated writes a resident registration number of 13 digits as people do:
 // "900102-1234567".
 func Hyphenated(number string) string {
@@ -118,6 +127,9 @@ func Masked(number string) string {
 }
 
 const fullDate = 1004
+
+// fullDateText begins a date.
+var fullDateText = cose.AppendText(cose.AppendTag(nil, fullDate), "2006-01-02")[:4]
 
 func encodeValue(v any) ([]byte, error) {
 	switch v := v.(type) {
@@ -159,14 +171,20 @@ func encodeValue(v any) ([]byte, error) {
 }
 
 func decodeValue(raw []byte) (any, error) {
-	switch raw[0] >> 5 { // the usual kinds without reflection
-	case 2:
-		r := cose.NewReader(raw)
+	r := cose.NewReader(raw)
+	switch kind := raw[0]; { // the usual kinds without reflection
+	case kind>>5 == 2:
 		b := bytes.Clone(r.Bytes())
 		return b, r.End()
-	case 3:
-		r := cose.NewReader(raw)
+	case kind>>5 == 3:
 		s := string(r.Text())
+		return s, r.End()
+	case kind == 0xf4 || kind == 0xf5:
+		v := r.Bool()
+		return v, r.End()
+	case bytes.HasPrefix(raw, fullDateText):
+		r.Tag(fullDate)
+		s := Date(r.Text())
 		return s, r.End()
 	}
 	var v any

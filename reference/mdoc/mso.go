@@ -29,7 +29,12 @@ type mso struct {
 	validity  Validity
 	status    *StatusRef
 	deviceKey *ecdsa.PublicKey
-	digests   map[string][]valueDigest // by namespace
+	digests   []namespaceDigests
+}
+
+type namespaceDigests struct {
+	namespace string
+	digests   []valueDigest
 }
 
 type valueDigest struct {
@@ -37,14 +42,28 @@ type valueDigest struct {
 	digest [sha256.Size]byte
 }
 
-// digest returns the digest with this number; there are few.
-func (m *mso) digest(namespace string, id uint64) ([sha256.Size]byte, bool) {
-	for i := range m.digests[namespace] {
-		if d := &m.digests[namespace][i]; d.id == id {
-			return d.digest, true
+// of are the digests of a namespace.
+func (m *mso) of(namespace string) []valueDigest {
+	for i := range m.digests {
+		if n := &m.digests[i]; n.namespace == namespace {
+			return n.digests
 		}
 	}
-	return [sha256.Size]byte{}, false
+	return nil
+}
+
+// find returns the digest with this number, or nil; there are few. They mostly
+// stand in the order of their numbers.
+func find(digests []valueDigest, id uint64) *valueDigest {
+	if id < uint64(len(digests)) && digests[id].id == id {
+		return &digests[id]
+	}
+	for i := range digests {
+		if digests[i].id == id {
+			return &digests[i]
+		}
+	}
+	return nil
 }
 
 func encodeMSO(docType, namespace string, digests [][sha256.Size]byte, key *ecdsa.PublicKey, v Validity, status *StatusRef) ([]byte, error) {
@@ -90,17 +109,17 @@ func decodeMSO(payload []byte) (*mso, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mso{digests: make(map[string][]valueDigest, 1)}
-	var ver, alg string
+	m := new(mso)
+	var ver, alg []byte
 	r := cose.NewReader(inner)
 	r.Fields(func(key []byte) {
 		switch string(key) {
 		case "version":
-			ver = string(r.Text())
+			ver = r.Text()
 		case "digestAlgorithm":
-			alg = string(r.Text())
+			alg = r.Text()
 		case "docType":
-			m.docType = string(r.Text())
+			m.docType = text(r)
 		case "validityInfo":
 			m.readValidity(r)
 		case "valueDigests":
@@ -123,9 +142,9 @@ func decodeMSO(payload []byte) (*mso, error) {
 		return nil, err
 	}
 	switch {
-	case ver != version:
+	case string(ver) != version:
 		return nil, fmt.Errorf("version %q, not 1.0", ver)
-	case alg != digestAlgorithm:
+	case string(alg) != digestAlgorithm:
 		return nil, fmt.Errorf("digest algorithm %q, not SHA-256", alg)
 	case m.docType == "":
 		return nil, fmt.Errorf("no docType")
@@ -158,8 +177,8 @@ func readTime(r *cose.Reader) time.Time {
 	if r.Err() != nil {
 		return time.Time{}
 	}
-	t, err := time.Parse(tdate, string(text))
-	if err != nil {
+	t, err := time.Parse(time.RFC3339, string(text)) // which time.Parse has a short way for
+	if err != nil || len(text) != len(tdate) || t.Location() != time.UTC {
 		r.Fail("%q is not a time in UTC without a fraction of a second", text)
 	}
 	return t
@@ -168,21 +187,24 @@ func readTime(r *cose.Reader) time.Time {
 func (m *mso) readDigests(r *cose.Reader) {
 	r.Fields(func(key []byte) {
 		n := r.Map()
-		digests := make([]valueDigest, 0, n)
+		digests, most := make([]valueDigest, 0, n), uint64(0)
 		for i := 0; i < n && r.Err() == nil; i++ {
 			id, d := r.Uint(), r.Bytes()
 			if len(d) != sha256.Size {
 				r.Fail("a digest of %d bytes is not SHA-256", len(d))
 				return
 			}
-			for j := range digests {
-				if digests[j].id == id {
-					r.Fail("digest %d comes twice", id)
-				}
+			if id <= most && find(digests, id) != nil {
+				r.Fail("digest %d comes twice", id)
 			}
+			most = max(most, id)
 			digests = append(digests, valueDigest{id, [sha256.Size]byte(d)})
 		}
-		m.digests[string(key)] = digests
+		namespace := Namespace
+		if string(key) != Namespace {
+			namespace = string(key)
+		}
+		m.digests = append(m.digests, namespaceDigests{namespace, digests})
 	})
 }
 

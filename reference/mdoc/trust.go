@@ -106,8 +106,7 @@ func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p 
 	if len(chain) != 1 {
 		return nil, refuse(ErrUntrusted, "x5chain has %d certificates; the signer's alone is expected, without the root", len(chain))
 	}
-	key := string(chain[0])
-	if s, ok := known.get(key); ok {
+	if s, ok := getBytes(known, chain[0]); ok {
 		return s, nil
 	}
 	c, err := x509.ParseCertificate(chain[0])
@@ -133,7 +132,7 @@ func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p 
 		_, err = c.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: moment, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 		if err == nil {
 			s := &signer{c.Subject.CommonName, c.PublicKey.(*ecdsa.PublicKey), c.NotBefore, c.NotAfter, root}
-			known.put(key, s)
+			known.put(string(chain[0]), s)
 			return s, nil
 		}
 	}
@@ -176,6 +175,19 @@ func (m *memory[K, V]) get(k K) (V, bool) {
 	return v, ok
 }
 
+// getBytes is get that copies the key only if it has to be kept.
+func getBytes[V any](m *memory[string, V], k []byte) (V, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v, ok := m.young[string(k)]
+	if !ok {
+		if v, ok = m.old[string(k)]; ok {
+			m.keep(string(k), v)
+		}
+	}
+	return v, ok
+}
+
 func (m *memory[K, V]) put(k K, v V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -184,7 +196,11 @@ func (m *memory[K, V]) put(k K, v V) {
 
 func (m *memory[K, V]) keep(k K, v V) {
 	if len(m.young) >= m.limit || m.young == nil {
-		m.old, m.young = m.young, make(map[K]V)
+		m.old, m.young = m.young, m.old
+		clear(m.young) // its room is used again
+		if m.young == nil {
+			m.young = make(map[K]V)
+		}
 	}
 	m.young[k] = v
 }

@@ -163,7 +163,8 @@ func (d *document) checkDevice(key *ecdsa.PublicKey, transcript []byte, reader *
 	if m.Payload != nil {
 		return refuse(ErrMalformed, "deviceAuth carries a payload; it must be detached")
 	}
-	signed := deviceAuthentication(transcript, d.docType, d.deviceNameSpaces)
+	var room [deviceAuthenticationSize]byte
+	signed := appendDeviceAuthentication(room[:0], transcript, d.docType, d.deviceNameSpaces)
 	if !d.mac {
 		if !m.VerifySignature(key, signed) {
 			return ErrDeviceAuth
@@ -206,12 +207,17 @@ func deviceMACKey(own Agreement, other *ecdh.PublicKey, transcript []byte) ([]by
 
 func (s *issuerSigned) elements() ([]Element, error) {
 	out := make([]Element, 0, len(s.items))
-	for _, it := range s.items {
+	for i := range s.items {
+		it := &s.items[i]
 		v, err := decodeValue(it.value)
 		if err != nil {
 			return nil, malformed(string(it.name), err)
 		}
-		out = append(out, Element{string(it.name), v})
+		name, ok := ownNames[string(it.name)]
+		if !ok {
+			name = string(it.name)
+		}
+		out = append(out, Element{name, v})
 	}
 	return out, nil
 }

@@ -6,10 +6,11 @@ import (
 	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/asn1"
 	"errors"
 	"fmt"
-	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // Algorithms (RFC 9053 §2.1, §3.1).
@@ -118,11 +119,16 @@ func Untag18(tagged []byte) ([]byte, error) {
 
 // Parse reads an untagged message. Its parts are not copied from data.
 func Parse(data []byte) (*Message, error) {
+	m := new(Message)
+	return m, m.read(data)
+}
+
+func (m *Message) read(data []byte) error {
 	r := NewReader(data)
 	if n := r.Array(); r.err == nil && n != 4 {
 		r.Fail("a COSE message has four parts, this has %d", n)
 	}
-	m := &Message{protected: r.Bytes()}
+	m.protected = r.Bytes()
 	m.unprotectedHeader(r)
 	if r.err == nil && r.pos < len(r.data) && r.data[r.pos] == null {
 		r.pos++
@@ -131,14 +137,14 @@ func Parse(data []byte) (*Message, error) {
 	}
 	m.Signature = r.Bytes()
 	if err := r.End(); err != nil {
-		return nil, err
+		return err
 	}
 	r.Reset(m.protected)
 	m.protectedHeader(r)
 	if err := r.End(); err != nil {
-		return nil, fmt.Errorf("protected header: %w", err)
+		return fmt.Errorf("protected header: %w", err)
 	}
-	return m, nil
+	return nil
 }
 
 func (m *Message) protectedHeader(r *Reader) {
@@ -216,7 +222,7 @@ func (m *Message) VerifyMAC(key, detached []byte) bool {
 		return false
 	}
 	h := hmac.New(sha256.New, key)
-	h.Write(structureHead(mac0, m.protected, len(payload)))
+	h.Write(appendStructureHead(nil, mac0, m.protected, len(payload)))
 	h.Write(payload)
 	return hmac.Equal(h.Sum(nil), m.Signature)
 }
@@ -230,18 +236,18 @@ func (m *Message) payload(detached []byte) ([]byte, bool) {
 
 // structureDigest hashes Sig_structure (RFC 9052 §4.4).
 func structureDigest(context string, protected, payload []byte) (sum [sha256.Size]byte) {
+	var room [64]byte // most heads fit, and it stays on the stack
 	h := sha256.New()
-	h.Write(structureHead(context, protected, len(payload)))
+	h.Write(appendStructureHead(room[:0], context, protected, len(payload)))
 	h.Write(payload)
 	h.Sum(sum[:0])
 	return sum
 }
 
-// structureHead is Sig_structure or MAC_structure up to the payload's bytes; there
-// is no external additional data.
-func structureHead(context string, protected []byte, payload int) []byte {
-	b := AppendArray(make([]byte, 0, 64), 4)
-	b = AppendText(b, context)
+// appendStructureHead appends Sig_structure or MAC_structure up to the payload's
+// bytes; there is no external additional data.
+func appendStructureHead(b []byte, context string, protected []byte, payload int) []byte {
+	b = AppendText(AppendArray(b, 4), context)
 	b = AppendBytes(b, protected)
 	b = append(b, bytesType<<5)
 	return appendHead(b, bytesType, uint64(payload))
@@ -282,15 +288,28 @@ func SignDigest(key crypto.Signer, digest []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var sig struct{ R, S *big.Int }
-	if rest, err := asn1.Unmarshal(der, &sig); err != nil || len(rest) != 0 ||
-		sig.R.Sign() <= 0 || sig.S.Sign() <= 0 || sig.R.BitLen() > 256 || sig.S.BitLen() > 256 {
+	rs, ok := readASN1(der)
+	if !ok {
 		return nil, errors.New("the key does not give P-256 signatures")
 	}
-	rs := make([]byte, signatureSize)
-	sig.R.FillBytes(rs[:32])
-	sig.S.FillBytes(rs[32:])
 	return rs, nil
+}
+
+// readASN1 reads what appendASN1 writes: two positive INTEGERs of at most 256 bits.
+func readASN1(der []byte) ([]byte, bool) {
+	in, rs := cryptobyte.String(der), make([]byte, signatureSize)
+	var inner cryptobyte.String
+	if !in.ReadASN1(&inner, asn1.SEQUENCE) || !in.Empty() {
+		return nil, false
+	}
+	for _, to := range [2][]byte{rs[:32], rs[32:]} {
+		var n []byte
+		if !inner.ReadASN1Integer(&n) || len(n) > len(to) || len(n) == 0 || len(n) == 1 && n[0] == 0 {
+			return nil, false
+		}
+		copy(to[len(to)-len(n):], n)
+	}
+	return rs, inner.Empty()
 }
 
 // MAC0 authenticates payload with HMAC 256/256 and returns an untagged COSE_Mac0
@@ -298,7 +317,7 @@ func SignDigest(key crypto.Signer, digest []byte) ([]byte, error) {
 func MAC0(key, payload []byte, detached bool) []byte {
 	protected := append(AppendMap(nil, 1), labelAlg, HMAC256)
 	h := hmac.New(sha256.New, key)
-	h.Write(structureHead(mac0, protected, len(payload)))
+	h.Write(appendStructureHead(nil, mac0, protected, len(payload)))
 	h.Write(payload)
 	b := AppendBytes(AppendArray(make([]byte, 0, len(payload)+64), 4), protected)
 	b = append(b, mapType<<5)
