@@ -161,7 +161,8 @@ func open(ctx context.Context, c configuration, address string, log *slog.Logger
 	if err := s.openService(ctx, scenario, policy); err != nil {
 		return nil, err
 	}
-	if s.parties, err = parties.New(s.service.Register, parties.Options{Issuer: s.url, TokenEndpoint: s.url + "/parties/token", Keys: s.seals}); err != nil {
+	_, alone := s.registerFile() // a file has one process
+	if s.parties, err = parties.New(s.service.Register, parties.Options{Issuer: s.url, TokenEndpoint: s.url + "/parties/token", Keys: s.seals, Alone: alone}); err != nil {
 		return nil, err
 	}
 	if err := s.openProtocols(); err != nil {

@@ -77,6 +77,7 @@ func (p *Parties) put(ctx context.Context, event string, q Request, before func(
 			return Done{}, err
 		}
 	}
+	defer p.known.forget()
 	return register.Once(ctx, p.register, event, register.Request{By: by(q.By), Key: q.Key}, q, func(tx store.Tx, now time.Time) (Done, error) {
 		was, err := before(tx, now)
 		if err != nil {
@@ -102,6 +103,7 @@ func (p *Parties) End(ctx context.Context, q Ending) (Done, error) {
 	if err := administrator(q.By); err != nil {
 		return Done{}, err
 	}
+	defer p.known.forget()
 	return register.Once(ctx, p.register, "party-ended", register.Request{By: by(q.By), Key: q.Key}, q, func(tx store.Tx, now time.Time) (Done, error) {
 		if _, err := inForce(tx, q.ID, now); err != nil {
 			return Done{}, err

@@ -4,8 +4,9 @@
 // token, by the certificate of their TLS connection (RFC 8705), or at the console
 // by a passphrase, for which they get a session.
 //
-// Nothing is kept in memory: a party that is ended, or whose keys are changed, is
-// so for the next request to any replica.
+// A party that is ended, or whose keys are changed, is so for the next request to
+// any replica: they are read from the register, and remembered only where nobody else
+// writes to it (Options.Alone).
 //
 // What a role may do is not decided here: package httpapi opens routes to roles,
 // and the rulebook judges what they ask.
@@ -89,6 +90,9 @@ type Options struct {
 	Keys          *seal.Keys
 	// Cost of a guess at a passphrase; the zero value is the default.
 	Cost Cost
+	// Alone: no other process writes to this register, so that what was read of a
+	// party holds until this one changes it.
+	Alone bool
 }
 
 // Parties keeps the parties of a register.
@@ -96,6 +100,7 @@ type Parties struct {
 	register *register.Register
 	o        Options
 	guesses  chan struct{} // a slot for each passphrase that is hashed at the same time
+	known    known
 }
 
 // New returns the parties of a register.
@@ -106,7 +111,7 @@ func New(r *register.Register, o Options) (*Parties, error) {
 	if o.Cost == (Cost{}) {
 		o.Cost = DefaultCost
 	}
-	return &Parties{r, o, make(chan struct{}, 2)}, nil
+	return &Parties{register: r, o: o, guesses: make(chan struct{}, 2)}, nil
 }
 
 func read(s store.Party) (Party, error) {
@@ -123,6 +128,20 @@ func read(s store.Party) (Party, error) {
 
 // Party returns a party, ended ones too.
 func (p *Parties) Party(ctx context.Context, id string) (one Party, err error) {
+	if !p.o.Alone {
+		return p.fetch(ctx, id)
+	}
+	one, there, as := p.known.get(id)
+	if there {
+		return one, nil
+	}
+	if one, err = p.fetch(ctx, id); err == nil {
+		p.known.put(one, as)
+	}
+	return one, err
+}
+
+func (p *Parties) fetch(ctx context.Context, id string) (one Party, err error) {
 	err = p.register.View(ctx, func(r store.Reader) error {
 		s, err := r.Party(id)
 		if errors.Is(err, store.ErrNotFound) {

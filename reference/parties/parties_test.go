@@ -131,6 +131,44 @@ func code(err error) string {
 	return fmt.Sprint(err)
 }
 
+// A process that is alone asks the register for a party once, and again after a
+// change: what it was told before holds for no request after it.
+func TestWhoIsAloneRemembersAPartyUntilOneIsChanged(t *testing.T) {
+	o := newOffice(t)
+	o.o.Alone = true
+	o.enter(t, bank(), clerk())
+	look := func(elements int, inForce bool, asks uint64) {
+		t.Helper()
+		before := o.db.Stats().Views
+		one, err := o.Party(ctx, "bank")
+		if err != nil || len(one.Elements) != elements || one.inForce(o.now) != inForce || o.db.Stats().Views-before != asks {
+			t.Errorf("%+v %v, %d views", one, err, o.db.Stats().Views-before)
+		}
+	}
+	look(1, true, 1)
+	look(1, true, 0)
+	change := bank()
+	change.Key, change.Elements = "more", []string{"age_over_19", "family_name"}
+	if _, err := o.Change(ctx, change); err != nil {
+		t.Fatal(err)
+	}
+	look(2, true, 1)
+	look(2, true, 0)
+	if _, err := o.End(ctx, Ending{By: admin, Key: "end", ID: "bank"}); err != nil {
+		t.Fatal(err)
+	}
+	look(2, false, 1)
+	if _, err := o.Party(ctx, "nobody"); !errors.Is(err, ErrUnknown) {
+		t.Error(err)
+	}
+
+	// Read before a change, remembered after it: no.
+	_, _, as := o.known.get("bank")
+	o.known.forget()
+	o.known.put(Party{ID: "bank"}, as)
+	look(2, false, 1)
+}
+
 func TestAPartyIsEnteredChangedAndEndedAndTheLogSaysSo(t *testing.T) {
 	o := newOffice(t)
 	o.enter(t, bank())

@@ -117,13 +117,16 @@ func (db *DB) run(batch []*request) {
 		return
 	}
 	granted := 0
+	one := len(batch) == 1 // needs no savepoint: without it the transaction is empty
 	for _, r := range batch {
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
 		}
-		if err := w.control("SAVEPOINT request"); err != nil {
-			db.abandon(batch, err)
-			return
+		if !one {
+			if err := w.control("SAVEPOINT request"); err != nil {
+				db.abandon(batch, err)
+				return
+			}
 		}
 		t := &tx{conn: w}
 		r.err = guard(func() error { return r.f(t) })
@@ -132,10 +135,16 @@ func (db *DB) run(batch []*request) {
 		}
 		if r.err == nil {
 			granted++
-		} else if err := w.control("ROLLBACK TO request"); err != nil {
-			// SQLite gave up the whole transaction.
-			db.abandon(batch, r.err)
-			return
+		}
+		if one {
+			break
+		}
+		if r.err != nil {
+			if err := w.control("ROLLBACK TO request"); err != nil {
+				// SQLite gave up the whole transaction.
+				db.abandon(batch, r.err)
+				return
+			}
 		}
 		if err := w.control("RELEASE request"); err != nil {
 			db.abandon(batch, err)
