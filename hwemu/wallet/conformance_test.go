@@ -411,6 +411,32 @@ func TestHappyFlowAdditionalRequestsMultipleClientsSkipNotification(t *testing.T
 	}
 }
 
+// Each copy of a batch is bound to a key of its own.
+func TestBatchIssuance(t *testing.T) {
+	w := newWorld(t)
+	one, c := w.wallet("batch"), w.Resident()
+	token := w.authorise(one, c)
+	keys := map[string]bool{}
+	for i, config := range []string{openid4vci.MdocID, openid4vci.SDJWTID} {
+		copies, err := token.Issue(ctx, config, wallet.Ask{Copies: servicetest.Copies, JWT: i == 0})
+		check(t, err)
+		if len(copies) != servicetest.Copies {
+			t.Errorf("%s: %d copies, want %d", config, len(copies), servicetest.Copies)
+		}
+		for _, one := range copies {
+			raw, err := one.Key.PublicKey.Bytes()
+			check(t, err)
+			keys[string(raw)] = true
+		}
+	}
+	if len(keys) != 2*servicetest.Copies {
+		t.Errorf("%d keys of %d copies", len(keys), 2*servicetest.Copies)
+	}
+	if v := w.look(one); v != "accepted" {
+		t.Errorf("a copy of the batch: %s", v)
+	}
+}
+
 func TestNotificationsAreOfTheTokenThatGotTheCard(t *testing.T) {
 	w := newWorld(t)
 	one, citizen := w.wallet("phone"), w.Resident()

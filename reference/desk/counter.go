@@ -21,11 +21,18 @@ import (
 // maxNumber is the length of a plastic card's number that is typed in, at most.
 const maxNumber = 32
 
+func checkNumber(number string) error {
+	if number == "" || len(number) > maxNumber || strings.Trim(number, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" {
+		return web.Refuse(http.StatusBadRequest, "bad-number", "A plastic card's number has 1 to %d characters of A-Z, 0-9 and hyphen.", maxNumber)
+	}
+	return nil
+}
+
 // Reissue puts a new plastic card with the photo on record into force; the one
 // before ends with all that hung on it.
 func (d *Desk) Reissue(ctx context.Context, q register.Request, id store.PersonID, number string, chip bool, why string) (sequence uint64, err error) {
-	if number == "" || len(number) > maxNumber || strings.Trim(number, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" {
-		return 0, web.Refuse(http.StatusBadRequest, "bad-number", "A plastic card's number has 1 to %d characters of A-Z, 0-9 and hyphen.", maxNumber)
+	if err := checkNumber(number); err != nil {
+		return 0, err
 	}
 	c := issuance.NewCard{Number: number, Chip: chip}
 	err = d.o.Register.View(ctx, func(r store.Reader) error {

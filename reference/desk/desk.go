@@ -17,6 +17,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"rollcall.example/rollcall/reference/access"
@@ -478,6 +479,12 @@ type Card struct {
 }
 
 func (c Card) card() (issuance.NewCard, error) {
+	if err := checkNumber(c.Number); err != nil {
+		return issuance.NewCard{}, err
+	}
+	if len(c.Portrait) > issuance.MaxPortrait {
+		return issuance.NewCard{}, web.Refuse(http.StatusBadRequest, "bad-portrait", "A portrait has at most %d bytes.", issuance.MaxPortrait)
+	}
 	t, err := face.ParseTemplate(c.Template)
 	if err != nil {
 		return issuance.NewCard{}, web.Refuse(http.StatusBadRequest, "bad-template", "The face template is not one of %d bytes in base64.", base64.StdEncoding.EncodedLen(face.Dimensions))
@@ -510,6 +517,9 @@ func (d *Desk) Enter(w http.ResponseWriter, r *http.Request) error {
 	birth, err := time.Parse(time.DateOnly, body.BirthDate)
 	if err != nil || body.ID == 0 || body.ID >= 1<<63 || body.FamilyName == "" || body.Municipality == "" || len(body.Sex) > 1 {
 		return web.Refuse(http.StatusBadRequest, "incomplete", "A resident needs an id, a family_name, a birth_date as 2006-01-02, a municipality, and M, F or nothing as sex.")
+	}
+	if n := body.ResidentNumber; n != "" && (len(n) != 13 || strings.Trim(n, "0123456789") != "") {
+		return web.Refuse(http.StatusBadRequest, "bad-resident-number", "A resident registration number has 13 digits.")
 	}
 	e := issuance.ResidentRequest{Request: q, Why: body.Why, Resident: store.Person{
 		ID: store.PersonID(body.ID), RRN: body.ResidentNumber, FamilyName: body.FamilyName, GivenName: body.GivenName, BirthDate: birth,

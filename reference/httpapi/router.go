@@ -332,6 +332,9 @@ func (s *Router) admit(x *exchange, r *http.Request) (*http.Request, error) {
 	if wait := s.meter.take("address "+x.from, s.o.Limits.Address, 1, false); wait > 0 {
 		return nil, tooMany(wait)
 	}
+	if !web.Plain(r.URL.Path) {
+		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The path is not UTF-8, or has a NUL in it.")
+	}
 	if r.ContentLength > route.Body {
 		return nil, &http.MaxBytesError{Limit: route.Body}
 	}

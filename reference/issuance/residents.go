@@ -68,11 +68,12 @@ func (s *Service) RegisterCard(ctx context.Context, q CardRequest) (Entered, err
 	})
 }
 
-const maxPortrait = 200 << 10
+// MaxPortrait limits the photo of a plastic card, in bytes.
+const MaxPortrait = 200 << 10
 
 func enterCard(tx store.Tx, p *store.Person, by register.By, c NewCard, why string, now time.Time) (Entered, error) {
-	if c.Number == "" || len(c.Number) > register.MaxText || len(c.Portrait) > maxPortrait {
-		return Entered{}, fmt.Errorf("a card needs a number of at most %d bytes and a portrait of at most %d", register.MaxText, maxPortrait)
+	if c.Number == "" || len(c.Number) > register.MaxText || len(c.Portrait) > MaxPortrait {
+		return Entered{}, fmt.Errorf("a card needs a number of at most %d bytes and a portrait of at most %d", register.MaxText, MaxPortrait)
 	}
 	reason, seq, err := register.Apply(tx, p, register.Change{
 		Event: lifecycle.CardIssued, By: by, Why: why, At: now,

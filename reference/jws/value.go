@@ -230,6 +230,9 @@ func (p *parser) escaped(begin int) (string, error) {
 					return "", p.wrong("half a surrogate pair")
 				}
 			}
+			if r == 0 {
+				return "", p.wrong("a NUL in a string, which no database server takes")
+			}
 			out = utf8.AppendRune(out, r)
 		default:
 			return "", p.wrong("an unknown escape")

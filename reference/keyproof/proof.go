@@ -3,6 +3,7 @@ package keyproof
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -49,6 +50,20 @@ func (p Proof) Sign(key crypto.Signer) (string, error) {
 type Proofs struct {
 	JWT         []string `json:"jwt,omitempty"`
 	Attestation []string `json:"attestation,omitempty"` // exactly one
+
+	types int // that it names
+}
+
+// UnmarshalJSON implements json.Unmarshaler: it also counts the types, of which a
+// request may name others than these.
+func (p *Proofs) UnmarshalJSON(text []byte) error {
+	var named map[string]json.RawMessage
+	if err := json.Unmarshal(text, &named); err != nil {
+		return err
+	}
+	type plain Proofs
+	*p = Proofs{types: len(named)}
+	return json.Unmarshal(text, (*plain)(p))
 }
 
 // Expected is what an issuer expects.
@@ -73,7 +88,7 @@ type Proven struct {
 // all attested keys are to be bound.
 func (p Proofs) Check(want Expected) (*Proven, error) {
 	switch {
-	case len(p.JWT) > 0 && len(p.Attestation) > 0:
+	case len(p.JWT) > 0 && len(p.Attestation) > 0 || p.types > 1:
 		return nil, refuse("proofs are of one type, not of two")
 	case len(p.Attestation) > 1:
 		return nil, refuse("proofs of the type attestation hold exactly one, not %d", len(p.Attestation))

@@ -518,6 +518,20 @@ func TestAnAnswerIsTakenOnceInTimeAndEncryptedForThisTransaction(t *testing.T) {
 	w.outcome(shop, late).refused(t, "after its result is forgotten", 404, "invalid_request")
 }
 
+func TestRequestUriMethodPost(t *testing.T) {
+	w := newWorld(t)
+	id := w.age(shop)
+	if q := w.fetch(id, true); q.WalletNonce != "mine" {
+		t.Errorf("the request has the wallet's nonce %q", q.WalletNonce)
+	}
+	anyone := access.Caller{Role: access.Anyone}
+	if a := w.do(anyone, "POST", "/vp/request/"+id, "application/x-www-form-urlencoded", ""); a.status != 200 || strings.Contains(a.text, "wallet_nonce") {
+		t.Errorf("without a nonce: %+v", a)
+	}
+	w.do(anyone, "POST", "/vp/request/"+id, "application/json", "{}").refused(t, "a body that is no form", 415, "invalid_request")
+	w.do(anyone, "POST", "/vp/request/"+id, "application/x-www-form-urlencoded", "wallet_nonce=a&wallet_nonce=b").refused(t, "two nonces", 400, "invalid_request")
+}
+
 func TestRequestUriFetchedTwice(t *testing.T) {
 	w := newWorld(t)
 	id := w.age(shop)

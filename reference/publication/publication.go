@@ -109,7 +109,7 @@ func (l *Lists) List(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if r.URL.RawQuery != "" {
+	if r.URL.Query().Has("time") {
 		return web.Refuse(http.StatusNotImplemented, "not-implemented", "Lists of the past are not served here.")
 	}
 	l.mu.RLock()

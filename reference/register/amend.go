@@ -22,7 +22,7 @@ type Amendment struct {
 // one (draft-ietf-oauth-status-list-21 leaves that to an application: 3).
 func Amend(tx store.Tx, p *store.Person, a Amendment, by By, why string, at time.Time) (uint64, error) {
 	for _, text := range []*string{a.FamilyName, a.GivenName, a.Address, a.Municipality, a.Centre, &why, &by.Actor} {
-		if text != nil && len(*text) > MaxText {
+		if text != nil && !fits(*text) {
 			return 0, ErrTooLong
 		}
 	}

@@ -34,7 +34,7 @@ type Change struct {
 // what ends, what comes into force, the report, the person, and the audit entry,
 // which all bear the number of this change.
 func Apply(tx store.Tx, p *store.Person, c Change) (lifecycle.Reason, uint64, error) {
-	if len(c.Why) > MaxText || len(c.By.Actor) > MaxText {
+	if !fits(c.Why) || !fits(c.By.Actor) {
 		return 0, 0, ErrTooLong
 	}
 	if !c.By.May(c.Event, p.ID) {

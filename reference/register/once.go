@@ -50,7 +50,7 @@ func Once[A any](ctx context.Context, r *Register, operation string, q Request, 
 
 // OnceAs is Once for who has made the fingerprint already, as for Before.
 func OnceAs[A any](ctx context.Context, r *Register, operation string, q Request, fingerprint []byte, f func(store.Tx, time.Time) (A, error)) (answer A, err error) {
-	if q.Key == "" || len(q.Key) > MaxText {
+	if q.Key == "" || !fits(q.Key) {
 		return answer, ErrNoKey
 	}
 	err = r.Update(ctx, func(tx store.Tx) error {
@@ -80,7 +80,7 @@ func OnceAs[A any](ctx context.Context, r *Register, operation string, q Request
 // Before looks for a stored answer without a commit, for requests that are
 // costly to work out.
 func Before[A any](ctx context.Context, r *Register, operation string, q Request, fingerprint []byte) (answer A, found bool, err error) {
-	if q.Key == "" || len(q.Key) > MaxText {
+	if q.Key == "" || !fits(q.Key) {
 		return answer, false, ErrNoKey
 	}
 	err = r.View(ctx, func(tx store.Reader) (err error) {

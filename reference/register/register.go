@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/lifecycle"
@@ -115,6 +116,12 @@ func Load(tx store.Tx, id store.PersonID, now time.Time) (*store.Person, error) 
 	return &p, Expire(tx, &p, now)
 }
 
+// fits says whether a text may be written into the register. One that is not UTF-8
+// or has a NUL in it no database server takes.
+func fits(text string) bool {
+	return len(text) <= MaxText && utf8.ValidString(text) && !strings.ContainsRune(text, 0)
+}
+
 // Add enters a resident, who holds nothing yet.
 func Add(tx store.Tx, p store.Person, by By, why string, at time.Time) (*store.Person, uint64, error) {
 	if _, err := tx.Person(p.ID); err == nil {
@@ -123,7 +130,7 @@ func Add(tx store.Tx, p store.Person, by By, why string, at time.Time) (*store.P
 		return nil, 0, err
 	}
 	for _, text := range []string{p.RRN, p.FamilyName, p.GivenName, p.Municipality, p.Centre, p.Address, why, by.Actor} {
-		if len(text) > MaxText {
+		if !fits(text) {
 			return nil, 0, ErrTooLong
 		}
 	}

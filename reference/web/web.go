@@ -16,6 +16,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 	"unicode/utf8"
 
 	"rollcall.example/rollcall/reference/jws"
@@ -230,9 +231,13 @@ func form(text string) (url.Values, error) {
 		if len(all) > 1 {
 			return nil, Refuse(http.StatusBadRequest, "invalid_request", "The parameter %.40q comes %d times.", name, len(all))
 		}
-		if !utf8.ValidString(name) || !utf8.ValidString(all[0]) {
-			return nil, Refuse(http.StatusBadRequest, "invalid_request", "A parameter is not UTF-8.")
+		if !Plain(name) || !Plain(all[0]) {
+			return nil, Refuse(http.StatusBadRequest, "invalid_request", "A parameter is not UTF-8, or has a NUL in it.")
 		}
 	}
 	return values, nil
 }
+
+// Plain says whether a text from outside is UTF-8 without a NUL, which no database
+// server takes.
+func Plain(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/console"
@@ -30,6 +31,7 @@ import (
 	"rollcall.example/rollcall/reference/openid4vci"
 	"rollcall.example/rollcall/reference/openid4vp"
 	"rollcall.example/rollcall/reference/parties"
+	"rollcall.example/rollcall/reference/publication"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
@@ -70,10 +72,13 @@ type street struct {
 	town   *Town
 	server *authorization.Server
 	vp     *openid4vp.Endpoints
+	people *parties.Parties
+	lists  *publication.Lists
+	api    httpapi.API
 	router http.Handler
 }
 
-func newStreet(t *testing.T) *street {
+func newStreet(t *testing.T, change ...func(*service.Config)) *street {
 	s := &street{t: t, town: made(t, 5)}
 	scenario, err := scenarios.Load("announced", nil)
 	check(t, err)
@@ -83,6 +88,9 @@ func newStreet(t *testing.T) *street {
 		c.Phones, err = issuance.NewMakers(s.town.PhoneMaker)
 		check(t, err)
 		c.Faces = face.Matcher{Threshold: scenario.Face.Threshold}
+		for _, f := range change {
+			f(c)
+		}
 	})
 	check(t, s.town.Enter(ctx, s.Issuance))
 	sealing, err := seal.NewKeys([32]byte{1})
@@ -111,11 +119,20 @@ func newStreet(t *testing.T) *street {
 			return openid4vp.Reader{Sign: jws.With(key), Chain: [][]byte{der}}, err
 		}})
 	check(t, err)
-	people, err := parties.New(s.Register, parties.Options{Issuer: serviceURL, TokenEndpoint: serviceURL + "/parties/token", Keys: sealing})
+	s.people, err = parties.New(s.Register, parties.Options{Issuer: serviceURL, TokenEndpoint: serviceURL + "/parties/token", Keys: sealing, Cost: parties.Cost{Memory: 8, Passes: 1}})
 	check(t, err)
-	d, err := desk.New(desk.Options{Register: s.Register, Issuance: s.Issuance, Suspension: s.Suspension, Verification: s.Verification, Parties: people, Published: time.Hour})
+	d, err := desk.New(desk.Options{Register: s.Register, Issuance: s.Issuance, Suspension: s.Suspension, Verification: s.Verification, Parties: s.people, Published: time.Hour,
+		Scan: func(ctx context.Context, o issuance.Offer) (desk.Scan, error) {
+			scan, err := s.server.Offer(ctx, o)
+			return desk.Scan{URI: scan.URI, TxCode: scan.TxCode, Expires: scan.Expires, Code: o.Code}, err
+		},
+		Checkpoint: func(audit.Checkpoint) (string, error) { return "signed", nil },
+	})
 	check(t, err)
-	desks, err := console.New(console.Options{Register: s.Register, Parties: people, Desk: d, Keys: sealing, Civil: scenarios.KST, Offers: s.server, Verifier: s.vp})
+	s.lists, err = publication.New(publication.Options{Publisher: s.Publisher, Now: s.Now, Interval: time.Minute})
+	check(t, err)
+	check(t, s.lists.Publish(ctx))
+	desks, err := console.New(console.Options{Register: s.Register, Parties: s.people, Desk: d, Keys: sealing, Civil: scenarios.KST, Offers: s.server, Verifier: s.vp})
 	check(t, err)
 	phones := NewPhones(PhoneOptions{Town: s.town, Issuer: serviceURL, Now: s.Now, Random: &chance{r: rand.NewChaCha8(sha256.Sum256([]byte("phones")))},
 		Service: func() http.Handler { return s.router }})
@@ -127,11 +144,22 @@ func newStreet(t *testing.T) *street {
 		method, rest, _ := strings.Cut(path, " ")
 		extra = append(extra, httpapi.Route{Name: "demo " + path, Method: method, Path: PhonesPath + rest, Roles: access.Anyone, Body: 1 << 16, Handler: web.Problem(h)})
 	}
-	s.router, err = httpapi.New(&httpapi.API{Parties: people, Authorization: s.server, OpenID4VCI: vci, OpenID4VP: s.vp, Desk: d, Console: desks, Extra: extra}, httpapi.Options{
-		Now: s.Now, Random: &chance{r: rand.NewChaCha8([32]byte{})}, Authentication: httpapi.Authentication{DPoP: s.server.DPoP, Session: people.Session},
-	})
-	check(t, err)
+	s.api = httpapi.API{Health: &httpapi.Health{}, Parties: s.people, Lists: s.lists, Authorization: s.server, OpenID4VCI: vci, OpenID4VP: s.vp, Desk: d, Console: desks, Extra: extra}
+	s.serve()
 	return s
+}
+
+// serve makes the router, with what it tells of requests as options say.
+func (s *street) serve(options ...func(*httpapi.Options)) {
+	s.t.Helper()
+	o := httpapi.Options{Now: s.Now, Random: &chance{r: rand.NewChaCha8([32]byte{})},
+		Authentication: httpapi.Authentication{DPoP: s.server.DPoP, Session: s.people.Session, Bearer: s.people.Bearer, Certificate: s.people.Certificate}}
+	for _, f := range options {
+		f(&o)
+	}
+	var err error
+	s.router, err = httpapi.New(&s.api, o)
+	check(s.t, err)
 }
 
 // page is the page of a phone.
