@@ -1,7 +1,6 @@
 package authorization
 
 import (
-	"errors"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -231,7 +230,7 @@ func (s *Server) Prove(w http.ResponseWriter, r *http.Request) error {
 	if reason != 0 {
 		return denied(reason)
 	}
-	to, err := s.grant(r, q, id, approval)
+	to, err := s.grant(q, id, approval)
 	if err == nil {
 		web.JSON(w, http.StatusOK, map[string]string{"redirect_uri": to})
 	}
@@ -241,21 +240,13 @@ func (s *Server) Prove(w http.ResponseWriter, r *http.Request) error {
 // code is an authorization code.
 type code struct {
 	request
+	ID       []byte            `json:"id"` // of the request; whoever asks again for its code gets another, and one of them is good
 	Approval issuance.Approval `json:"approval"`
 }
 
-// grant makes a code of a pushed request, once.
-func (s *Server) grant(r *http.Request, q request, id [32]byte, approval issuance.Approval) (string, error) {
-	err := s.update(r.Context(), func(tx store.Tx) error {
-		return once(tx, "authorization request", id[:], s.o.Register.Now().Add(RequestLife))
-	})
-	if errors.Is(err, store.ErrTaken) {
-		return "", web.Refuse(http.StatusBadRequest, oauth.InvalidRequest, "This request has had its code: push a new one.")
-	}
-	if err != nil {
-		return "", err
-	}
-	sealed, err := s.seal(kindCode, CodeLife, code{q, approval})
+// grant makes a code of a pushed request.
+func (s *Server) grant(q request, id [32]byte, approval issuance.Approval) (string, error) {
+	sealed, err := s.seal(kindCode, CodeLife, code{q, id[:], approval})
 	if err != nil {
 		return "", err
 	}

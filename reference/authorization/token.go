@@ -14,6 +14,7 @@ import (
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/oauth"
+	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/web"
 )
@@ -140,7 +141,7 @@ func (s *Server) byCode(form url.Values, g *Grant) (func(store.Tx) error, error)
 	}
 	s.approve(g, c.Approval, sealed.ID[:], c.Configs, c.Details)
 	return func(tx store.Tx) error {
-		return used(once(tx, kindCode, sealed.ID[:], sealed.End), "The code was used before.")
+		return used(once(tx, kindRequest, c.ID, sealed.End), "A code of this request was used before.")
 	}, nil
 }
 
@@ -213,6 +214,14 @@ func Granted(ctx context.Context) (Grant, bool) {
 	return g, ok
 }
 
+type laterKey struct{}
+
+// SpentLater is the context of a request whose handler sees to it that the proof is
+// marked as used: in the commit that it makes anyway, or else by register.Settle.
+func SpentLater(ctx context.Context) context.Context {
+	return context.WithValue(ctx, laterKey{}, true)
+}
+
 // DPoP is the citizen of a wallet's access token, as httpapi asks for it. Each proof
 // of a request that changes something is good once.
 func (s *Server) DPoP(r *http.Request, token string) (context.Context, error) {
@@ -225,20 +234,33 @@ func (s *Server) DPoP(r *http.Request, token string) (context.Context, error) {
 		return nil, err
 	}
 	proven, err := s.dpop(r, issuer.Scheme+"://"+issuer.Host+r.URL.Path, token, g.Key)
-	if err == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
-		err = s.update(r.Context(), func(tx store.Tx) error { return s.spendProof(tx, proven) })
-	}
-	if refused, ok := errors.AsType[*web.Error](err); ok {
-		refused.Status = http.StatusUnauthorized
-		return nil, s.unauthorised(refused)
+	spend := func(tx store.Tx) error { return s.wrongProof(s.spendProof(tx, proven)) }
+	ctx := r.Context()
+	switch later, _ := ctx.Value(laterKey{}).(bool); {
+	case err != nil || r.Method == http.MethodGet || r.Method == http.MethodHead:
+	case later:
+		ctx = register.Also(ctx, spend)
+	default:
+		err = s.update(ctx, spend)
 	}
 	if err != nil {
-		return nil, err
+		return nil, s.wrongProof(err)
 	}
 	caller := access.Caller{
 		Role: access.Citizen, ID: strconv.FormatUint(g.Person, 10), Person: store.PersonID(g.Person), Wallet: g.Wallet, Fresh: g.Approval != nil,
 	}
-	return context.WithValue(access.With(r.Context(), caller), grantKey{}, g), nil
+	return context.WithValue(access.With(ctx, caller), grantKey{}, g), nil
+}
+
+// wrongProof is what is said of a proof to whoever asks for a resource: that they are
+// not authorised (RFC 9449 §7.1).
+func (s *Server) wrongProof(err error) error {
+	refused, ok := errors.AsType[*web.Error](err)
+	if !ok || refused.Status == http.StatusUnauthorized {
+		return err
+	}
+	refused.Status = http.StatusUnauthorized
+	return s.unauthorised(refused)
 }
 
 // unauthorised says how to come back (RFC 9449 §7.1).

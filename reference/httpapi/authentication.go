@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/web"
 )
@@ -74,6 +75,9 @@ func (a *Authentication) who(r *http.Request, route *Route) (*http.Request, erro
 func (a *Authentication) admit(r *http.Request, route *Route) (*http.Request, error) {
 	if route.Roles == access.Anyone {
 		return r, nil
+	}
+	if route.Spends {
+		r = r.WithContext(authorization.SpentLater(r.Context()))
 	}
 	r, err := a.who(r, route)
 	if err != nil {

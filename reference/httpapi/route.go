@@ -22,7 +22,9 @@ type Route struct {
 	// cookie. A cookie counts for nothing elsewhere.
 	Session bool
 	// Long: its answer may take longer than others may, in the writing of it.
-	Long    bool
+	Long bool
+	// Spends: its handler marks a wallet's proof as used, in the commit that it makes.
+	Spends  bool
 	Body    int64        // bytes, at most; 0: none is read
 	Handler http.Handler // of web.OAuth, web.Problem, or another web.Refuser
 }

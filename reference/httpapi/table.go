@@ -119,9 +119,9 @@ func (a *API) issuing() []Route {
 		{Name: "face-check", Method: http.MethodPost, Path: "/oauth/face-check", Roles: anyone, Body: small, Handler: web.OAuth(s.FaceCheck)},
 		{Name: "token", Method: http.MethodPost, Path: "/oauth/token", Roles: anyone, Body: small, Handler: web.OAuth(s.Token)},
 		{Name: "nonce", Method: http.MethodPost, Path: "/vci/nonce", Roles: anyone, Body: small, Handler: web.OAuth(i.Nonce)},
-		{Name: "credential", Method: http.MethodPost, Path: "/vci/credential", Roles: access.Citizen, Body: keyed, Handler: web.OAuth(i.Credential)},
-		{Name: "deferred-credential", Method: http.MethodPost, Path: "/vci/deferred", Roles: access.Citizen, Body: small, Handler: web.OAuth(i.Deferred)},
-		{Name: "notification", Method: http.MethodPost, Path: "/vci/notification", Roles: access.Citizen, Body: small, Handler: web.OAuth(i.Notify)},
+		{Name: "credential", Spends: true, Method: http.MethodPost, Path: "/vci/credential", Roles: access.Citizen, Body: keyed, Handler: web.OAuth(i.Credential)},
+		{Name: "deferred-credential", Spends: true, Method: http.MethodPost, Path: "/vci/deferred", Roles: access.Citizen, Body: small, Handler: web.OAuth(i.Deferred)},
+		{Name: "notification", Spends: true, Method: http.MethodPost, Path: "/vci/notification", Roles: access.Citizen, Body: small, Handler: web.OAuth(i.Notify)},
 	}
 }
 

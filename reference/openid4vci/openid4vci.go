@@ -182,6 +182,9 @@ func (i *Issuer) Credential(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := i.o.Register.Settle(r.Context()); err != nil {
+		return err
+	}
 	if err := i.o.Nonces(w); err != nil {
 		return err
 	}
@@ -523,6 +526,9 @@ func (i *Issuer) Deferred(w http.ResponseWriter, r *http.Request) error {
 	}
 	out, err := i.fill(r.Context(), o)
 	if err != nil {
+		return err
+	}
+	if err := i.o.Register.Settle(r.Context()); err != nil {
 		return err
 	}
 	if out.Transaction != "" {

@@ -353,3 +353,26 @@ func TestADayGoesWell(t *testing.T) {
 	d.live()
 	t.Logf("%d messages", n)
 }
+
+// Whatever a wallet's request did, and in whichever commit: who sends it again, as it
+// was, is not the wallet (RFC 9449 §11.1).
+func TestAWalletsRequestThatComesAgainIsNotTheWallets(t *testing.T) {
+	d := newDay(t, newStreet(t))
+	again := map[string]int{}
+	d.sent = func(m message, first *httptest.ResponseRecorder) {
+		if m.method != "POST" || m.header.Get("DPoP") == "" || first.Code >= 300 {
+			return
+		}
+		w := d.send(m)
+		if status := map[bool]int{true: http.StatusUnauthorized, false: http.StatusBadRequest}[m.header.Get("Authorization") != ""]; w.Code != status || !strings.Contains(w.Body.String(), "invalid_dpop_proof") {
+			t.Errorf("%s again: %d %.200s", m.target, w.Code, w.Body)
+		}
+		again[m.target]++
+	}
+	d.live()
+	for _, target := range []string{"/oauth/par", "/oauth/token", "/vci/credential", "/vci/notification"} {
+		if again[target] == 0 {
+			t.Errorf("nothing was sent again to %s: %v", target, again)
+		}
+	}
+}
