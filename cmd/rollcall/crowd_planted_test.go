@@ -133,7 +133,7 @@ func TestACrowdFindsAWrongService(t *testing.T) {
 	} {
 		t.Run(planted.name, func(t *testing.T) {
 			c := crowd(t, p, 7, 3, func(o *loadgen.Options) {
-				o.First = 1000 * (n + 1)
+				o.First, o.Exceptions = 1000*(n+1), false
 				o.HTTP = &http.Client{Timeout: 30 * time.Second, Transport: wrong{p.client.Transport, planted.lie}}
 			})
 			planted.do(c)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -113,14 +112,7 @@ func TestAKillAmidIssuancesAndReportsLosesNothingAcknowledged(t *testing.T) {
 	checkLog(t, again)
 	_ = again.cmd.Process.Kill()
 	<-again.ended
-	path, err := exec.LookPath("rollcall")
-	if err != nil {
-		t.Fatal(err)
-	}
-	verify := exec.Command(path, "audit", "verify", "--data", filepath.Join(dir, "rollcall-data"))
-	if out, err := verify.CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
-	}
+	chainHolds(t, "--data", filepath.Join(dir, "rollcall-data"))
 	t.Logf("%d cards and %d reports were acknowledged before the kill", len(told.cards), len(told.reports))
 }
 

@@ -73,6 +73,34 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
+// replica starts the n-th replica of a service behind a balancer, in a folder of its
+// own with the first one's keys. Its url is where it listens.
+func replica(dir string, n int, args ...string) (*process, error) {
+	folder := filepath.Join(dir, fmt.Sprint(n))
+	if err := os.MkdirAll(filepath.Join(folder, "rollcall-data"), 0o700); err != nil {
+		return nil, err
+	}
+	if n > 0 { // the same keys everywhere
+		for _, f := range []string{keysFile, lockFile} {
+			text, err := os.ReadFile(filepath.Join(dir, "0", "rollcall-data", f))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(folder, "rollcall-data", f), text, 0o600)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	p, err := start(folder, os.Environ(), args...)
+	if err != nil {
+		return nil, err
+	}
+	_, after, _ := strings.Cut(p.err.String(), `"listening":"`)
+	at, _, _ := strings.Cut(after, `"`)
+	p.url = "https://" + at
+	return p, nil
+}
+
 // Two replicas of the program on one database, each request to the other one: a
 // card is got, shown, lost and refused as with one, and one of them may be killed.
 func TestTwoReplicasAreOneService(t *testing.T) {
@@ -81,29 +109,11 @@ func TestTwoReplicasAreOneService(t *testing.T) {
 	dir := t.TempDir()
 	b := &balancer{by: make([]atomic.Uint64, 2)}
 	for n := range 2 {
-		folder := filepath.Join(dir, fmt.Sprint(n))
-		if err := os.MkdirAll(filepath.Join(folder, "rollcall-data"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if n > 0 { // the same keys everywhere
-			for _, f := range []string{keysFile, lockFile} {
-				text, err := os.ReadFile(filepath.Join(dir, "0", "rollcall-data", f))
-				if err == nil {
-					err = os.WriteFile(filepath.Join(folder, "rollcall-data", f), text, 0o600)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		p, err := start(folder, os.Environ(), "--demo", "--database", database, "--public-url", public, "--status-every", "1s")
+		p, err := replica(dir, n, "--demo", "--database", database, "--public-url", public, "--status-every", "1s")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
-		_, after, _ := strings.Cut(p.err.String(), `"listening":"`)
-		at, _, _ := strings.Cut(after, `"`)
-		p.url = "https://" + at
 		b.replicas = append(b.replicas, p)
 	}
 	if strings.Contains(b.replicas[1].out.String(), "shown once") {

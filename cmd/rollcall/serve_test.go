@@ -41,12 +41,29 @@ type process struct {
 
 // output gathers what a process writes.
 type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu   sync.Mutex
+	b    bytes.Buffer
+	copy io.Writer // nil: none
 }
 
-func (o *output) Write(b []byte) (int, error) { o.mu.Lock(); defer o.mu.Unlock(); return o.b.Write(b) }
-func (o *output) String() string              { o.mu.Lock(); defer o.mu.Unlock(); return o.b.String() }
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.copy != nil {
+		_, _ = o.copy.Write(b)
+	}
+	return o.b.Write(b)
+}
+
+// also writes there, too, what there is and what is to come.
+func (o *output) also(to io.Writer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, _ = to.Write(o.b.Bytes())
+	o.copy = to
+}
+
+func (o *output) String() string { o.mu.Lock(); defer o.mu.Unlock(); return o.b.String() }
 
 var serves = regexp.MustCompile(`(?m)^Rollcall serves (\S+)$`)
 

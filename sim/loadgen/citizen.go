@@ -30,21 +30,30 @@ type Citizen struct {
 	crowd  *Crowd
 	number uint32
 	person population.Person
+	home   string // code of the municipality
 	centre string
 	pin    string
 	hands  sync.Mutex // hold one thing at a time: phone, card, what both show
 
-	template   camera.Template
 	portrait   []byte
-	chip       *iccard.Card
-	generation uint32 // of plastic cards
-	phones     uint32 // how many they have had
+	plastic    plastic // the newest
+	older      plastic // the one before; its number is empty if there was none
+	generation uint32  // of plastic cards
+	phones     uint32  // how many they have had
 	draws      uint32
 	wallets    []*phoneOf // the last is the one in use
+	used       code       // the last at a centre on which a card was issued
 
 	mu      sync.Mutex // of what follows
 	knows   knowledge
 	pending []*change
+}
+
+// plastic is a plastic card.
+type plastic struct {
+	number   string
+	chip     *iccard.Card // nil: it has none
+	template camera.Template
 }
 
 // phoneOf is a phone with its wallet.
@@ -89,8 +98,8 @@ func (c *Citizen) entropy(kind, n uint32) []byte {
 	return b
 }
 
-func (c *Crowd) citizen(number uint32, p population.Person, centre string) (*Citizen, error) {
-	one := &Citizen{Name: strconv.FormatUint(numbersFrom+uint64(number), 10), crowd: c, number: number, person: p, centre: centre, portrait: c.portraits[number%uint32(len(c.portraits))]}
+func (c *Crowd) citizen(number uint32, p population.Person, home, centre string) (*Citizen, error) {
+	one := &Citizen{Name: strconv.FormatUint(numbersFrom+uint64(number), 10), crowd: c, number: number, person: p, home: home, centre: centre, portrait: c.portraits[number%uint32(len(c.portraits))]}
 	one.pin = fmt.Sprintf("%06d", one.stream(ofPIN, 0).Uint32()%1_000_000)
 	if err := one.print(); err != nil {
 		return nil, err
@@ -113,19 +122,23 @@ func (c *Citizen) document(generation uint32) string {
 // print makes a plastic card of the citizen's, with a photo that is taken for it.
 func (c *Citizen) print() error {
 	o, random := &c.crowd.o, c.stream(ofFace, c.generation)
-	c.template = camera.Model{Dimension: o.Scenario.Face.Dimension}.Identity(random).Enrol(o.Scenario.Face.Live, random)
-	c.chip = iccard.NewBlank(c.entropy(ofChip, c.generation))
+	card := plastic{number: c.document(c.generation), template: camera.Model{Dimension: o.Scenario.Face.Dimension}.Identity(random).Enrol(o.Scenario.Face.Live, random)}
+	c.older, c.plastic = c.plastic, card
+	if c.is(withoutChip) {
+		return nil
+	}
+	c.plastic.chip = iccard.NewBlank(c.entropy(ofChip, c.generation))
 	now := o.Now()
-	return o.Kit.Personalise(c.chip, iccard.Holder{
-		DocumentNumber: c.document(c.generation), Surname: c.person.FamilyName, GivenName: c.person.GivenName, BirthDate: c.person.Birth, Sex: c.sex(),
+	return o.Kit.Personalise(c.plastic.chip, iccard.Holder{
+		DocumentNumber: card.number, Surname: c.person.FamilyName, GivenName: c.person.GivenName, BirthDate: c.person.Birth, Sex: c.sex(),
 		Issued: now.AddDate(0, 0, -1), Expires: now.AddDate(10, 0, 0), Address: c.person.Address, PersonalNumber: c.person.MaskedRRN(),
-		Portrait: c.portrait, Template: c.template, PIN: c.pin,
+		Portrait: c.portrait, Template: card.template, PIN: c.pin,
 	})
 }
 
 // card is the plastic card as it is entered.
 func (c *Citizen) card() map[string]any {
-	return map[string]any{"number": c.document(c.generation), "chip": true, "template": face.Template(c.template).Bytes(), "portrait": c.portrait}
+	return map[string]any{"number": c.plastic.number, "chip": c.plastic.chip != nil, "template": face.Template(c.plastic.template).Bytes(), "portrait": c.portrait}
 }
 
 // NewPhone gives the citizen another phone, with an empty wallet.
@@ -149,7 +162,7 @@ func (c *Citizen) enter(ctx context.Context) error {
 	key := "enter " + c.Name
 	body := map[string]any{
 		"id": numbersFrom + uint64(c.number), "resident_number": strings.ReplaceAll(p.RRN, "-", ""), "family_name": p.FamilyName, "given_name": p.GivenName,
-		"birth_date": p.Birth.Format(time.DateOnly), "sex": string(c.sex()), "address": p.Address, "municipality": c.crowd.o.Municipality, "centre": c.centre,
+		"birth_date": p.Birth.Format(time.DateOnly), "sex": string(c.sex()), "address": p.Address, "municipality": c.home, "centre": c.centre,
 		"card": c.card(), "why": "resident of a load test",
 	}
 	for attempt := 0; ; attempt++ {
@@ -159,7 +172,7 @@ func (c *Citizen) enter(ctx context.Context) error {
 		case how == granted:
 			c.knows.document = c.document(0)
 			c.crowd.note(func(h *oracle.History) {
-				h.Residents = append(h.Residents, oracle.Resident{Citizen: c.Name, Municipality: c.crowd.o.Municipality, Document: c.knows.document})
+				h.Residents = append(h.Residents, oracle.Resident{Citizen: c.Name, Municipality: c.home, Document: c.knows.document})
 			})
 			return nil
 		case how == refused || attempt == 20:
@@ -171,15 +184,15 @@ func (c *Citizen) enter(ctx context.Context) error {
 	}
 }
 
-// tap holds the citizen's card to their phone.
-func (c *Citizen) tap(challenge []byte) (*phone.Tap, error) {
-	return phone.ReadCard(nfc.New(c.chip), challenge, c.pin, false)
+// tap holds a card of the citizen's to their phone.
+func (c *Citizen) tap(with plastic, challenge []byte) (*phone.Tap, error) {
+	return phone.ReadCard(nfc.New(with.chip), challenge, c.pin, false)
 }
 
-// capture takes a picture with a score against the photo on record.
-func (c *Citizen) capture(score float64) []byte {
+// capture takes a picture with a score against the photo on a card.
+func (c *Citizen) capture(of plastic, score float64) []byte {
 	c.draws++
-	probe := face.Probe(camera.CaptureWithScore(c.template, score, c.stream(ofCapture, c.draws)))
+	probe := face.Probe(camera.CaptureWithScore(of.template, score, c.stream(ofCapture, c.draws)))
 	return probe.Bytes()
 }
 

@@ -103,17 +103,27 @@ func Open(ctx context.Context, o Options) (*Crowd, error) {
 	for i := range c.portraits {
 		c.portraits[i] = camera.Portrait(c.source.Stream(uint32(i), population.ForService, 1))
 	}
-	m := &o.Nation.Municipalities[home]
+	if err := o.homes(); err != nil {
+		return nil, err
+	}
 	people := population.New(o.Nation)
 	draws := population.NewDrawer(c.source, o.Nation, &o.Scenario.Phones)
 	for n := o.First; n < o.First+o.Citizens; n++ {
+		m := &o.Nation.Municipalities[home]
+		if o.kindOf(n) == elsewhere {
+			i, _ := o.Nation.MunicipalityIndex(o.elsewhereOf(n))
+			m = &o.Nation.Municipalities[i]
+		}
 		centre := m.First + n%(m.End-m.First)
 		first, end := people.AgeRange(centre, 20+(n*7)%60)
 		if first == end {
 			first, end = people.Range(centre)
 		}
 		p := people.Person(draws, first+uint32(n)%(end-first), o.Now())
-		one, err := c.citizen(uint32(n), p, o.Nation.Centres[centre].Code)
+		if o.kindOf(n) == child {
+			p.Birth = o.Now().AddDate(1-o.Rules.MinimumAge, 0, 0).Truncate(24 * time.Hour)
+		}
+		one, err := c.citizen(uint32(n), p, m.Code, o.Nation.Centres[centre].Code)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +135,7 @@ func Open(ctx context.Context, o Options) (*Crowd, error) {
 // policy is what the service was told, as far as it bears on these citizens.
 func (c *Crowd) policy() oracle.Policy {
 	p := oracle.Policy{
-		Opens: map[string]time.Time{c.o.Municipality: {}}, MinimumAge: c.o.Scenario.Channels.MinimumAge, OfferLifetime: c.o.Scenario.Channels.OfferLifetime,
+		Opens: c.o.Rules.Opens, AnyCentreFrom: c.o.Rules.AnyCentreFrom, MinimumAge: c.o.Rules.MinimumAge, OfferLifetime: c.o.Rules.OfferLifetime,
 		FaceThreshold: c.o.Scenario.Face.Threshold, PublishInterval: c.o.StatusEvery, Allowance: c.o.Allowance, AuditSkew: c.o.AuditSkew,
 		TTL: map[string]time.Duration{},
 	}

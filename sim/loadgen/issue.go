@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"rollcall.example/rollcall/hwemu/wallet"
 	"rollcall.example/rollcall/reference/sdjwt"
@@ -18,17 +19,96 @@ const aboveThreshold, belowThreshold = 0.15, 0.15
 // IssueByTap has the citizen tap their IC card on their phone, show their face, and
 // get the mobile card.
 func (c *Citizen) IssueByTap(ctx context.Context) Result {
-	return c.apply(ctx, oracle.Tap, c.crowd.o.Scenario.Face.Threshold+aboveThreshold)
-}
-
-// IssueAtCentre has a clerk make a one-time code that the citizen's phone scans.
-func (c *Citizen) IssueAtCentre(ctx context.Context) Result {
-	return c.apply(ctx, oracle.Centre, c.crowd.o.Scenario.Face.Threshold+aboveThreshold)
+	return c.tapped(ctx, func() plastic { return c.plastic }, c.good())
 }
 
 // IssueToAnotherFace has somebody else look into the camera: it must be refused.
 func (c *Citizen) IssueToAnotherFace(ctx context.Context) Result {
-	return c.apply(ctx, oracle.Tap, c.crowd.o.Scenario.Face.Threshold-belowThreshold)
+	return c.tapped(ctx, func() plastic { return c.plastic }, c.crowd.o.Scenario.Face.Threshold-belowThreshold)
+}
+
+// IssueByOldCard taps the plastic card before the one in force: it must be refused.
+func (c *Citizen) IssueByOldCard(ctx context.Context) Result {
+	return c.tapped(ctx, func() plastic { return c.older }, c.good())
+}
+
+const nothingToTap = "nothing-to-tap"
+
+func (c *Citizen) good() float64 { return c.crowd.o.Scenario.Face.Threshold + aboveThreshold }
+
+func (c *Citizen) tapped(ctx context.Context, which func() plastic, score float64) Result {
+	c.hands.Lock()
+	defer c.hands.Unlock()
+	with := which()
+	if with.chip == nil {
+		return Result{Citizen: c.Name, Did: "issue by " + oracle.Tap, Reason: nothingToTap}
+	}
+	return c.apply(ctx, oracle.Application{Channel: oracle.Tap, Document: with.number, FaceScore: score}, with, nil)
+}
+
+// code is a one-time code that a clerk has made.
+type code struct {
+	uri, tx string
+	made    time.Time
+}
+
+// IssueAtCentre has a clerk make a one-time code that the citizen's phone scans.
+func (c *Citizen) IssueAtCentre(ctx context.Context) Result {
+	c.hands.Lock()
+	defer c.hands.Unlock()
+	return c.scanned(ctx, nil)
+}
+
+// ScanAgain scans the code once more on which the citizen's card was issued: it must
+// be refused.
+func (c *Citizen) ScanAgain(ctx context.Context) Result {
+	c.hands.Lock()
+	defer c.hands.Unlock()
+	c.mu.Lock()
+	used := c.used
+	c.mu.Unlock()
+	if used.uri == "" {
+		return Result{Citizen: c.Name, Did: "issue by " + oracle.Centre, Reason: nothingToScan}
+	}
+	return c.scanned(ctx, &used)
+}
+
+// ScanLate scans a code when its time is over: it must be refused.
+func (c *Citizen) ScanLate(ctx context.Context) Result {
+	c.hands.Lock()
+	defer c.hands.Unlock()
+	made, err := c.code(ctx)
+	if err == nil {
+		err = c.crowd.o.Wait(ctx, c.crowd.o.Rules.OfferLifetime+time.Second)
+	}
+	if err != nil {
+		return c.noCode(err)
+	}
+	return c.scanned(ctx, &made)
+}
+
+// ScanCodeOf scans a code that was made for another citizen, who is not at it: it must
+// be refused.
+func (c *Citizen) ScanCodeOf(ctx context.Context, other *Citizen) Result {
+	c.hands.Lock()
+	defer c.hands.Unlock()
+	made, err := other.code(ctx)
+	if err != nil {
+		return c.noCode(err)
+	}
+	return c.scanned(ctx, &made)
+}
+
+const nothingToScan = "nothing-to-scan"
+
+// noCode is the result when there is no code to be misused.
+func (c *Citizen) noCode(err error) Result {
+	how, reason := ended(err)
+	return Result{Citizen: c.Name, Did: "issue by " + oracle.Centre, Reason: reason, Unknown: how != refused, Err: err}
+}
+
+func (c *Citizen) scanned(ctx context.Context, misused *code) Result {
+	return c.apply(ctx, oracle.Application{Channel: oracle.Centre, Centre: c.crowd.o.Municipality, FaceScore: c.good()}, c.plastic, misused)
 }
 
 // order is a card that was applied for: keys by configuration, and what has come.
@@ -38,29 +118,32 @@ type order struct {
 	keys    map[string][]*ecdsa.PrivateKey
 }
 
-// apply goes through an application. It is one request to the register, at its end:
-// until the card is asked for nothing can have changed.
-func (c *Citizen) apply(ctx context.Context, channel string, score float64) Result {
-	c.hands.Lock()
-	defer c.hands.Unlock()
-	did := "issue by " + channel
+func newOrder() *order { return &order{keys: map[string][]*ecdsa.PrivateKey{}} }
+
+// apply goes through an application, with what is on a plastic card. It is one
+// request to the register, at its end: until the card is asked for nothing can have
+// changed. A code that is misused must not be good.
+func (c *Citizen) apply(ctx context.Context, app oracle.Application, with plastic, misused *code) Result {
+	did := "issue by " + app.Channel
 	key, err := c.crowd.key("issue")
 	if err != nil {
 		return Result{Citizen: c.Name, Did: did, Unknown: true, Err: err}
 	}
 	p := c.current()
-	app := oracle.Application{Channel: channel, Municipality: c.crowd.o.Municipality, Wallet: p.ID(), Document: c.document(c.generation), FaceScore: score}
-	if channel == oracle.Centre {
-		app.Centre = c.crowd.o.Municipality
-	}
+	app.Municipality, app.Wallet = c.home, p.ID()
 	var o *order
+	var scanned code
+	var began, ends time.Time
 	asked := false
 	return c.make(ctx, &change{
 		did: did, call: c.call("citizen", Party{}, key),
-		send: func(ctx context.Context) (receipt, error) {
+		send: func(ctx context.Context) (r receipt, err error) {
+			if began.IsZero() {
+				began = c.crowd.o.Now()
+			}
+			defer func() { ends = c.crowd.o.Now() }()
 			if o == nil {
-				var err error
-				if o, err = c.authorise(ctx, p, &app); err != nil {
+				if o, scanned, err = c.authorise(ctx, p, &app, with, misused); err != nil {
 					if how, _ := ended(err); how == silent {
 						// Nothing was asked for that could have changed the register.
 						err = &wallet.Refused{Status: 503, Code: "no-answer", Description: err.Error()}
@@ -71,7 +154,7 @@ func (c *Citizen) apply(ctx context.Context, channel string, score float64) Resu
 			}
 			again := asked
 			asked = true
-			r, err := c.collect(ctx, p, o, &app)
+			r, err = c.collect(ctx, p, o, &app)
 			if how, _ := ended(err); again && how == refused {
 				return r, errors.Join(errLapsed, err)
 			}
@@ -90,16 +173,28 @@ func (c *Citizen) apply(ctx context.Context, channel string, score float64) Resu
 		},
 		known: func(receipt) {
 			p.lost = 0
+			c.used = scanned
 			for _, other := range c.wallets {
 				other.live = other == p
 			}
 		},
 		allowed: func(granted bool, reason string) string {
-			may := c.knows.physical == 0 && c.knows.ordered == 0 && p.lost == 0 && score >= c.crowd.o.Scenario.Face.Threshold && c.knows.document == app.Document
+			barred, unsure := c.barred(&app, began, ends)
+			if unsure {
+				return ""
+			}
+			standing := c.knows.physical != 0 || c.knows.ordered != 0 || p.lost != 0
+			shown := app.Channel == oracle.Centre || c.knows.document == app.Document
+			may := barred == "" && !standing && shown && misused == nil && app.FaceScore >= c.crowd.o.Scenario.Face.Threshold
+			late := reason == "offer-expired" && ends.Sub(scanned.made) > c.crowd.o.Rules.OfferLifetime
 			switch {
+			case granted && barred != "":
+				return fmt.Sprintf("a mobile card was issued, although %s", barred)
+			case granted && misused != nil:
+				return "a mobile card was issued on a code that was used before, too old, or made for somebody else"
 			case granted && !may:
-				return fmt.Sprintf("a mobile card was issued on plastic card %s (report in force: %d; on the phone: %d) with a face score of %.3f", app.Document, c.knows.physical, p.lost, score)
-			case !granted && may:
+				return fmt.Sprintf("a mobile card was issued on plastic card %s (report in force: %d; on the phone: %d) with a face score of %.3f", app.Document, c.knows.physical, p.lost, app.FaceScore)
+			case !granted && may && !late:
 				return fmt.Sprintf("a rightful application was refused (%s)", reason)
 			}
 			return ""
@@ -108,15 +203,15 @@ func (c *Citizen) apply(ctx context.Context, channel string, score float64) Resu
 }
 
 // authorise gets the token on which a card may be asked for.
-func (c *Citizen) authorise(ctx context.Context, p *phoneOf, app *oracle.Application) (*order, error) {
-	o := &order{keys: map[string][]*ecdsa.PrivateKey{}}
+func (c *Citizen) authorise(ctx context.Context, p *phoneOf, app *oracle.Application, with plastic, misused *code) (*order, code, error) {
 	issuer, err := p.Discover(ctx, c.crowd.o.Service)
 	if err != nil {
-		return nil, err
+		return nil, code{}, err
 	}
 	if app.Channel == oracle.Centre {
-		return o, c.scan(ctx, p, app, o)
+		return c.scan(ctx, p, app, with, misused)
 	}
+	o := newOrder()
 	for id, config := range issuer.Configs {
 		if config.Format != sdjwt.Format {
 			o.configs = append(o.configs, id)
@@ -124,25 +219,25 @@ func (c *Citizen) authorise(ctx context.Context, p *phoneOf, app *oracle.Applica
 	}
 	a, err := p.Apply(ctx, issuer.ID, o.configs...)
 	if err != nil {
-		return nil, err
+		return nil, code{}, err
 	}
 	challenge, err := a.Challenge(ctx)
 	if err != nil {
-		return nil, err
+		return nil, code{}, err
 	}
-	tap, err := c.tap(challenge)
+	tap, err := c.tap(with, challenge)
 	if err != nil {
-		return nil, err
+		return nil, code{}, err
 	}
-	o.token, err = a.Prove(ctx, challenge, tap.Evidence, c.capture(app.FaceScore))
-	return o, err
+	o.token, err = a.Prove(ctx, challenge, tap.Evidence, c.capture(with, app.FaceScore))
+	return o, code{}, err
 }
 
-// scan goes to the counter.
-func (c *Citizen) scan(ctx context.Context, p *phoneOf, app *oracle.Application, o *order) error {
+// code has the clerk make a one-time code for the citizen.
+func (c *Citizen) code(ctx context.Context) (code, error) {
 	key, err := c.crowd.key("offer")
 	if err != nil {
-		return err
+		return code{}, err
 	}
 	var shown struct {
 		URI string `json:"uri"`
@@ -157,22 +252,30 @@ func (c *Citizen) scan(ctx context.Context, p *phoneOf, app *oracle.Application,
 	}
 	call.Granted, call.TurnedAway, call.Reason = how == granted, how == away, reason
 	c.crowd.note(func(h *oracle.History) {
-		h.Offers = append(h.Offers, oracle.Offer{Call: call, ID: shown.URI, Centre: app.Centre})
+		h.Offers = append(h.Offers, oracle.Offer{Call: call, ID: shown.URI, Centre: c.crowd.o.Municipality})
 	})
+	return code{shown.URI, shown.Tx, call.Begin.At}, err
+}
+
+// scan goes to the counter, unless there is a code to be misused.
+func (c *Citizen) scan(ctx context.Context, p *phoneOf, app *oracle.Application, with plastic, misused *code) (o *order, scanned code, err error) {
+	if misused != nil {
+		scanned = *misused
+	} else if scanned, err = c.code(ctx); err != nil {
+		return nil, code{}, err
+	}
+	app.Offer = scanned.uri
+	offer, err := p.Scan(ctx, scanned.uri)
 	if err != nil {
-		return err
+		return nil, scanned, err
 	}
-	app.Offer = shown.URI
-	offer, err := p.Scan(ctx, shown.URI)
-	if err != nil {
-		return err
+	if err := offer.Check(ctx, scanned.tx, c.capture(with, app.FaceScore)); err != nil {
+		return nil, scanned, err
 	}
-	if err := offer.Check(ctx, shown.Tx, c.capture(app.FaceScore)); err != nil {
-		return err
-	}
+	o = newOrder()
 	o.configs = offer.Configs
-	o.token, err = offer.Redeem(ctx, shown.Tx)
-	return err
+	o.token, err = offer.Redeem(ctx, scanned.tx)
+	return o, scanned, err
 }
 
 // collect asks for the card in each format, for the same keys each time.

@@ -195,7 +195,7 @@ func (c *Citizen) NewCard(ctx context.Context) Result {
 	}
 	body := c.card()
 	body["why"] = "re-issued in a load test"
-	number := c.document(c.generation)
+	number := c.plastic.number
 	return c.make(ctx, &change{
 		did: did, call: c.call("registrar", c.crowd.registrar.Party, key),
 		send: func(ctx context.Context) (r receipt, err error) {

@@ -15,6 +15,7 @@ import (
 	"rollcall.example/rollcall/hwemu/iccard"
 	"rollcall.example/rollcall/hwemu/phone"
 	"rollcall.example/rollcall/hwemu/wallet"
+	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/demo"
 )
@@ -34,7 +35,14 @@ type Options struct {
 	// are in the register already cannot be entered again, so another run against
 	// the same service begins behind them.
 	First, Citizens int
-	Municipality    string // where they live; "": that of the demonstration
+	Municipality    string // where they live, and where the clerk's centre is; "": that of the demonstration
+	// Rules are those by which the service issues; nil: the scenario's, and
+	// Municipality has been open for ever.
+	Rules *lifecycle.Policy
+	// Exceptions: of ten citizens one is too young for a mobile card, one has a
+	// plastic card without a chip, and two live in one of the municipalities Elsewhere.
+	Exceptions bool
+	Elsewhere  []string
 
 	// Who makes cards, phones and wallets; nil: those whom a service with a
 	// demonstration believes.
@@ -101,6 +109,10 @@ func (o *Options) complete() (err error) {
 	if o.Municipality == "" {
 		o.Municipality = demo.Municipality
 	}
+	if o.Rules == nil {
+		ch := &o.Scenario.Channels
+		o.Rules = &lifecycle.Policy{MinimumAge: ch.MinimumAge, OfferLifetime: ch.OfferLifetime, Opens: map[string]time.Time{o.Municipality: {}}}
+	}
 	if o.Kit == nil || o.Maker == nil || o.Provider == nil {
 		if o.Kit, o.Maker, o.Provider, err = demo.Makers(); err != nil {
 			return err
@@ -115,6 +127,16 @@ func (o *Options) complete() (err error) {
 			}
 		}
 		o.HTTP = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: config, MaxIdleConnsPerHost: 256}}
+	}
+	return nil
+}
+
+// homes checks that the municipalities Elsewhere exist.
+func (o *Options) homes() error {
+	for _, code := range o.Elsewhere {
+		if _, ok := o.Nation.MunicipalityIndex(code); !ok {
+			return fmt.Errorf("there is no municipality %s", code)
+		}
 	}
 	return nil
 }
