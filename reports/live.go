@@ -205,9 +205,7 @@ func RenderLive(r *Result) (map[string][]byte, error) {
 	}
 	out := map[string][]byte{}
 	for _, f := range files {
-		if f.name != SeriesFile {
-			out[f.name] = f.data
-		}
+		out[f.name] = f.data
 	}
 	return out, nil
 }

@@ -34,7 +34,7 @@ func Write(dir string, r *Result, m *Map) error {
 	if err := (folder{dir, createTemp}).write(files); err != nil {
 		return err
 	}
-	for name, there := range map[string]bool{ReplicationsFile: r.Uncertainty != nil, ScenarioFile: len(r.Scenario) > 0} {
+	for name, there := range map[string]bool{ReplicationsFile: r.Uncertainty != nil, ScenarioFile: len(r.Scenario) > 0, SeriesFile: r.Live == nil} {
 		if there {
 			continue
 		}
@@ -93,7 +93,10 @@ func render(r *Result, m *Map) ([]file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the JUnit file cannot be made: %w", err)
 	}
-	files := []file{{SeriesFile, renderSeries(r)}, {JUnitFile, junit}, {ReportFile, html}}
+	files := []file{{JUnitFile, junit}, {ReportFile, html}}
+	if r.Live == nil { // a load has no days
+		files = append([]file{{SeriesFile, renderSeries(r)}}, files...)
+	}
 	if r.Uncertainty != nil {
 		files = append(files, file{ReplicationsFile, renderReplications(r.Uncertainty)})
 	}

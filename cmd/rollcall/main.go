@@ -100,7 +100,7 @@ Start with:  rollcall run announced`,
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRunE = notEmpty
-	root.AddCommand(runCommand(), scenarioCommand(), journeyCommand(), serveCommand(), keysCommand(), tokenCommand(), auditCommand(), chaosCommand(), selftestCommand(), compareCommand(), whyCommand(), planCommand(), backtestCommand(), cardCommand(), benchCommand())
+	root.AddCommand(runCommand(), scenarioCommand(), journeyCommand(), serveCommand(), keysCommand(), tokenCommand(), auditCommand(), chaosCommand(), selftestCommand(), compareCommand(), whyCommand(), planCommand(), backtestCommand(), cardCommand(), benchCommand(), liveCommand())
 
 	err := root.ExecuteContext(ctx)
 	if err == nil {

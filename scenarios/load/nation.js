@@ -39,9 +39,12 @@ export const town = (load, citizens, more = {}) =>
     ...more,
   })
 
-// always are the thresholds that hold for every load: no answer is wrong, by the
-// citizen's own history or by the whole one.
-export const always = { rollcall_violations: ['count==0'], checks: ['rate==1'] }
+// right holds for every load: no answer is wrong, by the citizen's own history or by
+// the whole one, and nothing makes it doubtful what was measured.
+export const right = { rollcall_violations: ['count==0'], checks: ['rate==1'], rollcall_doubts: ['count==0'] }
+
+// always holds for every load that the service is to bear: all that was due began.
+export const always = { ...right, dropped_iterations: ['count==0'] }
 
 // unanswered limits the requests without an answer that decides.
 export const unanswered = (share) => ({ rollcall_unknown: [`rate<${share}`] })

@@ -44,6 +44,7 @@ type meters struct {
 	answers    *metrics.Metric
 	violations *metrics.Metric
 	unknown    *metrics.Metric
+	doubts     *metrics.Metric
 	generator  *metrics.Metric
 }
 
@@ -58,6 +59,7 @@ func (m *Module) NewModuleInstance(vu modules.VU) modules.Instance {
 	i.metrics.answers = r.MustNewMetric("rollcall_answers", metrics.Counter)
 	i.metrics.violations = r.MustNewMetric("rollcall_violations", metrics.Counter)
 	i.metrics.unknown = r.MustNewMetric("rollcall_unknown", metrics.Rate)
+	i.metrics.doubts = r.MustNewMetric("rollcall_doubts", metrics.Counter)
 	i.metrics.generator = r.MustNewMetric("rollcall_generator_cpu", metrics.Trend)
 	return i
 }

@@ -372,6 +372,7 @@ func (n *Nation) Judge() int {
 		n.vu.State().Logger.Error(told(f))
 	}
 	n.push(n.metrics.violations, float64(v.Violations()), nil)
+	n.push(n.metrics.doubts, float64(len(doubts(s.record.live()))), nil)
 	n.vu.State().Logger.Infof("rollcall: judged %d transitions and %d lists: %d violations, %d wrong answers", v.Transitions, v.ListsJudged, v.Violations(), len(s.crowd.Wrong()))
 	return v.Violations() + len(s.crowd.Wrong())
 }
@@ -380,9 +381,19 @@ func told(f oracle.Finding) string {
 	return fmt.Sprintf("%s: citizen %s, sequence %d: %s", f.Property, f.Citizen, f.Sequence, f.Sentence)
 }
 
+// doubt writes down why the figures say nothing about the service.
 func (n *Nation) doubt(why string) {
 	n.vu.State().Logger.Error("rollcall: " + why)
 	n.shared.record.doubt(why)
+	n.push(n.metrics.doubts, 1, nil)
+}
+
+// abort ends the whole test with a sentence, which the result shows, too.
+func (n *Nation) abort(err error) {
+	if n.vu.Context().Err() == nil {
+		n.shared.record.doubt("the load was given up: " + err.Error())
+	}
+	n.instance.abort(err)
 }
 
 // push sends a sample with the tags of the virtual user and its own.

@@ -75,7 +75,9 @@ func (r *record) restarted() { r.mu.Lock(); defer r.mu.Unlock(); r.restarts++ }
 func (r *record) doubt(why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.doubts = append(r.doubts, why)
+	if !slices.Contains(r.doubts, why) && len(r.doubts) < maxFindings {
+		r.doubts = append(r.doubts, why)
+	}
 }
 
 // share is the generator's share of the machine since it was last asked, once a second.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"regexp"
 	"runtime"
@@ -38,7 +39,10 @@ func (n *Nation) Summary(data map[string]any, out string) (map[string]any, error
 	l.Iterations, l.Dropped = count(data, "iterations"), count(data, "dropped_iterations")
 	state.vus = count(data, "vus_max")
 	r.Expectations = thresholds(data)
-	l.Doubts = append(l.Doubts, s.doubts(l)...)
+	l.Doubts = append(l.Doubts, doubts(l)...)
+	if l.Dropped > 0 && !s.Saturates {
+		l.Doubts = append(l.Doubts, fmt.Sprintf("%d iterations were due and could not begin, %d were done: the generator did not hold the rate (more maxVUs and citizens, a lower rate, or a machine of its own)", l.Dropped, l.Iterations))
+	}
 	l.Valid = len(l.Doubts) == 0
 
 	m := &r.Meta
@@ -56,6 +60,9 @@ func (n *Nation) Summary(data map[string]any, out string) (map[string]any, error
 	if err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(out, 0o777); err != nil { // k6 writes files, not folders
+		return nil, err
+	}
 	all := map[string]any{}
 	for name, text := range files {
 		all[path.Join(out, name)] = string(text)
@@ -68,13 +75,11 @@ func (n *Nation) Summary(data map[string]any, out string) (map[string]any, error
 	return all, nil
 }
 
-// doubts are reasons for which the figures say nothing about the service.
-func (s *shared) doubts(l *reports.Live) (all []string) {
+// doubts are reasons for which the figures say nothing about the service, as far as
+// the extension sees them; k6 alone knows what it dropped.
+func doubts(l *reports.Live) (all []string) {
 	if l.Answers == 0 {
 		all = append(all, "no answer came that decides anything")
-	}
-	if l.Dropped > 0 && !s.Saturates {
-		all = append(all, fmt.Sprintf("%d iterations were due and could not begin, %d were done: the generator did not hold the rate (more maxVUs and citizens, a lower rate, or a machine of its own)", l.Dropped, l.Iterations))
 	}
 	if g := l.Generator.Share; g.Known() && g > tooMuch {
 		all = append(all, fmt.Sprintf("the generator itself used %.0f %% of the machine: it measured itself (a lower rate, or a machine of its own)", 100*g))

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rollcall.example/rollcall/reports"
+	loads "rollcall.example/rollcall/scenarios/load"
+)
+
+type liveFlags struct {
+	load, k6, data, out, series string
+	citizens, vus, seed, first  int
+	rate                        float64
+	duration                    time.Duration
+	statusEvery, ttl, allowance time.Duration
+	profileEvery                time.Duration
+	copies                      int
+	env                         []string
+	json                        bool
+}
+
+func liveCommand() *cobra.Command {
+	var f liveFlags
+	c := &cobra.Command{
+		Use:   "live SCENARIO",
+		Short: "Load the real service by k6 and check every answer",
+		Long: `Start the ID service as a process of its own, and let k6 load it with emulated
+citizens over HTTPS. Every answer is held against what the citizen's own history
+allows; at the end the oracle judges the whole history. CPU profiles of the service
+are taken meanwhile.
+
+The loads that are built in: ` + strings.Join(loads.Names(), ", ") + `.
+--load takes a file, too. k6 is the one of cmd/k6, with the extension k6/x/rollcall:
+beside rollcall, on PATH, or the file after --k6. docs/load.md tells how to build it.
+
+Writes result.json, report.html, junit.xml, k6-dashboard.html, profiles/ and what the
+service logged. The exit code is 0 when every threshold holds, 99 when one is crossed
+or an answer was wrong, 1 when the load could not be made as it was asked for (then the
+result is marked invalid), 2 when the command is wrong.`,
+		Example: `  rollcall live announced
+  rollcall live announced --load verify --rate 200 --duration 1m --out base
+  rollcall live announced --load opening-day --series rollcall-out/announced/series.csv
+  rollcall compare base head --tolerance live.present[shop].p95_ms=20%`,
+		Args: one("scenario, or its file"), ValidArgsFunction: completeScenario,
+		RunE: func(c *cobra.Command, args []string) error {
+			return liveRun(c.Context(), args[0], &f, c.Flags().Changed, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&f.load, "load", "smoke", "`NAME` of a load that is built in, or a script's file")
+	fl.StringVar(&f.k6, "k6", "", "k6 with the extension k6/x/rollcall is this `FILE`")
+	fl.IntVar(&f.citizens, "citizens", 0, "`N` citizens (default: as the load says)")
+	fl.IntVar(&f.vus, "vus", 0, "`N` virtual users, at most (default: as the load says)")
+	fl.Float64Var(&f.rate, "rate", 0, "`N` iterations a second (default: as the load says)")
+	fl.DurationVar(&f.duration, "duration", 0, "how long the load lasts (default: as the load says)")
+	fl.StringVar(&f.series, "series", "", "`FILE` series.csv of a nation run: the rates of opening-day")
+	fl.IntVar(&f.seed, "seed", 1, "`N`, seed of cards, phones and faces")
+	fl.IntVar(&f.first, "first", 0, "`N`, ordinal of the first citizen: a register that was loaded before needs others")
+	fl.StringArrayVar(&f.env, "env", nil, "another setting of the load: `NAME=VALUE`, as in KILLS=3")
+	fl.DurationVar(&f.statusEvery, "status-every", 2*time.Second, "the service publishes its status lists so often")
+	fl.DurationVar(&f.ttl, "status-ttl", 5*time.Second, "the bank keeps a list so long")
+	fl.DurationVar(&f.allowance, "allowance", 5*time.Second, "what building, fetching and clocks may add to both")
+	fl.IntVar(&f.copies, "copies", 3, "`N` copies of a mobile card")
+	fl.DurationVar(&f.profileEvery, "profile-every", 10*time.Second, "length of each CPU profile of the service; 0: none")
+	fl.StringVar(&f.data, "data", "", "`DIR` for the service's data (default: in a folder that is removed)")
+	fl.StringVar(&f.out, "out", "", "`DIR` for the result (default rollcall-out/live-LOAD)")
+	fl.BoolVar(&f.json, "json", false, "print result.json on standard output, the summary on standard error")
+	return c
+}
+
+var settingOfLoad = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
+
+// check refuses what makes no sense, before anything is started.
+func (f *liveFlags) check(given func(string) bool) error {
+	switch {
+	case given("citizens") && f.citizens < 1:
+		return fmt.Errorf("--citizens: %d citizens can load nothing (write 1 or more)", f.citizens)
+	case given("vus") && f.vus < 1:
+		return fmt.Errorf("--vus: %d virtual users can load nothing (write 1 or more)", f.vus)
+	case given("rate") && !(f.rate > 0):
+		return fmt.Errorf("--rate: %v iterations a second are no load (write more than 0)", f.rate)
+	case given("duration") && f.duration < time.Second:
+		return fmt.Errorf("--duration: %v is too short (write 1s or more)", f.duration)
+	case f.statusEvery < time.Second || f.ttl < time.Second || f.allowance < time.Second:
+		return errors.New("--status-every, --status-ttl and --allowance are 1s or more")
+	case f.profileEvery != 0 && f.profileEvery < time.Second:
+		return errors.New("--profile-every is 1s or more, or 0")
+	case f.seed < 0 || f.first < 0 || f.copies < 1:
+		return errors.New("--seed and --first are 0 or more, --copies 1 or more")
+	case f.load == "opening-day" && f.series == "":
+		return errors.New("--series: opening-day takes its rates from a nation run (rollcall run announced --out DIR, then --series DIR/series.csv)")
+	}
+	for _, e := range f.env {
+		if !settingOfLoad.MatchString(e) {
+			return fmt.Errorf("--env: %q is no setting of a load (write NAME=VALUE, as in KILLS=3)", e)
+		}
+	}
+	if f.series != "" {
+		if _, err := os.Stat(f.series); err != nil {
+			return fmt.Errorf("--series: %w", err)
+		}
+	}
+	return nil
+}
+
+func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) bool, stdout, stderr io.Writer) error {
+	if err := f.check(given); err != nil {
+		return usage(err)
+	}
+	s, err := load(name, nil)
+	if err != nil {
+		return usage(err)
+	}
+	script := strings.TrimSuffix(filepath.Base(f.load), ".js")
+	f.out = cmp.Or(f.out, filepath.Join("rollcall-out", "live-"+script))
+	if f.out, err = filepath.Abs(f.out); err != nil {
+		return internal(err)
+	}
+	if err := writable(f.out); err != nil {
+		return usage(fmt.Errorf("--out: %w (name a folder that can be written)", err))
+	}
+	work, err := os.MkdirTemp("", "rollcall-live-")
+	if err != nil {
+		return internal(err)
+	}
+	defer os.RemoveAll(work)
+	path, err := scriptFile(f.load, work)
+	if err != nil {
+		return usage(err)
+	}
+	for _, old := range []string{reports.ResultFile, reports.ReportFile, reports.JUnitFile, dashboardFile} {
+		if err := os.Remove(filepath.Join(f.out, old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return usage(fmt.Errorf("--out: %w", err))
+		}
+	}
+	k6, err := findK6(ctx, f.k6)
+	if err != nil {
+		return usage(err)
+	}
+	if f.data == "" {
+		f.data = filepath.Join(work, "data")
+	}
+	fmt.Fprintf(stderr, "starting the service\n")
+	self, err := thisProgram()
+	if err != nil {
+		return internal(err)
+	}
+	service, err := startLoaded(ctx, self, f, name, filepath.Join(f.out, "service.log"))
+	if err != nil {
+		return internal(err)
+	}
+	defer service.stop()
+	if err := service.control(); err != nil {
+		return internal(err)
+	}
+	stopProfiles := service.profiles(ctx, filepath.Join(f.out, "profiles"), f.profileEvery)
+
+	fmt.Fprintf(stderr, "k6 loads %s by %s\n", service.url, script)
+	code, err := runK6(ctx, k6, path, f, name, service, stderr)
+	kept := stopProfiles()
+	if err != nil {
+		return internal(err)
+	}
+	if ctx.Err() != nil {
+		return &exit{exitInternal, errors.New("interrupted; there is no result")}
+	}
+	r, err := reports.Read(f.out)
+	if err != nil {
+		return &exit{liveExit(code), fmt.Errorf("k6 left no result and ended with %d (%s): what it said stands above", code, k6Codes[code])}
+	}
+	r.Scenario, r.Meta.Version, r.Meta.Host.CPU, r.Meta.Host.PeakRSSBytes = nil, version, cpuName(), peakRSS()
+	if err := reports.Write(f.out, r, nil); err != nil {
+		return internal(err)
+	}
+	if err := tell(r, &runFlags{out: f.out, json: f.json}, stdout, stderr); err != nil {
+		return internal(err)
+	}
+	if kept > 0 {
+		profiles := quote(filepath.Join(f.out, "profiles")) + string(filepath.Separator) + "*.pprof"
+		fmt.Fprintf(stderr, "profiles of the service: go tool pprof -tags %s, then go tool pprof -top -tagfocus operation=NAME %s\n", profiles, profiles)
+	}
+	return judgeLive(r, code, s.Name)
+}
+
+// judgeLive chooses the exit code: what is wrong counts before what is not valid.
+func judgeLive(r *reports.Result, code int, scenario string) error {
+	l := r.Live
+	switch {
+	case l.Wrong > 0 || l.Violations > 0:
+		return &exit{exitExpect, fmt.Errorf("the service answered wrongly: %d answers, and %d violations by the whole history", l.Wrong, l.Violations)}
+	case code != 0 && code != exitExpect:
+		return &exit{liveExit(code), fmt.Errorf("k6 ended with %d (%s): what it said stands above", code, k6Codes[code])}
+	case !l.Valid:
+		return &exit{exitInternal, fmt.Errorf("this is no measurement of the service: %s", strings.Join(l.Doubts, "; "))}
+	case !r.Verdict.Holds || code != 0:
+		return &exit{exitExpect, errors.New(failed(r))}
+	case !l.Judged:
+		return &exit{exitInternal, fmt.Errorf("the history of %s was not judged: the script calls nation.judge() in teardown()", scenario)}
+	}
+	return nil
+}
+
+// command repeats the load; the folder that is written to does not change it.
+func (f *liveFlags) command(scenario string) string {
+	words := []string{"rollcall", "live", quote(scenario), "--load", quote(f.load)}
+	add := func(flag, value string, said bool) {
+		if said {
+			words = append(words, flag, quote(value))
+		}
+	}
+	add("--citizens", strconv.Itoa(f.citizens), f.citizens > 0)
+	add("--vus", strconv.Itoa(f.vus), f.vus > 0)
+	add("--rate", strconv.FormatFloat(f.rate, 'f', -1, 64), f.rate > 0)
+	add("--duration", f.duration.String(), f.duration > 0)
+	add("--series", f.series, f.series != "")
+	add("--seed", strconv.Itoa(f.seed), f.seed != 1)
+	add("--first", strconv.Itoa(f.first), f.first != 0)
+	for _, e := range f.env {
+		add("--env", e, true)
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	loads "rollcall.example/rollcall/scenarios/load"
+)
+
+// k6Codes are k6's own exit codes.
+var k6Codes = map[int]string{99: "a threshold is crossed", 100: "setup took too long", 101: "teardown took too long", 104: "its options are wrong",
+	105: "it was interrupted", 106: "its port is taken", 107: "the script failed", 108: "the load was given up", 109: "a mistake in the program",
+	110: "the script marked the load as failed"}
+
+func liveExit(code int) int {
+	switch code {
+	case exitExpect:
+		return exitExpect
+	case 104, 107: // thresholds or settings that are misspelt
+		return exitUsage
+	}
+	return exitInternal
+}
+
+// scriptFile is the script as a file; what is built in is written with what it shares.
+func scriptFile(name, work string) (string, error) {
+	if strings.HasSuffix(name, ".js") {
+		path, err := filepath.Abs(name)
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		if err != nil {
+			return "", fmt.Errorf("--load: %w", err)
+		}
+		return path, nil
+	}
+	if !slices.Contains(loads.Names(), name) {
+		return "", fmt.Errorf("--load: there is no load %q (built in are %s; a file ends in .js)", name, strings.Join(loads.Names(), ", "))
+	}
+	dir := filepath.Join(work, "load")
+	if err := os.CopyFS(dir, loads.Files()); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, name+".js"), nil
+}
+
+// dashboardFile is k6's own report.
+const dashboardFile = "k6-dashboard.html"
+
+// runK6 lets k6 load the service, and returns its exit code.
+func runK6(ctx context.Context, k6, script string, f *liveFlags, scenario string, s *loadedService, stderr io.Writer) (int, error) {
+	set := map[string]string{
+		"SCENARIO": scenario, "SERVICE": s.url, "CA": filepath.Join(f.data, authorityFile), "CONTROL": s.controlURL, "OUT": f.out, "COMMAND": f.command(scenario),
+		"SEED": strconv.Itoa(f.seed), "FIRST": strconv.Itoa(f.first), "STATUS_EVERY": inSeconds(f.statusEvery), "STATUS_TTL": inSeconds(f.ttl), "ALLOWANCE": inSeconds(f.allowance),
+	}
+	if f.citizens > 0 {
+		set["CITIZENS"] = strconv.Itoa(f.citizens)
+	}
+	if f.vus > 0 {
+		set["VUS"] = strconv.Itoa(f.vus)
+	}
+	if f.rate > 0 {
+		set["RATE"] = strconv.FormatFloat(f.rate, 'f', -1, 64)
+	}
+	if f.duration > 0 {
+		set["DURATION"] = inSeconds(f.duration)
+	}
+	if f.series != "" {
+		set["SERIES"], _ = filepath.Abs(f.series)
+	}
+	if strings.HasSuffix(scenario, ".yaml") {
+		set["SCENARIO"], _ = filepath.Abs(scenario)
+	}
+	args := []string{"run", "--quiet", "--no-usage-report", "--address", ""}
+	for name, value := range set {
+		args = append(args, "-e", name+"="+value)
+	}
+	for _, e := range f.env {
+		args = append(args, "-e", e)
+	}
+	c := exec.CommandContext(ctx, k6, append(args, script)...)
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 20 * time.Second
+	c.Stdout, c.Stderr = io.Discard, stderr // its summary is ours to print
+	c.Env = append(withoutSettings(os.Environ()), "K6_WEB_DASHBOARD=true", "K6_WEB_DASHBOARD_PORT=-1", "K6_WEB_DASHBOARD_PERIOD=2s", "K6_WEB_DASHBOARD_EXPORT="+filepath.Join(f.out, dashboardFile), "NO_COLOR=1")
+	err := c.Run()
+	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() >= 0 {
+		return e.ExitCode(), nil
+	}
+	return 0, err
+}
+
+func inSeconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s" }
+
+const extension = "k6/x/rollcall"
+
+const buildK6 = "build it in a clone of Rollcall: cd cmd/k6 && go build -o k6 .  (then put it beside rollcall, or give it by --k6; docs/load.md)"
+
+// findK6 finds a k6 with our extension: the one that is named, or else beside this
+// program, or on PATH.
+func findK6(ctx context.Context, named string) (string, error) {
+	if named != "" {
+		path, err := exec.LookPath(named)
+		if err == nil {
+			err = extended(ctx, path)
+		}
+		if err != nil {
+			return "", fmt.Errorf("--k6: %w", err)
+		}
+		return path, nil
+	}
+	var places []string
+	if self, err := os.Executable(); err == nil {
+		places = append(places, filepath.Join(filepath.Dir(self), "k6"))
+	}
+	var why error
+	for _, place := range append(places, "k6") {
+		path, err := exec.LookPath(place)
+		if err != nil {
+			continue // not there
+		}
+		if err = extended(ctx, path); err == nil {
+			return path, nil
+		}
+		why = cmp.Or(why, err)
+	}
+	if why != nil {
+		return "", why
+	}
+	return "", fmt.Errorf("there is no k6 beside rollcall or on PATH: %s", buildK6)
+}
+
+// extended says what is wrong with a k6.
+func extended(ctx context.Context, path string) error {
+	out, err := exec.CommandContext(ctx, path, "version").CombinedOutput()
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s does not start: %w", path, err)
+	case !strings.Contains(string(out), extension):
+		return fmt.Errorf("%s is a k6 without the extension %s: %s", path, extension, buildK6)
+	}
+	return nil
+}

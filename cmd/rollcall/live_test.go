@@ -1,0 +1,201 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"rollcall.example/rollcall/reports"
+)
+
+// fakeK6 stands in for k6 where scripts ask how rollcall live uses it: FAKE_K6 says
+// whether it has the extension, loads well, answers wrongly, cannot hold the rate,
+// crosses a threshold, or does not understand its script.
+func fakeK6() {
+	does := os.Getenv("FAKE_K6")
+	if os.Args[1] == "version" {
+		fmt.Println("k6 v1.8.1")
+		if does != "plain" {
+			fmt.Println("Extensions:\n  rollcall.example/rollcall (devel), k6/x/rollcall [js]")
+		}
+		return
+	}
+	set := map[string]string{}
+	for i, arg := range os.Args {
+		if arg == "-e" {
+			name, value, _ := strings.Cut(os.Args[i+1], "=")
+			set[name] = value
+		}
+	}
+	for _, name := range []string{"CA", "SERVICE", "CONTROL", "OUT", "SCENARIO", "STATUS_EVERY"} {
+		if set[name] == "" {
+			fmt.Fprintln(os.Stderr, "the load is not told", name)
+			os.Exit(109)
+		}
+	}
+	if _, err := os.Stat(os.Args[len(os.Args)-1]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(109)
+	}
+	none := reports.Process{CPU: reports.None(), Share: reports.None()}
+	r := &reports.Result{Live: &reports.Live{Load: "smoke", Service: set["SERVICE"], Valid: true, Seconds: 3, Citizens: 12, Iterations: 4, Answers: 40, Judged: true,
+		ByProperty: reports.Properties{"S1": {Opportunities: 20}}, Generator: none, Server: none}}
+	r.Meta.Scenario, r.Meta.Command, r.Meta.Start, r.Meta.End = set["SCENARIO"], set["COMMAND"], "2026-01-02", "2026-01-02"
+	code := 0
+	switch does {
+	case "wrong":
+		r.Live.Wrong, r.Live.Violations, r.Live.ByProperty["S1"] = 1, 2, reports.Property{Opportunities: 20, Violations: 2}
+		code = 99
+	case "slow":
+		r.Expectations = []reports.Expectation{{Text: "rollcall_present_duration: p(95)<2000", Value: 3000}}
+		code = 99
+	case "overloaded": // a rate that it cannot hold crosses thresholds, too
+		r.Live.Valid, r.Live.Dropped, r.Live.Doubts = false, 7, []string{"7 iterations were due and could not begin"}
+		r.Expectations = []reports.Expectation{{Text: "rollcall_present_duration: p(95)<2000", Value: 3000}}
+		code = 99
+	case "misspelt":
+		fmt.Fprintln(os.Stderr, "no metric name \"rollcall_violation\" found")
+		os.Exit(104)
+	}
+	files, err := reports.RenderLive(r)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(109)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(set["OUT"], name), text, 0o666); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(109)
+		}
+	}
+	os.Exit(code)
+}
+
+func TestWhatIsWrongCountsBeforeWhatIsNotValid(t *testing.T) {
+	good := func() *reports.Result {
+		return &reports.Result{Verdict: reports.Verdict{Holds: true}, Live: &reports.Live{Valid: true, Judged: true, Answers: 10}}
+	}
+	for _, c := range []struct {
+		name   string
+		k6     int
+		change func(*reports.Result)
+		code   int
+		says   string
+	}{
+		{"all is well", 0, func(*reports.Result) {}, 0, ""},
+		{"a wrong answer in an invalid load", 99, func(r *reports.Result) { r.Live.Wrong, r.Live.Valid = 1, false }, exitExpect, "answered wrongly: 1 answers, and 0 violations"},
+		{"a violation although k6 is content", 0, func(r *reports.Result) { r.Live.Violations = 1 }, exitExpect, "1 violations by the whole history"},
+		{"a crossed threshold", 99, func(r *reports.Result) {
+			r.Verdict.Holds, r.Expectations = false, []reports.Expectation{{Text: "rollcall_unknown: rate<0.01"}}
+		}, exitExpect, "rollcall_unknown: rate<0.01"},
+		{"an invalid load that crosses a threshold", 99, func(r *reports.Result) {
+			r.Verdict.Holds, r.Live.Valid, r.Live.Doubts = false, false, []string{"it dropped some"}
+		}, exitInternal, "no measurement of the service: it dropped some"},
+		{"a load that was given up", 108, func(r *reports.Result) { r.Live.Valid = false }, exitInternal, "k6 ended with 108 (the load was given up)"},
+		{"a script that fails", 107, func(*reports.Result) {}, exitUsage, "the script failed"},
+		{"a script that judges nothing", 0, func(r *reports.Result) { r.Live.Judged = false }, exitInternal, "was not judged"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := good()
+			c.change(r)
+			err := judgeLive(r, c.k6, "announced")
+			code, said := 0, ""
+			if e, ok := errors.AsType[*exit](err); ok {
+				code, said = e.code, e.Error()
+			}
+			if code != c.code || !strings.Contains(said, c.says) || (said == "") != (c.says == "") {
+				t.Errorf("exit code %d, %q; want %d, %q", code, said, c.code, c.says)
+			}
+		})
+	}
+}
+
+func TestWithoutK6OneIsToldHowToBuildIt(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := findK6(t.Context(), "")
+	if err == nil || !strings.Contains(err.Error(), "no k6 beside rollcall or on PATH: build it in a clone of Rollcall: cd cmd/k6 && go build -o k6 .") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAnotherK6OnThePathIsNotUsed(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a shell script is no program on Windows")
+	}
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	put := func(name, says string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\necho '"+says+"'\n"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	bare := put("k6", "k6 v1.8.1")
+	if got, err := findK6(t.Context(), ""); err == nil || !strings.Contains(err.Error(), bare+" is a k6 without the extension k6/x/rollcall: build it") {
+		t.Errorf("found %q, %v", got, err)
+	}
+	ours := put("ours", "k6 v1.8.1 k6/x/rollcall [js]")
+	if got, err := findK6(t.Context(), ours); err != nil || got != ours {
+		t.Errorf("found %q, %v", got, err)
+	}
+}
+
+func TestTheCommandOfALoadRepeatsIt(t *testing.T) {
+	f := liveFlags{load: "outage", citizens: 40, rate: 2.5, seed: 1, env: []string{"KILLS=3"}, out: "elsewhere"}
+	if got, want := f.command("announced"), "rollcall live announced --load outage --citizens 40 --rate 2.5 --env KILLS=3"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// What is built in is there with what it shares, and every load imports the
+// extension through it.
+func TestTheLoadsThatAreBuiltInBecomeFiles(t *testing.T) {
+	path, err := scriptFile("verify", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	shared, err2 := os.ReadFile(filepath.Join(filepath.Dir(path), "nation.js"))
+	if err != nil || err2 != nil || !strings.Contains(string(text), "./nation.js") || !strings.Contains(string(shared), extension) {
+		t.Errorf("%s; %v; %v", text, err, err2)
+	}
+}
+
+// A service under load is one process; killed, it comes back on its data and at its
+// addresses.
+func TestALoadedServiceIsKilledAndComesBackWhereItWas(t *testing.T) {
+	work := t.TempDir()
+	f := liveFlags{data: filepath.Join(work, "data"), copies: 2, statusEvery: 1e9, ttl: 1e9}
+	path, err := exec.LookPath("rollcall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := startLoaded(t.Context(), program{path, "rollcall"}, &f, "smoke", filepath.Join(work, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.stop()
+	before, pid := []string{s.url, s.ops}, s.child.Process.Pid
+	spent, known := s.used()
+	if err := s.restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	after, _ := s.used()
+	if !slices.Equal(before, []string{s.url, s.ops}) || s.child.Process.Pid == pid || known && after < spent {
+		t.Errorf("at %v with %d, processor time %v; before at %v with %d, %v", []string{s.url, s.ops}, s.child.Process.Pid, after, before, pid, spent)
+	}
+	profile := filepath.Join(work, "profile")
+	if err := s.profile(t.Context(), profile, 1e9); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(profile); err != nil || info.Size() == 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
