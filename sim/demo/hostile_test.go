@@ -7,7 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -103,12 +105,13 @@ type besieged struct {
 	outcome map[string]int                 // how messages ended
 	codes   map[string]map[string]struct{} // operation → codes
 	wrong   int
+	fail    func(format string, args ...any)
 }
 
 func (b *besieged) complain(format string, args ...any) {
 	b.t.Helper()
 	if b.wrong++; b.wrong < 40 {
-		b.t.Errorf(format, args...)
+		b.fail(format, args...)
 	}
 }
 
@@ -192,7 +195,19 @@ func (b *besieged) judge(good, m message, answer, w *httptest.ResponseRecorder, 
 		if what == "" && m.method != "HEAD" || !page && w.Body.Len() > maxRefusal {
 			b.complain("a refusal without a code, or of %d bytes: %s", w.Body.Len(), tell())
 		}
+	case elsewhere(w.Code):
+		// Whoever is sent elsewhere with what they ask for has been granted nothing yet.
+		b.outcome[fmt.Sprintf("%d sent elsewhere, nothing changed", w.Code)]++
+		if did != "" {
+			b.complain("it is sent elsewhere, and changes the register (%s): %s", did, tell())
+		}
+		if !here(w) {
+			b.complain("it is sent to another host (%q): %s", w.Header().Values("Location"), tell())
+		}
 	default:
+		if w.Code/100 == 3 && w.Code != http.StatusNotModified && !here(w) {
+			b.complain("the next page is at another host (%q): %s", w.Header().Values("Location"), tell())
+		}
 		switch {
 		case did == "":
 			b.outcome["answered, nothing changed"]++
@@ -217,6 +232,28 @@ func (b *besieged) judge(good, m message, answer, w *httptest.ResponseRecorder, 
 	}
 }
 
+// elsewhere says whether an answer asks for the same message at another address: it
+// is no answer to it. After 303 comes another message, so what was sent was done.
+func elsewhere(status int) bool {
+	switch status {
+	case http.StatusMultipleChoices, http.StatusMovedPermanently, http.StatusFound, http.StatusUseProxy, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// here says whether an answer sends to a path of the host that it comes from. What
+// browsers take for a slash is one.
+func here(w *httptest.ResponseRecorder) bool {
+	to := w.Header().Values("Location")
+	if len(to) != 1 {
+		return false
+	}
+	u, err := url.Parse(to[0])
+	return err == nil && u.Scheme == "" && u.Host == "" && u.Opaque == "" && strings.HasPrefix(to[0], "/") &&
+		!strings.HasPrefix(to[0], "//") && !strings.HasPrefix(to[0], "/\\")
+}
+
 // another says whether an effect is one that whoever sent a message may cause by
 // another message of the same kind: what staff ask for is not signed, so it may be
 // changed by whoever has their token, into what they may ask for.
@@ -237,7 +274,7 @@ func besiege(t *testing.T, messages int, seed uint64) *besieged {
 		l = &ledger{Store: c.Store}
 		c.Store = l
 	})
-	b := &besieged{day: newDay(t, s), ledger: l, change: newMutator(seed), each: max(1, messages/dayMessages), outcome: map[string]int{}, codes: map[string]map[string]struct{}{}}
+	b := &besieged{day: newDay(t, s), ledger: l, change: newMutator(seed), each: max(1, messages/dayMessages), outcome: map[string]int{}, codes: map[string]map[string]struct{}{}, fail: t.Errorf}
 	b.day.first = b.before
 	b.day.sent = b.replay
 	return b
@@ -335,6 +372,48 @@ func (b *besieged) asPinned() {
 		fmt.Fprintf(&out, "%s: %s\n", op, strings.Join(pinned[op], ", "))
 	}
 	check(b.t, os.WriteFile(file, []byte(out.String()), 0o644))
+}
+
+// TestWhoIsSentElsewhereIsGrantedNothing has the day's judge look at redirections.
+func TestWhoIsSentElsewhereIsGrantedNothing(t *testing.T) {
+	b := besiege(t, 1, 1)
+	good := message{method: "POST", target: "/residents/1/releases", header: http.Header{"Content-Type": {"application/json"}}, body: []byte("{}")}
+	twice := good.clone()
+	twice.target = "/residents//releases"
+	b.judge(good, twice, b.send(good), b.send(twice), "", "")
+	if len(b.outcome) != 1 || b.outcome["307 sent elsewhere, nothing changed"] != 1 {
+		t.Errorf("a path with an empty part ended so: %v", b.outcome)
+	}
+	for _, c := range []struct {
+		name     string
+		status   int
+		to       []string
+		did      string
+		wrongful bool
+	}{
+		{"a path of the same host", 308, []string{"/residents/releases"}, "", false},
+		{"a page after a form", 303, []string{"/console/residents/1"}, "", false},
+		{"another host", 307, []string{"https://elsewhere.example/residents/releases"}, "", true},
+		{"another host without its scheme", 307, []string{"//elsewhere.example/releases"}, "", true},
+		{"another host as browsers read it", 307, []string{"/\\elsewhere.example/releases"}, "", true},
+		{"a page of another host after a form", 303, []string{"https://elsewhere.example/console"}, "", true},
+		{"two addresses", 307, []string{"/a", "/b"}, "", true},
+		{"none", 307, nil, "", true},
+		{"a relative one", 307, []string{"releases"}, "", true},
+		{"a redirection that has changed the register", 307, []string{"/residents/releases"}, "a release", true},
+	} {
+		w := httptest.NewRecorder()
+		w.Header()["Location"] = c.to
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("X-Request-Id", "1")
+		w.WriteHeader(c.status)
+		complaints := 0
+		b.fail = func(string, ...any) { complaints++ }
+		b.judge(good, twice, w, w, c.did, c.did)
+		if wrongful := complaints > 0; wrongful != c.wrongful {
+			t.Errorf("%s: %d complaints", c.name, complaints)
+		}
+	}
 }
 
 // history is what the log says was done.
