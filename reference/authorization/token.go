@@ -129,9 +129,9 @@ func (s *Server) byCode(form url.Values, g *Grant) (func(store.Tx) error, error)
 	switch {
 	case err != nil:
 		return nil, invalidGrant("The code is not one of this server, or its time is over.")
-	case c.Client != g.Client || c.Thumbprint != g.Wallet:
+	case c.Client != g.Client || !oauth.Same(c.Thumbprint, g.Wallet):
 		return nil, invalidGrant("The code was given to another wallet.")
-	case c.DPoP != "" && c.DPoP != g.Key:
+	case c.DPoP != "" && !oauth.Same(c.DPoP, g.Key):
 		return nil, invalidGrant("The code was asked for with another DPoP key.")
 	case form.Get("redirect_uri") != c.Redirect:
 		return nil, invalidGrant("The redirect_uri is not the one of the request.")

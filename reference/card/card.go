@@ -35,6 +35,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
+	"crypto/subtle"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -175,7 +176,7 @@ func (v *Verifier) Verify(e Evidence, challenge []byte, at time.Time) (Card, err
 	if err != nil {
 		return Card{}, err
 	}
-	if got := sha256.Sum256(e.Template); !bytes.Equal(got[:], want) {
+	if got := sha256.Sum256(e.Template); subtle.ConstantTimeCompare(got[:], want) != 1 {
 		return Card{}, fmt.Errorf("%w: the face template has another hash than DG13 says", ErrChanged)
 	}
 	if card.Template, err = face.ParseTemplate(e.Template); err != nil {

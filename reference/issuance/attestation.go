@@ -44,7 +44,7 @@ func refuse(format string, args ...any) error {
 // it, for which nonce, and when. Beyond the standard, sub must name the wallet
 // instance; it is the same in every attestation of one wallet.
 func (m *Makers) Check(attestation, nonce string, at time.Time) (Phone, error) {
-	a, err := m.policy.Check(attestation, at, func(n string) bool { return n == nonce })
+	a, err := m.policy.Check(attestation, at, func(n string) bool { return oauth.Same(n, nonce) })
 	if refusal, ok := errors.AsType[*oauth.Refusal](err); ok {
 		return Phone{}, refuse("%s", refusal.Reason)
 	}

@@ -127,11 +127,11 @@ func CheckDPoP(proof string, want ExpectedDPoP) (*Proven, error) {
 	switch sum := sha256.Sum256([]byte(want.AccessToken)); {
 	case want.AccessToken == "" && c.AccessTokenHash != "":
 		return refuse("ath is of an access token, and the request has none")
-	case want.AccessToken != "" && c.AccessTokenHash != base64.RawURLEncoding.EncodeToString(sum[:]):
+	case want.AccessToken != "" && !Same(c.AccessTokenHash, base64.RawURLEncoding.EncodeToString(sum[:])):
 		return refuse("ath is missing or of another access token")
 	}
 	thumbprint := h.Key.ThumbprintText()
-	if want.Thumbprint != "" && want.Thumbprint != thumbprint {
+	if want.Thumbprint != "" && !Same(want.Thumbprint, thumbprint) {
 		return refuse("it is signed with another key than the one that the token is bound to")
 	}
 	if want.Nonce != nil {

@@ -2,6 +2,7 @@ package sdjwt
 
 import (
 	"crypto/ecdsa"
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -162,13 +163,13 @@ func (p *parts) checkBinding(shown *Presented, want Expected) error {
 		return refuse(ErrBinding, "iat: %v", err)
 	case c.Audience != want.Audience:
 		return refuse(ErrBinding, "it is for %.80q", c.Audience)
-	case c.Nonce != want.Nonce:
+	case !same(c.Nonce, want.Nonce):
 		return refuse(ErrBinding, "its nonce is another")
 	case made.After(want.At.Add(MaxClockSkew)):
 		return refuse(ErrBinding, "it was made %s, now it is %s", made.Format(time.RFC3339), want.At.UTC().Format(time.RFC3339))
 	case made.Before(want.At.Add(-MaxBindingAge - MaxClockSkew)):
 		return refuse(ErrBinding, "it was made %s, which is too long ago", made.Format(time.RFC3339))
-	case c.Hash != digestOf(p.bound):
+	case !same(c.Hash, digestOf(p.bound)):
 		return refuse(ErrBinding, "sd_hash is of another presentation")
 	}
 	shown.Binding = Binding{c.Audience, c.Nonce, made}
@@ -294,3 +295,6 @@ func moment(unix int64) (time.Time, error) {
 	}
 	return time.Unix(unix, 0).UTC(), nil
 }
+
+// same compares in constant time.
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
