@@ -77,8 +77,10 @@ var layers = []layer{
 		why: "the real service with its surroundings, for whoever lets something happen there"},
 	{folder: "sim/demo", may: []string{"hwemu", "reference", "scenarios", "sim/population", "sim/rng"},
 		why: "residents to try the service with, for whoever serves it"},
+	{folder: "sim/servetest", may: []string{"hwemu", "reference", "scenarios", "sim/demo", "sim/population", "sim/rng"},
+		why: "a service over HTTP, right or wrong inside, for the tests of whoever uses it"},
 	{folder: "sim/loadgen", may: []string{"hwemu", "reference", "scenarios", "sim/demo", "sim/oracle", "sim/population", "sim/rng"},
-		why: "citizens use a running service over HTTP; whatever makes the load calls them"},
+		tests: []string{"sim/servetest"}, why: "citizens use a running service over HTTP; whatever makes the load calls them"},
 	{folder: "sim/bench", may: []string{"hwemu", "reference", "scenarios", "sim/demo", "sim/population", "sim/rng"},
 		why: "the service is measured beside its floors; whoever asks for it starts one"},
 	{folder: "sim/chaos", may: []string{"hwemu", "reference", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout", "sim/world"},
@@ -309,6 +311,40 @@ func TestPlantedImportsAreFound(t *testing.T) {
 			t.Errorf("%s importing %s (in a test: %v): %q, want wrong = %v", c.folder, c.other, c.test, wrong, c.wrong)
 		}
 	}
+}
+
+// forTests are packages on which only tests may stand: they hold what a program must
+// not have in it, wrong services among it.
+var forTests = []string{"reference/service/servicetest", "reference/store/storetest", "sim/servetest"}
+
+func TestNoProgramStandsOnWhatIsForTests(t *testing.T) {
+	here := 0
+	for _, p := range goList(t, nil, "./...") {
+		folder, _ := folderOf(p.ImportPath)
+		if slices.Contains(forTests, folder) {
+			here++
+			continue
+		}
+		for _, w := range judgeForTests(p) {
+			t.Error(w)
+		}
+	}
+	if here != len(forTests) {
+		t.Errorf("%d of the %d packages for tests are there", here, len(forTests))
+	}
+	if planted := (pkg{ImportPath: module() + "/cmd/rollcall", Deps: []string{module() + "/sim/servetest"}}); len(judgeForTests(planted)) != 1 {
+		t.Error("a program that stands on what is for tests is not found")
+	}
+}
+
+// judgeForTests says what a package, its tests aside, has under it that is for tests.
+func judgeForTests(p pkg) (wrong []string) {
+	for _, i := range p.Deps {
+		if other, ours := folderOf(i); ours && slices.Contains(forTests, other) {
+			wrong = append(wrong, fmt.Sprintf("%s stands on %s, which is for tests alone", p.ImportPath, other))
+		}
+	}
+	return wrong
 }
 
 func TestTheRulebookReadsWritesAndWaitsForNothing(t *testing.T) {

@@ -1,0 +1,153 @@
+package loadgen_test
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/loadgen"
+	"rollcall.example/rollcall/sim/oracle"
+	"rollcall.example/rollcall/sim/servetest"
+)
+
+const (
+	every     = time.Second
+	ttl       = time.Second
+	allowance = time.Second
+)
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// crowd is citizens of a service that runs, with a fault inside or without.
+func crowd(t *testing.T, fault string, citizens int, change ...func(*loadgen.Options)) *loadgen.Crowd {
+	t.Helper()
+	s, err := scenarios.Load("announced", nil)
+	check(t, err)
+	n, err := scenarios.LoadNation()
+	check(t, err)
+	service := servetest.Start(t, fault, servetest.Options{Now: time.Now, Random: rand.Reader, Wait: wait, Scenario: s, StatusEvery: every, TTL: ttl})
+	staff, places := loadgen.Demonstration(ttl)
+	o := loadgen.Options{
+		Service: service.URL, CA: service.CA, Scenario: s, Nation: n, Seed: 1, Citizens: citizens, Staff: staff, Places: places,
+		Now: time.Now, Random: rand.Reader, Wait: wait, StatusEvery: every, Allowance: allowance, AuditSkew: 100 * time.Millisecond,
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	c, err := loadgen.Open(t.Context(), o)
+	check(t, err)
+	check(t, c.Enter(t.Context(), 4))
+	return c
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// day is what a citizen does who tries everything once.
+func day(ctx context.Context, c *loadgen.Citizen) {
+	c.IssueByTap(ctx)
+	c.Present(ctx, "bank")
+	c.ReportLost(ctx, loadgen.PhysicalLost)
+	c.Present(ctx, "shop")
+	c.Look(ctx)
+	c.ReportTwice(ctx, loadgen.MobileLost)
+	c.Release(ctx, loadgen.PhysicalLost)
+	c.Present(ctx, "shop") // the phone is still lost
+	c.Release(ctx, loadgen.MobileLost)
+	c.Present(ctx, "shop")
+	c.IssueAtCentre(ctx)
+	c.ScanAgain(ctx)
+	c.ReportLost(ctx, loadgen.MobileLost)
+	c.Present(ctx, "office")
+}
+
+// trial is a service with one thing wrong inside and the crowd that uses it.
+type trial struct {
+	servetest.Fault
+	told    string // what a citizen says at once, from their own history; "": nothing
+	crowd   *loadgen.Crowd
+	verdict *oracle.Verdict
+	err     error
+}
+
+func trials() (all []*trial) {
+	const accepted, again = "the card is accepted, and should be suspended", "a mobile card was issued on a code that was used before"
+	told := map[string]string{
+		"lost-card-leaves-mobile": accepted, "lost-phone-leaves-mobile": accepted, "suspended-is-accepted": accepted, "release-lifts-all": accepted,
+		"report-not-written": accepted, "code-good-twice": again,
+	}
+	for _, f := range append([]servetest.Fault{{Name: "", Does: "nothing is wrong"}}, servetest.Faults()...) {
+		all = append(all, &trial{Fault: f, told: told[f.Name]})
+	}
+	return all
+}
+
+// Whatever is wrong inside the service, the crowd that uses it finds it, names the
+// property and shows the history of a citizen; with nothing wrong it finds nothing.
+func TestACrowdFindsWhatIsWrongInside(t *testing.T) {
+	all := trials()
+	var judging sync.WaitGroup
+	for _, x := range all {
+		x.crowd = crowd(t, x.Name, 2)
+		for _, one := range x.crowd.Citizens {
+			day(t.Context(), one)
+		}
+		judging.Go(func() {
+			_ = wait(t.Context(), every+ttl+allowance) // until every bound is past
+			for _, one := range x.crowd.Citizens {
+				one.Present(t.Context(), "bank")
+			}
+			x.verdict, _, x.err = x.crowd.Judge(t.Context())
+		})
+	}
+	judging.Wait()
+	for _, x := range all {
+		t.Run(strings.ReplaceAll(x.Does, ";", ","), func(t *testing.T) {
+			check(t, x.err)
+			x.judge(t)
+		})
+	}
+}
+
+func (x *trial) judge(t *testing.T) {
+	t.Helper()
+	wrong := x.crowd.Wrong()
+	if x.Name == "" {
+		for _, f := range x.verdict.Findings {
+			t.Errorf("%s: %s", f.Property, f.Sentence)
+		}
+		for _, r := range wrong {
+			t.Errorf("%s", r)
+		}
+		return
+	}
+	i := slices.IndexFunc(x.verdict.Findings, func(f oracle.Finding) bool { return slices.Contains(x.Breaks, string(f.Property)) })
+	if i < 0 {
+		t.Fatalf("none of %v is violated, but %+v", x.Breaks, x.verdict.Findings)
+	}
+	f := x.verdict.Findings[i]
+	t.Logf("%s: citizen %s, sequence %d: %s", f.Property, f.Citizen, f.Sequence, f.Sentence)
+	// What is shown of the citizen's history is enough to see it.
+	if f.Citizen == "" || f.Excerpt == nil || oracle.Judge(f.Excerpt, oracle.Options{}).ByProperty[f.Property].Violations == 0 {
+		t.Errorf("citizen %q: the history that is shown does not show it: %+v", f.Citizen, f.Excerpt)
+	}
+	if x.told != "" && !slices.ContainsFunc(wrong, func(r loadgen.Result) bool { return strings.Contains(r.Wrong, x.told) }) {
+		t.Errorf("no citizen says at once that %s, but %v", x.told, wrong)
+	}
+}
