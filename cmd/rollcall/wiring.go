@@ -85,21 +85,22 @@ type running struct {
 	data string
 	log  *slog.Logger
 
-	ring    *keys.Ring
-	seals   *seal.Keys
-	store   store.Store
-	locked  *os.File // nil: the register is no file
-	service *service.Service
-	parties *parties.Parties
-	api     httpapi.API
-	town    *demo.Town // nil: no demonstration
-	makers  [][]byte   // root certificates of phone makers
-	metrics *httpapi.Metrics
-	router  *httpapi.Router
-	tls     *tls.Config // nil: plain HTTP
-	ownTLS  bool
-	proxies []netip.Prefix
-	first   []credential
+	ring     *keys.Ring
+	keysSeen atomic.Pointer[fs.FileInfo] // the file of keys that was read last
+	seals    *seal.Keys
+	store    store.Store
+	locked   *os.File // nil: the register is no file
+	service  *service.Service
+	parties  *parties.Parties
+	api      httpapi.API
+	town     *demo.Town // nil: no demonstration
+	makers   [][]byte   // root certificates of phone makers
+	metrics  *httpapi.Metrics
+	router   *httpapi.Router
+	tls      *tls.Config // nil: plain HTTP
+	ownTLS   bool
+	proxies  []netip.Prefix
+	first    []credential
 
 	lists   *publication.Lists
 	leaving atomic.Bool
@@ -245,6 +246,9 @@ func (s *running) openKeys(host string) error {
 			return fmt.Errorf("the server's certificate cannot be renewed: %w", err)
 		}
 	}
+	if seen, err := os.Stat(path); err == nil {
+		s.keysSeen.Store(&seen)
+	}
 	s.ring.Signed = s.metrics.Signed
 	s.metrics.WatchKeys(s.ring)
 	for use, end := range s.ring.Expiry() {
@@ -294,20 +298,41 @@ func (s *running) serverCertificateEnds(hosts []string) (bool, error) {
 	return time.Until(c.NotAfter) < renewTLS, nil
 }
 
+// nonces is the secret of nonces and answers of what was begun at a moment.
+func (s *running) nonces(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) }
+
 // reload reads the keys again.
 func (s *running) reload() error {
 	lock, err := s.c.lock()
 	if err != nil {
 		return err
 	}
-	all, err := keys.Read(filepath.Join(s.data, keysFile), lock)
+	path := filepath.Join(s.data, keysFile)
+	seen, err := os.Stat(path) // before it is read: what is written meanwhile is another change
+	if err != nil {
+		return err
+	}
+	all, err := keys.Read(path, lock)
 	if err != nil {
 		return err
 	}
 	if err := s.ring.Load(all); err != nil {
 		return err
 	}
+	s.keysSeen.Store(&seen)
 	return s.seals.Replace(s.ring.Secrets(keys.Seal)...)
+}
+
+// reloadIfChanged reads the keys again if their file is another one than was read.
+func (s *running) reloadIfChanged() (changed bool, err error) {
+	now, err := os.Stat(filepath.Join(s.data, keysFile))
+	if err != nil {
+		return false, err
+	}
+	if seen := s.keysSeen.Load(); seen != nil && (*seen).ModTime().Equal(now.ModTime()) && (*seen).Size() == now.Size() && os.SameFile(*seen, now) {
+		return false, nil
+	}
+	return true, s.reload()
 }
 
 // openStore opens the register.
@@ -430,7 +455,7 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 		Store: s.store, Now: time.Now, Random: chance, Policy: policy, Civil: scenarios.KST,
 		Cards: cards, Faces: face.Matcher{Threshold: scenario.Face.Threshold}, Phones: phones,
 		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: anchors, Authority: s.c.text("authority"), Issuer: s.url,
-		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: transactionLife, NonceKey: s.ring.Secrets(keys.Nonce)[0],
+		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: transactionLife, Nonces: s.nonces,
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: uint64(s.c.number("status-size"))},
 		TTL:   s.c.duration("status-ttl"), Validity: s.c.duration("status-validity"), Aggregation: s.url + "/status-lists",
 	})
@@ -505,10 +530,13 @@ func (s *running) openProtocols() error {
 		}
 		roots = append(roots, c.SubjectKeyId)
 	}
-	secret := s.ring.Secrets(keys.Nonce)[0]
 	if s.api.OpenID4VP, err = openid4vp.New(openid4vp.Options{
 		Register: r, Verification: s.service.Verification, Base: s.url + "/vp/", Authorities: roots, Keys: s.seals,
-		Key: sha256.Sum256(append([]byte("rollcall answers of wallets "), secret[:]...)), Lifetime: transactionLife, Kept: resultKept,
+		Secret: func(begun time.Time) [32]byte {
+			secret := s.nonces(begun)
+			return sha256.Sum256(append([]byte("rollcall answers of wallets "), secret[:]...))
+		},
+		Lifetime: transactionLife, Kept: resultKept,
 		Reader: func(ctx context.Context, id string) (openid4vp.Reader, error) {
 			p, err := s.parties.Party(ctx, id)
 			if err != nil {
@@ -594,6 +622,14 @@ func (s *running) loops(ctx context.Context) {
 					break
 				}
 			}
+		}
+	})
+	s.every(ctx, sweepEvery, func(context.Context) {
+		switch changed, err := s.reloadIfChanged(); {
+		case err != nil:
+			s.log.Error("the keys were not read again: the ones before stay in use", "error", err.Error())
+		case changed:
+			s.log.Info("the keys were read again")
 		}
 	})
 	s.every(ctx, sweepEvery, func(context.Context) { // a secret to come takes over at its moment

@@ -121,7 +121,7 @@ func newWorld(t *testing.T) *world {
 	signer, err := a.Anchors.DocumentSigner([][]byte{a.DS.Certificate()}, w.Now())
 	check(t, err)
 	w.vp, err = openid4vp.New(openid4vp.Options{Register: w.Register, Verification: w.Verification, Base: issuer + "/vp/", Authorities: [][]byte{signer.Authority},
-		Reader: reader, Keys: keys, Key: sha256.Sum256([]byte("answers")), Lifetime: 5 * time.Minute, Kept: 10 * time.Minute})
+		Reader: reader, Keys: keys, Secret: func(time.Time) [32]byte { return sha256.Sum256([]byte("answers")) }, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute})
 	check(t, err)
 	staff, err := parties.New(w.Register, parties.Options{Issuer: issuer, TokenEndpoint: issuer + "/parties/token", Keys: keys})
 	check(t, err)

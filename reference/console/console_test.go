@@ -83,7 +83,7 @@ func newOffice(t *testing.T) *office {
 		Providers: anchors, Scopes: openid4vci.Scopes})
 	check(t, err)
 	vp, err := openid4vp.New(openid4vp.Options{Register: w.Register, Verification: w.Verification, Base: base + "/vp/", Authorities: [][]byte{{1}},
-		Keys: sealing, Key: [32]byte{1}, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
+		Keys: sealing, Secret: func(time.Time) [32]byte { return [32]byte{1} }, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
 		Reader: func(context.Context, string) (openid4vp.Reader, error) {
 			return openid4vp.Reader{Sign: jws.With(servicetest.Key("reader")), Chain: [][]byte{{1}}}, nil
 		}})

@@ -46,8 +46,8 @@ const (
 	Verifier Use = "verifier"
 	// Seal is a secret: it seals what the service hands out and takes back.
 	Seal Use = "seal"
-	// Nonce is a secret: it makes the nonces of verifications, and the keys to which
-	// presentations are encrypted.
+	// Nonce is a secret: of it are made (Ring.Epoch) the nonces of verifications, and
+	// the keys to which presentations are encrypted.
 	Nonce Use = "nonce"
 )
 

@@ -351,6 +351,40 @@ func TestASecretToComeOpensAlreadyAndOneGoneOpensForAWhile(t *testing.T) {
 	}
 }
 
+func TestTheSecretsOfEpochsFollowFromThoseOfTheFile(t *testing.T) {
+	now := start
+	all := found(t)
+	ring, err := NewRing(all, func() time.Time { return now }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := ring.Epoch(Nonce, start)
+	if ring.Epoch(Nonce, start.Add(10*time.Minute-1)) != first || ring.Epoch(Nonce, start.Add(10*time.Minute)) == first || ring.Epoch(Nonce, start.Add(-1)) == first {
+		t.Error("an epoch does not last ten minutes")
+	}
+	if ring.Epoch(Seal, start) == first || ring.Secrets(Nonce)[0] == first {
+		t.Error("another secret is the same")
+	}
+	// A replica with the next secret, and another clock.
+	m := maker()
+	m.Random = rand.NewChaCha8([32]byte{9})
+	next, err := m.Rotate(all, Nonce, start, start.Add(25*time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := NewRing(next, func() time.Time { return start.Add(time.Hour) }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for minute := range 60 {
+		at := start.Add(time.Duration(minute) * time.Minute)
+		// The next takes over when an epoch begins, not amid one.
+		if same := ring.Epoch(Nonce, at) == other.Epoch(Nonce, at); same != (minute < 30) {
+			t.Errorf("after %d minutes: %t", minute, same)
+		}
+	}
+}
+
 // Whoever signs while keys change gives certificate and signature that belong
 // together.
 func TestCertificateAndSignatureBelongTogetherWhileKeysChange(t *testing.T) {

@@ -3,6 +3,8 @@ package keys
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -182,6 +184,30 @@ func (r *Ring) Secrets(use Use) (out [][32]byte) {
 		}
 	}
 	return out
+}
+
+// epochLength is how long a secret made by Epoch is used.
+const epochLength = 10 * time.Minute
+
+// Epoch is the secret of a use for what is begun at a moment. It is another one every
+// ten minutes, derived (HKDF, RFC 5869) from the secret that was in force when these
+// began: so whoever has the same keys finds the same for a moment that is over, and
+// a new secret takes over between two of them.
+func (r *Ring) Epoch(use Use, at time.Time) [32]byte {
+	number := at.UnixMilli() / epochLength.Milliseconds()
+	begin := time.UnixMilli(number * epochLength.Milliseconds())
+	var of *Key
+	for i, all := 0, r.at.Load().all; i < len(all); i++ {
+		if k := &all[i]; k.Use == use && (of == nil || !k.From.After(begin)) {
+			of = k
+		}
+	}
+	// An Expand of one block fails for no key: Load has seen one of 32 bytes.
+	secret, err := hkdf.Expand(sha256.New, of.Private, fmt.Sprintf("rollcall %s of %d", use, number), 32)
+	if err != nil {
+		panic(err)
+	}
+	return [32]byte(secret)
 }
 
 // TLSCertificate is the server's certificate in force, for tls.Config.

@@ -142,7 +142,8 @@ type answering struct {
 }
 
 func (e *Endpoints) answering(t *transaction) (a answering, err error) {
-	secret, err := hkdf.Extract(sha256.New, e.o.Key[:], store.TicketKey(t.id))
+	of := e.o.Secret(t.ends.Add(-e.o.Lifetime))
+	secret, err := hkdf.Extract(sha256.New, of[:], store.TicketKey(t.id))
 	if err != nil {
 		return a, err
 	}

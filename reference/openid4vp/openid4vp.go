@@ -73,9 +73,10 @@ type Options struct {
 	Authorities [][]byte
 	// Keys seal what is asked into the identifiers of transactions.
 	Keys *seal.Keys
-	// Key makes the keys to which answers are encrypted; every replica has the
-	// same 32 bytes.
-	Key [32]byte
+	// Secret makes the keys to which answers are encrypted in transactions begun at a
+	// moment. It is asked for again as long as they last, and every replica must give
+	// the same.
+	Secret func(begun time.Time) [32]byte
 	// Lifetime is how long a wallet has to answer, Kept how long a result can be
 	// asked for after that.
 	Lifetime, Kept time.Duration
@@ -86,8 +87,8 @@ type Endpoints struct{ o Options }
 
 // New returns the endpoints.
 func New(o Options) (*Endpoints, error) {
-	if o.Register == nil || o.Verification == nil || o.Reader == nil || o.Keys == nil || o.Key == [32]byte{} || o.Lifetime <= 0 || o.Kept <= 0 || len(o.Authorities) == 0 {
-		return nil, errors.New("presenting needs a register, verification, readers' certificates, authorities, keys to seal with, a key for answers, and times")
+	if o.Register == nil || o.Verification == nil || o.Reader == nil || o.Keys == nil || o.Secret == nil || o.Lifetime <= 0 || o.Kept <= 0 || len(o.Authorities) == 0 {
+		return nil, errors.New("presenting needs a register, verification, readers' certificates, authorities, keys to seal with, a secret for answers, and times")
 	}
 	if u, err := url.Parse(o.Base); err != nil || u.Scheme != "https" || u.Host == "" || o.Base[len(o.Base)-1] != '/' {
 		return nil, fmt.Errorf("the base of presenting is an https URL that ends in a slash, not %q", o.Base)

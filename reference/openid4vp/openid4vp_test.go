@@ -23,14 +23,17 @@ import (
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/jwe"
 	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/keys"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/openid4vp"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/suspension"
+	"rollcall.example/rollcall/reference/verification"
 	"rollcall.example/rollcall/reference/web"
 )
 
@@ -72,27 +75,34 @@ func reader(_ context.Context, party string) (openid4vp.Reader, error) {
 	return openid4vp.Reader{Sign: jws.With(key), Chain: [][]byte{der}}, err
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{World: servicetest.New(t), t: t, mux: http.NewServeMux()}
+func newWorld(t *testing.T, change ...func(*service.Config)) *world {
+	w := &world{World: servicetest.New(t, change...), t: t}
+	w.mux = w.replica(w.Verification, func(time.Time) [32]byte { return sha256.Sum256([]byte("answers")) })
+	w.citizen = w.Resident()
+	w.issue()
+	return w
+}
+
+// replica is a verifier's endpoints before the service.
+func (w *world) replica(v *verification.Service, secret func(time.Time) [32]byte) *http.ServeMux {
+	t, mux := w.t, http.NewServeMux()
 	a := servicetest.Authorities()
 	signer, err := a.Anchors.DocumentSigner([][]byte{a.DS.Certificate()}, w.Now())
 	check(t, err)
 	sealing, err := seal.NewKeys([32]byte{3})
 	check(t, err)
 	e, err := openid4vp.New(openid4vp.Options{
-		Register: w.Register, Verification: w.Verification, Base: base, Reader: reader, Authorities: [][]byte{signer.Authority},
-		Keys: sealing, Key: sha256.Sum256([]byte("answers")), Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
+		Register: w.Register, Verification: v, Base: base, Reader: reader, Authorities: [][]byte{signer.Authority},
+		Keys: sealing, Secret: secret, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
 	})
 	check(t, err)
 	for path, h := range map[string]web.Handler{
 		"POST /transactions": e.Begin, "GET /transactions/{id}": e.Result,
 		"GET /vp/request/{id}": e.Request, "POST /vp/request/{id}": e.Request, "POST /vp/response/{id}": e.Respond,
 	} {
-		w.mux.Handle(path, web.OAuth(h))
+		mux.Handle(path, web.OAuth(h))
 	}
-	w.citizen = w.Resident()
-	w.issue()
-	return w
+	return mux
 }
 
 // issue puts a new card, in both formats, on the citizen's phone.
@@ -286,6 +296,81 @@ func TestHappyFlow(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Two replicas with the same file of keys: each transaction is begun at one, goes on at
+// the other, and lasts while the secrets of its nonce change by themselves and by the
+// operator.
+func TestSecretsChangeWhileTransactionsLast(t *testing.T) {
+	maker := keys.Maker{Random: rand.NewChaCha8([32]byte{1}), URL: "https://id.example", Hosts: []string{"id.example"}}
+	all, err := maker.Found(servicetest.Noon.Add(-time.Hour))
+	check(t, err)
+	at := servicetest.Noon
+	rings := [2]*keys.Ring{}
+	for i := range rings {
+		rings[i], err = keys.NewRing(all, func() time.Time { return at }, nil)
+		check(t, err)
+	}
+	secret := func(i int) func(time.Time) [32]byte {
+		return func(begun time.Time) [32]byte { return rings[i].Epoch(keys.Nonce, begun) }
+	}
+	w := newWorld(t, func(c *service.Config) { c.Nonces = secret(0) })
+	other := w.Config
+	other.Nonces = secret(1)
+	second, err := service.New(ctx, other)
+	check(t, err)
+	replicas := [2]*http.ServeMux{w.replica(w.Verification, secret(0)), w.replica(second.Verification, secret(1))}
+	turn := 0
+	next := func() { turn++; w.mux = replicas[turn%2] }
+
+	type open struct {
+		id  string
+		end time.Time
+	}
+	var pending []open
+	answered, used := 0, map[[32]byte]bool{}
+	for n := range 60 { // an hour, a transaction a minute, each answered almost five minutes later
+		at = servicetest.Noon.Add(time.Duration(n) * time.Minute)
+		w.Set(at)
+		switch n {
+		case 15: // the operator's next secret
+			all, err = maker.Rotate(all, keys.Nonce, at, at.Add(10*time.Minute))
+			check(t, err)
+			check(t, rings[0].Load(all))
+		case 22:
+			check(t, rings[1].Load(all))
+		}
+		next()
+		used[secret(turn%2)(at)] = true
+		pending = append(pending, open{w.age(shop), at.Add(5 * time.Minute)})
+		if n < 5 {
+			continue
+		}
+		first := pending[0]
+		pending = pending[1:]
+		w.Set(first.end.Add(-time.Second))
+		next()
+		q := w.fetch(first.id, false)
+		next()
+		if a := w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}); a.status != 200 {
+			t.Fatalf("minute %d: %+v", n, a)
+		}
+		next()
+		if a := w.outcome(shop, first.id); a.body["verdict"] != "accepted" {
+			t.Fatalf("minute %d: %+v", n, a)
+		}
+		answered++
+	}
+	if answered != 55 || len(used) != 6 {
+		t.Errorf("%d answered, under %d secrets", answered, len(used))
+	}
+	before := secret(0)(at)
+	all, err = maker.Rotate(all, keys.Nonce, at, at.Add(time.Second))
+	check(t, err)
+	check(t, rings[0].Load(all))
+	if later := at.Add(time.Hour); secret(0)(at) != before || secret(0)(later) == secret(1)(later) {
+		t.Error("a new secret is not taken up, or changes what is begun")
 	}
 }
 

@@ -42,7 +42,9 @@ type Config struct {
 	Copies            int           // of a mobile card, at most
 	ChallengeLifetime time.Duration // of a card's challenge
 	Transaction       time.Duration // of an online verification
-	NonceKey          [32]byte      // the same in every replica
+	// Nonces is the secret of verifications that began at a moment, the same in every
+	// replica.
+	Nonces func(begun time.Time) [32]byte
 
 	Lists    register.Lists
 	TTL      time.Duration // how long a verifier may keep a status list
@@ -81,7 +83,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := verification.New(r, verification.Options{NonceKey: c.NonceKey, Lifetime: c.Transaction, Anchors: c.Anchors})
+	v, err := verification.New(r, verification.Options{Nonces: c.Nonces, Lifetime: c.Transaction, Anchors: c.Anchors})
 	if err != nil {
 		return nil, err
 	}

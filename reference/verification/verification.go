@@ -69,8 +69,10 @@ type Answer struct {
 
 // Options are the service's.
 type Options struct {
-	// NonceKey authenticates nonces; every replica has the same 32 bytes.
-	NonceKey [32]byte
+	// Nonces is the secret that authenticates the nonces of transactions begun at a
+	// moment. It is asked for again as long as they last, and every replica must give
+	// the same.
+	Nonces func(begun time.Time) [32]byte
 	// Lifetime is how long a transaction may take.
 	Lifetime time.Duration
 	// Anchors are the authorities that sign cards.
@@ -85,8 +87,8 @@ type Service struct {
 
 // New returns the service of a register.
 func New(r *register.Register, o Options) (*Service, error) {
-	if o.Anchors == nil || o.Lifetime <= 0 || o.NonceKey == [32]byte{} {
-		return nil, errors.New("online verification needs trust anchors, a key for its nonces, and a lifetime of transactions")
+	if o.Anchors == nil || o.Lifetime <= 0 || o.Nonces == nil {
+		return nil, errors.New("online verification needs trust anchors, secrets for its nonces, and a lifetime of transactions")
 	}
 	return &Service{r, o}, nil
 }
@@ -104,7 +106,9 @@ const (
 )
 
 func (s *Service) mac(head []byte, v Verifier) []byte {
-	h := hmac.New(sha256.New, s.options.NonceKey[:])
+	end := time.UnixMilli(int64(binary.BigEndian.Uint64(head[nonceRandom:])))
+	key := s.options.Nonces(end.Add(-s.options.Lifetime))
+	h := hmac.New(sha256.New, key[:])
 	h.Write(head)
 	for _, part := range []string{v.ClientID, v.ResponseURI, string(v.Thumbprint)} {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))

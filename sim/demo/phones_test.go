@@ -110,7 +110,7 @@ func newStreet(t *testing.T, change ...func(*service.Config)) *street {
 	signer, err := a.Anchors.DocumentSigner([][]byte{a.DS.Certificate()}, s.Now())
 	check(t, err)
 	s.vp, err = openid4vp.New(openid4vp.Options{Register: s.Register, Verification: s.Verification, Base: serviceURL + "/vp/", Authorities: [][]byte{signer.Authority},
-		Keys: sealing, Key: sha256.Sum256([]byte("answers")), Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
+		Keys: sealing, Secret: func(time.Time) [32]byte { return sha256.Sum256([]byte("answers")) }, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
 		Reader: func(_ context.Context, party string) (openid4vp.Reader, error) {
 			key := servicetest.Key("reader")
 			c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: servicetest.Noon.AddDate(-1, 0, 0), NotAfter: servicetest.Noon.AddDate(1, 0, 0)}

@@ -14,7 +14,6 @@ package servetest
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -227,7 +226,7 @@ func (s *starting) openService(ctx context.Context) error {
 		Store: seen, Now: s.o.Now, Random: s.o.Random, Policy: policy, Civil: scenarios.KST,
 		Cards: cards, Faces: face.Matcher{Threshold: s.o.Scenario.Face.Threshold}, Phones: phones,
 		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: anchors, Authority: "행정안전부", Issuer: s.url,
-		Copies: s.o.Copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, NonceKey: s.ring.Secrets(keys.Nonce)[0],
+		Copies: s.o.Copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, Nonces: func(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) },
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: 1 << 16}, TTL: s.o.TTL, Validity: 24 * time.Hour, Aggregation: s.url + "/status-lists",
 	}); err != nil {
 		return err
@@ -279,7 +278,7 @@ func (s *starting) openVerifiers(context.Context) (err error) {
 	}
 	s.api.OpenID4VP, err = openid4vp.New(openid4vp.Options{
 		Register: s.service.Register, Verification: s.service.Verification, Base: s.url + "/vp/", Authorities: [][]byte{root.SubjectKeyId}, Keys: s.seals,
-		Key: sha256.Sum256([]byte("answers of wallets")), Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
+		Secret: func(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) }, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
 		Reader: func(ctx context.Context, id string) (openid4vp.Reader, error) {
 			p, err := s.parties.Party(ctx, id)
 			if err != nil {

@@ -294,11 +294,12 @@ func (w *World) Open(ctx context.Context) error {
 	if err := w.checkPragmas(db); err != nil {
 		return errors.Join(err, db.Close())
 	}
+	nonces := [32]byte(secret(w.Source, "nonces"))
 	c := service.Config{
 		Store: &countedStore{db, &w.N}, Now: w.Clock.Now, Random: w.Source.Stream(0, population.ForService, seedRandom+w.Opened),
 		Policy: &w.Policy, Civil: scenarios.KST, Cards: countedCards{w.cards, &w.N}, Faces: w.faces, Phones: w.makers,
 		DocumentSigner: countedSigner{w.signers[0], &w.N}, StatusSigner: countedSigner{w.signers[1], &w.N}, Anchors: w.anchors, Authority: authority,
-		Copies: Copies, ChallengeLifetime: ChallengeLifetime, Transaction: transaction, NonceKey: [32]byte(secret(w.Source, "nonces")),
+		Copies: Copies, ChallengeLifetime: ChallengeLifetime, Transaction: transaction, Nonces: func(time.Time) [32]byte { return nonces },
 		Lists: register.Lists{Base: listBase, Size: w.listSize}, TTL: w.ttl, Validity: w.validity,
 	}
 	if w.Seam != nil {

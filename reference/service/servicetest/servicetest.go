@@ -90,7 +90,7 @@ func On(t testing.TB, db store.Store, change ...func(*service.Config)) *World {
 		},
 		Civil: Noon.Location(), Cards: cards{}, Faces: face.Matcher{Threshold: 0.5}, Phones: makers,
 		DocumentSigner: a.DS, StatusSigner: a.Status, Anchors: a.Anchors, Authority: "행정안전부",
-		Copies: Copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, NonceKey: sha256.Sum256([]byte("nonces")),
+		Copies: Copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, Nonces: func(time.Time) [32]byte { return sha256.Sum256([]byte("nonces")) },
 		Lists: register.Lists{Base: "https://id.example/status/", Size: 1 << 12}, TTL: time.Hour, Validity: 24 * time.Hour,
 	}
 	for _, f := range change {
