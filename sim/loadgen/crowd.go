@@ -89,7 +89,7 @@ func Open(ctx context.Context, o Options) (*Crowd, error) {
 		return nil, fmt.Errorf("the service at %s does not give the root of its cards: %w", o.Service, err)
 	}
 	if c.anchors, err = mdoc.NewTrustAnchors(root); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the service at %s gives no root of its cards: %w", o.Service, err)
 	}
 	c.registrar, c.clerk = &desk{Party: o.Staff.Registrar, crowd: c}, &desk{Party: o.Staff.Clerk, crowd: c}
 	c.operator, c.auditor = &desk{Party: o.Staff.Operator, crowd: c}, &desk{Party: o.Staff.Auditor, crowd: c}

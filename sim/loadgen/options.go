@@ -94,16 +94,48 @@ func Demonstration(ttl time.Duration) (Staff, []Place) {
 	}
 }
 
-func (o *Options) complete() (err error) {
+// lacks says what is missing in the options, or wrong with them.
+func (o *Options) lacks() error {
 	switch {
 	case o.Service == "" || o.Scenario == nil || o.Nation == nil:
 		return errors.New("a crowd needs the URL of a service, a scenario and a nation")
-	case o.Citizens < 1 || o.First < 0:
+	case o.Citizens < 1:
 		return fmt.Errorf("a crowd has at least one citizen, not %d", o.Citizens)
+	case o.First < 0:
+		return fmt.Errorf("the first citizen has a number from 0, not %d", o.First)
 	case o.Now == nil || o.Random == nil || o.Wait == nil:
 		return errors.New("a crowd needs a clock, randomness and a way to wait")
-	case o.StatusEvery <= 0 || len(o.Places) == 0 || o.Staff.Registrar.Key == nil || o.Staff.Auditor.Key == nil:
-		return errors.New("a crowd needs to know how often lists are published, who serves it, and where it shows its cards")
+	case o.StatusEvery <= 0:
+		return fmt.Errorf("a crowd needs to know how often lists are published; every %v is never", o.StatusEvery)
+	case o.Allowance < 0 || o.AuditSkew < 0:
+		return fmt.Errorf("an allowance of %v for building and fetching lists, %v for clocks: neither may be negative", o.Allowance, o.AuditSkew)
+	case len(o.Places) == 0:
+		return errors.New("a crowd needs a place where it shows its cards")
+	}
+	for role, p := range map[string]Party{"registrar": o.Staff.Registrar, "clerk": o.Staff.Clerk, "operator": o.Staff.Operator, "auditor": o.Staff.Auditor} {
+		if p.Key == nil {
+			return fmt.Errorf("the %s has no key with which to prove who they are", role)
+		}
+	}
+	names := map[string]bool{}
+	for _, p := range o.Places {
+		switch {
+		case names[p.Name]:
+			return fmt.Errorf("two places are called %q", p.Name)
+		case p.Cached && p.TTL <= 0:
+			return fmt.Errorf("the place %q keeps lists for %v: give it a time", p.Name, p.TTL)
+		case !p.Cached && p.Party.Key == nil:
+			return fmt.Errorf("the place %q has no key with which to ask the service", p.Name)
+		}
+		names[p.Name] = true
+	}
+	return nil
+}
+
+// complete fills in what is not said.
+func (o *Options) complete() (err error) {
+	if err := o.lacks(); err != nil {
+		return err
 	}
 	o.Service = strings.TrimSuffix(o.Service, "/")
 	if o.Municipality == "" {

@@ -87,10 +87,11 @@ type trial struct {
 }
 
 func trials() (all []*trial) {
+	const refused = "the card is suspended, and should be accepted"
 	const accepted, again = "the card is accepted, and should be suspended", "a mobile card was issued on a code that was used before"
 	told := map[string]string{
 		"lost-card-leaves-mobile": accepted, "lost-phone-leaves-mobile": accepted, "suspended-is-accepted": accepted, "release-lifts-all": accepted,
-		"report-not-written": accepted, "code-good-twice": again,
+		"report-not-written": accepted, "code-good-twice": again, "release-not-seen": refused,
 	}
 	for _, f := range append([]servetest.Fault{{Name: "", Does: "nothing is wrong"}}, servetest.Faults()...) {
 		all = append(all, &trial{Fault: f, told: told[f.Name]})
@@ -108,10 +109,12 @@ func TestACrowdFindsWhatIsWrongInside(t *testing.T) {
 		for _, one := range x.crowd.Citizens {
 			day(t.Context(), one)
 		}
+		x.crowd.Citizens[0].Release(t.Context(), loadgen.MobileLost) // the other's phone stays lost
 		judging.Go(func() {
 			_ = wait(t.Context(), every+ttl+allowance) // until every bound is past
 			for _, one := range x.crowd.Citizens {
 				one.Present(t.Context(), "bank")
+				one.Present(t.Context(), "shop")
 			}
 			x.verdict, _, x.err = x.crowd.Judge(t.Context())
 		})

@@ -42,6 +42,8 @@ var faults = []Fault{
 		store: func(s store.Store) store.Store { return unwritten{s} }},
 	{Name: "release-lifts-all", Does: "the release of the plastic card lifts every other report", Breaks: []string{"S6"},
 		store: transactions(func(tx store.Tx) store.Tx { return liftsAll{tx} })},
+	{Name: "release-not-seen", Does: "a verifier who asks is told of a report that was released", Breaks: []string{"S12"},
+		store: transactions(func(tx store.Tx) store.Tx { return onceReported{tx} })},
 	{Name: "audit-entry-missing", Does: "a release has no entry in the audit log", Breaks: []string{"S10"},
 		store: transactions(func(tx store.Tx) store.Tx { return silentRelease{tx} })},
 	{Name: "key-forgotten", Does: "a request that is repeated with its idempotency key is another one", Breaks: []string{"S9"},
@@ -221,6 +223,21 @@ func (t liftsAll) PutPerson(p store.Person) error {
 		p.State &^= lifecycle.State(p.State.Causes())
 	}
 	return t.Tx.PutPerson(p)
+}
+
+// onceReported sees every person as reported whose plastic card ever was.
+type onceReported struct{ store.Tx }
+
+func (t onceReported) Entry(list uint32, index uint64) (store.Entry, error) {
+	e, err := t.Tx.Entry(list, index)
+	if err != nil {
+		return e, err
+	}
+	all, err := t.Tx.Reports(e.Person)
+	for _, r := range all {
+		e.State |= lifecycle.State(r.Cause & lifecycle.PhysicalLost)
+	}
+	return e, err
 }
 
 // silentRelease enters no release into the log.
