@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -154,5 +155,70 @@ func TestTwoReplicasAreOneService(t *testing.T) {
 	}
 	if verdict, err := whole.show(w); err != nil || verdict != "accepted" {
 		t.Errorf("with one replica: %q %v", verdict, err)
+	}
+}
+
+// Whoever asks two replicas in turn, as fast as they answer, is served as often as
+// by one, and as often as they are allowed.
+func TestTwoReplicasShareTheRates(t *testing.T) {
+	database := schema(t)
+	dir := t.TempDir()
+	b := &balancer{by: make([]atomic.Uint64, 2)}
+	for n := range 2 {
+		p, err := replica(dir, n, "--demo", "--database", database, "--public-url", "https://localhost:9", "--rate-address", "40")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+		b.replicas = append(b.replicas, p)
+	}
+	// The first one counts the second within five seconds.
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(b.replicas[0].err.String(), `"replicas":2`); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the first replica does not count the second")
+		}
+	}
+	client := &http.Client{Transport: b, Timeout: 20 * time.Second}
+	const takes = 3 * time.Second
+	served, refused, began := 0, 0, time.Now()
+	for time.Since(began) < takes {
+		res, err := client.Get("https://localhost:9/.well-known/openid-credential-issuer")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		switch res.StatusCode {
+		case http.StatusOK:
+			served++
+		case http.StatusTooManyRequests:
+			refused++
+		default:
+			t.Fatalf("status %d", res.StatusCode)
+		}
+	}
+	// The first 160 at once, then 40 a second.
+	allowed := 160 + 40*time.Since(began).Seconds()
+	t.Logf("%d served of %.0f, %d refused", served, allowed, refused)
+	if float64(served) > allowed+2 || float64(served) < 0.7*allowed || refused < 50 {
+		t.Errorf("%d requests were served and %d refused; %.0f are allowed", served, refused, allowed)
+	}
+}
+
+// The database has restarted: not every replica has its session again.
+func TestReplicasThatAreMissedForAMomentCount(t *testing.T) {
+	var n int
+	var err error
+	c := &census{live: func(context.Context) (int, error) { return n, err }}
+	for i, step := range []struct {
+		live, want int
+		gone       bool
+	}{{1, 1, false}, {3, 3, false}, {0, 0, true}, {1, 3, false}, {3, 3, false}, {2, 3, false}, {2, 3, false}, {2, 2, false}, {1, 2, false}, {4, 4, false}} {
+		n, err = step.live, nil
+		if step.gone {
+			err = errors.New("the database is gone")
+		}
+		if got, e := c.take(context.Background()); got != step.want || (e != nil) != step.gone {
+			t.Errorf("step %d: %d, not %d (%v)", i, got, step.want, e)
+		}
 	}
 }

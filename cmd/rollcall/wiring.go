@@ -89,6 +89,7 @@ type running struct {
 	keysSeen atomic.Pointer[fs.FileInfo] // the file of keys that was read last
 	seals    *seal.Keys
 	store    store.Store
+	census   *census  // nil: a register of one process
 	locked   *os.File // nil: the register is no file
 	service  *service.Service
 	parties  *parties.Parties
@@ -105,6 +106,8 @@ type running struct {
 	lists   *publication.Lists
 	leaving atomic.Bool
 	wait    sync.WaitGroup
+
+	replicas atomic.Int64 // that share the limits
 }
 
 // credential is what an administrator who was entered gets to know once.
@@ -180,7 +183,7 @@ func open(ctx context.Context, c configuration, address string, log *slog.Logger
 	if err := s.publish(ctx); err != nil {
 		return nil, fmt.Errorf("the status lists cannot be published: %w", err)
 	}
-	return s, s.route(traces)
+	return s, s.route(ctx, traces)
 }
 
 // close gives back what open has taken.
@@ -346,8 +349,57 @@ func (s *running) openStore(ctx context.Context) (err error) {
 		}
 		return nil
 	}
-	s.store, err = postgres.Open(ctx, s.c.text("database"), postgres.Options{})
-	return err
+	db, err := postgres.Open(ctx, s.c.text("database"), postgres.Options{})
+	if err != nil {
+		return err
+	}
+	s.store, s.census = db, &census{live: db.Live}
+	return nil
+}
+
+// census is how many replicas serve.
+type census struct {
+	live func(context.Context) (int, error)
+	mu   sync.Mutex
+	last []int
+}
+
+// A replica that comes counts at once. One that goes, or whose session was lost, as at
+// a restart of the database, is counted a while longer: so the shares of those who are
+// there come to the whole at most.
+const (
+	countEvery = 5 * time.Second
+	countsKept = 3
+)
+
+// take counts.
+func (c *census) take(ctx context.Context) (int, error) {
+	n, err := c.live(ctx)
+	if err != nil {
+		return 0, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last = append(c.last, n); len(c.last) > countsKept {
+		c.last = c.last[1:]
+	}
+	return slices.Max(c.last), nil
+}
+
+// count tells the router how many replicas share the rates.
+func (s *running) count(ctx context.Context) error {
+	if s.census == nil {
+		return nil
+	}
+	n, err := s.census.take(ctx)
+	if err != nil {
+		return err
+	}
+	s.router.Replicas(n)
+	if before := s.replicas.Swap(int64(n)); before != int64(n) {
+		s.log.Info("replicas share the limits of rates", "replicas", n)
+	}
+	return nil
 }
 
 // registerFile is the file of the register; false if it is in a database server.
@@ -467,7 +519,7 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 }
 
 // route builds the router from the modules.
-func (s *running) route(traces trace.TracerProvider) (err error) {
+func (s *running) route(ctx context.Context, traces trace.TracerProvider) (err error) {
 	limits := httpapi.DefaultLimits
 	for name, to := range map[string]*httpapi.Rate{"rate-address": &limits.Address, "rate-citizen": &limits.Citizen, "rate-staff": &limits.Staff, "rate-verifier": &limits.Verifier} {
 		n := s.c.number(name)
@@ -481,7 +533,15 @@ func (s *running) route(traces trace.TracerProvider) (err error) {
 		Now: time.Now, Random: chance, Limits: limits, Proxies: s.proxies, Log: s.log, Metrics: s.metrics, Traces: traces,
 		Authentication: httpapi.Authentication{DPoP: s.api.Authorization.DPoP, Bearer: s.parties.Bearer, Session: s.parties.Session, Certificate: s.parties.Certificate},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	counted, cancel := context.WithTimeout(ctx, countEvery)
+	defer cancel()
+	if err := s.count(counted); err != nil {
+		return fmt.Errorf("the replicas that share this register cannot be counted: %w", err)
+	}
+	return nil
 }
 
 // openProtocols puts together what wallets, verifiers and desks speak to.
@@ -611,6 +671,13 @@ func (s *running) loops(ctx context.Context) {
 			s.log.Error("the status lists were not published: those before are served on", "error", err.Error())
 		}
 	})
+	if s.census != nil {
+		s.every(ctx, countEvery, func(ctx context.Context) {
+			if err := s.count(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("the replicas were not counted: each keeps its share", "error", err.Error())
+			}
+		})
+	}
 	s.every(ctx, sweepEvery, func(ctx context.Context) {
 		for what, sweep := range map[string]func(context.Context, int) (int, error){"expired cards": s.service.Issuance.ExpireDue, "what may be forgotten": s.service.Register.Forget} {
 			for {

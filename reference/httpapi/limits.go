@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rollcall.example/rollcall/reference/access"
@@ -19,8 +20,9 @@ type Rate struct {
 	Burst     int // at once, after a pause
 }
 
-// Limits protect the service from those who ask too much of it. They hold in one
-// replica: behind a balancer the whole is so many times as much.
+// Limits protect the service from those who ask too much of it. Its rates are those of
+// all replicas together, of which each allows its share (Router.Replicas); Concurrent
+// and Each hold in one replica.
 type Limits struct {
 	Address    Rate // one address, before it is known who calls
 	Failed     int  // what a request with a wrong credential counts for its address, in requests
@@ -57,6 +59,9 @@ func (l *Limits) of(c access.Caller) Rate {
 type meter struct {
 	now func() time.Time
 	max int
+	// replicas is how many meters share the rates. A bucket of each is full after its
+	// part of the burst, and empties by its part of the rate.
+	replicas atomic.Int64
 
 	mu sync.Mutex
 	// Those who called lately, and those who did before: when the one is full it
@@ -65,7 +70,9 @@ type meter struct {
 }
 
 func newMeter(now func() time.Time, max int) *meter {
-	return &meter{now: now, max: max, young: map[string]time.Time{}}
+	m := &meter{now: now, max: max, young: map[string]time.Time{}}
+	m.replicas.Store(1)
+	return m
 }
 
 // take counts n requests of somebody, or says how long they must wait. A charge
@@ -74,7 +81,8 @@ func (m *meter) take(who string, rate Rate, n int, forced bool) (wait time.Durat
 	if rate.PerSecond <= 0 {
 		return 0
 	}
-	each := time.Duration(float64(time.Second) / rate.PerSecond)
+	replicas := m.replicas.Load()
+	each := time.Duration(float64(time.Second) / rate.PerSecond * float64(replicas))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -86,7 +94,7 @@ func (m *meter) take(who string, rate Rate, n int, forced bool) (wait time.Durat
 		empty = now
 	}
 	empty = empty.Add(time.Duration(n) * each)
-	room := max(rate.Burst, 1)
+	room := max(rate.Burst/int(replicas), 1)
 	if over := empty.Sub(now) - time.Duration(room)*each; over > 0 {
 		if !forced {
 			return over

@@ -54,6 +54,10 @@ type Router struct {
 // New builds the router from the table of an API.
 func New(a *API, o Options) (*Router, error) { return build(a.table(), o) }
 
+// Replicas says how many replicas serve, this one among them. Each allows its share of
+// the rates, so that nobody is served more by asking all of them.
+func (s *Router) Replicas(n int) { s.meter.replicas.Store(int64(max(n, 1))) }
+
 func build(table []Route, o Options) (*Router, error) {
 	if o.Now == nil || o.Random == nil {
 		return nil, errors.New("the router needs a clock and randomness")

@@ -360,6 +360,66 @@ func TestWhoAsksTooMuchWaitsAndNobodyElse(t *testing.T) {
 	}
 }
 
+// Two replicas behind a balancer, and somebody who asks each as fast as it answers.
+func TestReplicasShareTheRates(t *testing.T) {
+	for _, c := range []struct {
+		replicas, others int // how many there are; how many they think there are
+		most             float64
+	}{
+		{1, 1, 1}, {2, 2, 1}, {3, 3, 1},
+		{2, 1, 2}, // not counted yet: each allows all
+	} {
+		now := newClock()
+		o := options()
+		o.Now = now.Now
+		o.Limits = Limits{Citizen: Rate{PerSecond: 12, Burst: 48}}
+		var all []*Router
+		for range c.replicas {
+			s := router(t, o, ok)
+			s.Replicas(c.others)
+			all = append(all, s)
+		}
+		served, seconds := 0, 20
+		for range seconds * 100 {
+			for _, s := range all {
+				r := httptest.NewRequest("GET", "/people/1", nil)
+				as(r, "DPoP", access.Citizen)
+				if w, _ := call(s, r); w.Code == 200 {
+					served++
+				}
+			}
+			now.move(10 * time.Millisecond)
+		}
+		if want := c.most * float64(48+12*seconds); float64(served) > want+float64(c.replicas) || float64(served) < 0.98*want {
+			t.Errorf("%d replicas that think that there are %d serve somebody %d times, not %.0f", c.replicas, c.others, served, want)
+		}
+	}
+}
+
+// A replica that comes or goes changes the share of who is known already.
+func TestAShareChangesWithTheReplicas(t *testing.T) {
+	m := newMeter(newClock().Now, 10)
+	rate := Rate{PerSecond: 1, Burst: 8}
+	served := func() (n int) {
+		for m.take("somebody", rate, 1, false) == 0 {
+			n++
+		}
+		return n
+	}
+	m.replicas.Store(4)
+	if n := served(); n != 2 {
+		t.Errorf("of eight at once one of four serves %d", n)
+	}
+	m.replicas.Store(1)
+	if n := served(); n != 0 {
+		t.Errorf("a bucket that was full is empty by %d", n)
+	}
+	m.replicas.Store(100)
+	if m.take("somebody else", rate, 1, false) != 0 || m.take("somebody else", rate, 1, false) == 0 {
+		t.Error("one of a hundred serves something else than one at once")
+	}
+}
+
 func TestGuessingOfCredentialsIsSlow(t *testing.T) {
 	for what, c := range map[string]struct {
 		handler web.Handler

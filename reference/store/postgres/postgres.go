@@ -57,6 +57,9 @@ type DB struct {
 	commit sync.Mutex
 
 	commits, batches, views atomic.Uint64
+
+	presence sync.Mutex
+	seat     *pgx.Conn // whose session counts for this handle (Live); nil: none does
 }
 
 var _ store.Store = (*DB)(nil)
@@ -180,6 +183,9 @@ func (db *DB) Close() error {
 		close(db.closing)
 		<-db.closed
 		db.writer.close(context.Background())
+		db.presence.Lock()
+		db.absent(context.Background())
+		db.presence.Unlock()
 		db.pool.Close()
 	})
 	return nil
