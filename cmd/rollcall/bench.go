@@ -30,7 +30,7 @@ import (
 )
 
 func benchCommand() *cobra.Command {
-	var out, run, baseline, figures, tolerance string
+	var out, run, baseline, figures, tolerance, cpuprofile, memprofile string
 	var took time.Duration
 	var count int
 	var list bool
@@ -80,7 +80,14 @@ one is worse than the tolerance, with 95 % confidence. That takes 4 counts of ea
 			if figures != "" {
 				now, err = readFigures("--figures", figures)
 			} else {
-				now, err = measure(c.Context(), c.OutOrStdout(), out, run, took, count)
+				var stop func() error
+				if stop, err = profile(cpuprofile, memprofile); err != nil {
+					return usage(err)
+				}
+				now, err = measure(c.Context(), c.OutOrStdout(), out, run, serviceProfile(cpuprofile), took, count)
+				if e := stop(); err == nil && e != nil {
+					err = internal(e)
+				}
 			}
 			if err != nil || before == nil {
 				return err
@@ -95,10 +102,22 @@ one is worse than the tolerance, with 95 % confidence. That takes 4 counts of ea
 	c.Flags().StringVar(&baseline, "baseline", "", "compare with the figures in this `FILE`")
 	c.Flags().StringVar(&tolerance, "tolerance", "10%", "how much worse x-floor and allocs/op may be, in `PERCENT`")
 	c.Flags().StringVar(&figures, "figures", "", "compare the figures in this `FILE` instead of measuring")
+	c.Flags().StringVar(&cpuprofile, "cpuprofile", "", "write a CPU profile to `FILE` (go tool pprof; label benchmark); that of the service to the file of the same name with .service before its ending (label operation)")
+	c.Flags().StringVar(&memprofile, "memprofile", "", "write a profile of allocations to `FILE`")
 	c.Flags().BoolVar(&list, "list", false, "print the names of all benchmarks, and end")
 	c.Flags().StringVar(&empty, "serve-nothing", "", "serve nothing, and keep the certificate in `DIR`: the floor of a request")
 	_ = c.Flags().MarkHidden("serve-nothing") // it is there
 	return c
+}
+
+// serviceProfile is the file for the CPU profile of the service that is loaded, beside
+// that of who measures: cpu.service.pprof beside cpu.pprof.
+func serviceProfile(own string) string {
+	if own == "" {
+		return ""
+	}
+	ending := filepath.Ext(own)
+	return strings.TrimSuffix(own, ending) + ".service" + ending
 }
 
 // percent reads "10%" or "10".
@@ -145,7 +164,7 @@ func compareFigures(w io.Writer, before, now bench.Figures, tolerance float64) e
 }
 
 // measure measures, and writes the figures as they come.
-func measure(ctx context.Context, stdout io.Writer, out, run string, took time.Duration, count int) (bench.Figures, error) {
+func measure(ctx context.Context, stdout io.Writer, out, run, cpuprofile string, took time.Duration, count int) (bench.Figures, error) {
 	o := bench.Options{Now: time.Now, CPU: cpuOf(os.Getpid()), Time: took, Count: count, Processor: cpuName()}
 	if run != "" {
 		var err error
@@ -163,7 +182,9 @@ func measure(ctx context.Context, stdout io.Writer, out, run string, took time.D
 	if err != nil {
 		return nil, internal(err)
 	}
-	o.Serve = func(ctx context.Context, data string) (*bench.Service, error) { return startService(ctx, self, data) }
+	o.Serve = func(ctx context.Context, data string) (*bench.Service, error) {
+		return startService(ctx, self, data, cpuprofile)
+	}
 	o.Empty = func(ctx context.Context) (*bench.Service, error) {
 		data := filepath.Join(dir, "empty")
 		return startChild(ctx, data, self, "bench", "--serve-nothing", data)
@@ -191,7 +212,7 @@ func measure(ctx context.Context, stdout io.Writer, out, run string, took time.D
 const loaded = 60
 
 // startService starts rollcall serve with a demonstration and without limits of rate.
-func startService(ctx context.Context, self, data string) (*bench.Service, error) {
+func startService(ctx context.Context, self, data, cpuprofile string) (*bench.Service, error) {
 	s, err := scenarios.Load("announced", nil)
 	if err != nil {
 		return nil, err
@@ -205,7 +226,7 @@ func startService(ctx context.Context, self, data string) (*bench.Service, error
 		return nil, err
 	}
 	const any = "1000000000"
-	out, err := startChild(ctx, data, self, "serve", "--listen", "127.0.0.1:0", "--data", data, "--all-open", "--demo", "--demo-residents", strconv.Itoa(loaded),
+	out, err := startChild(ctx, data, self, "serve", "--listen", "127.0.0.1:0", "--data", data, "--cpuprofile", cpuprofile, "--all-open", "--demo", "--demo-residents", strconv.Itoa(loaded),
 		"--rate-address", any, "--rate-citizen", any, "--rate-staff", any, "--rate-verifier", any)
 	if err != nil {
 		return nil, err

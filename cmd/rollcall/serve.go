@@ -67,6 +67,11 @@ func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err 
 	_ = level.UnmarshalText([]byte(c.text("log-level"))) // the table has seen to it
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
 
+	endProfile, err := profile(c.text("cpuprofile"), "")
+	if err != nil {
+		return usage(err)
+	}
+	defer func() { err = errors.Join(err, endProfile()) }()
 	listener, err := net.Listen("tcp", c.text("listen"))
 	if err != nil {
 		return usage(cannotListen("--listen", c.text("listen"), err))

@@ -55,6 +55,7 @@ var settings = []setting{
 	{name: "proxies", kind: list, what: "`NETWORKS` of proxies that may say for whom they speak (X-Forwarded-For), as in 10.0.0.0/8"},
 	{name: "ops-listen", what: "`ADDR`ess for /metrics, /healthz and /readyz without authentication; not for the public", without: "nowhere"},
 	{name: "pprof", value: "false", kind: yesNo, what: "serve /debug/pprof/ there, too (then ops-listen is 127.0.0.1:6060 by default)"},
+	{name: "cpuprofile", what: "write a CPU profile to `FILE` when the service ends (go tool pprof)"},
 
 	{name: "passphrase", what: "locks the keys; without one a key file in the data folder does", noFlag: true, masked: true, without: "a key file"},
 	{name: "passphrase-file", what: "`FILE` with the passphrase in its first line"},

@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -74,6 +75,7 @@ type benchmark struct {
 
 // subject is what is measured.
 type subject struct {
+	name    string                // of its benchmark: a profile splits by it
 	prepare func(n int) error     // before n operations, not measured; nil: nothing
 	run     func(n int) error     // n operations
 	cpu     func() time.Duration  // nil: of this process
@@ -212,7 +214,8 @@ func (e *env) take(s *subject, n int) (sample, error) {
 	}
 	runtime.ReadMemStats(&before)
 	began, used, mine := e.o.Now(), cpu(), own()
-	err := s.run(n)
+	var err error
+	pprof.Do(e.ctx, pprof.Labels("benchmark", s.name), func(context.Context) { err = s.run(n) })
 	out := sample{n: n, cpu: cpu() - used, wall: e.o.Now().Sub(began), own: own() - mine}
 	runtime.ReadMemStats(&after)
 	out.bytes, out.allocs = after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs

@@ -41,6 +41,9 @@ func (e *env) subject(b benchmark) (*subject, error) {
 	s, err := b.make(e)
 	if err == nil {
 		e.made[b.name] = s
+		if s != nil {
+			s.name = b.name
+		}
 	}
 	return s, err
 }
