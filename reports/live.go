@@ -48,7 +48,7 @@ type LiveOperation struct {
 	Count     int64  `json:"count" unit:"requests" def:"times it was tried"`
 	Unknown   int64  `json:"unknown" unit:"requests" def:"of those, without an answer that decides"`
 	Wrong     int64  `json:"wrong" unit:"answers" def:"of those, with an answer that the citizen's history does not allow"`
-	PerSecond Num    `json:"answers_per_second" unit:"answers/s" def:"answers by the seconds of the load"`
+	PerSecond Num    `json:"answers_per_second" unit:"answers/s" def:"answers by the seconds of the load, or of that part of it which the kind names"`
 	P50       Num    `json:"p50_ms" unit:"ms" def:"beginning to answer as the citizen sees it, median"`
 	P95       Num    `json:"p95_ms" unit:"ms" def:"beginning to answer as the citizen sees it, 95th percentile"`
 	P99       Num    `json:"p99_ms" unit:"ms" def:"beginning to answer as the citizen sees it, 99th percentile"`
@@ -153,6 +153,12 @@ func (s *summary) liveLines() {
 			parts = append(parts, s.paint(red, s.count(o.Wrong)+" WRONG"))
 		}
 		s.line("  "+o.Name(), "live", parts...)
+	}
+	if l.Dropped > 0 {
+		s.line("iterations", "live", s.count(l.Iterations)+" done", s.count(l.Dropped)+" due that could not begin")
+	}
+	if l.Restarts > 0 {
+		s.line("service", "live", "killed and started again "+s.count(l.Restarts)+" times")
 	}
 	s.line("processor", "live", "generator "+s.say("share", l.Generator.Share), "service "+s.say("share", l.Server.Share), "of the machine")
 	judged := "not judged"

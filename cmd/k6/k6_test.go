@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -51,6 +52,7 @@ type ended struct {
 			Answers    int      `json:"answers"`
 			Wrong      int      `json:"wrong"`
 			Unknown    int      `json:"unknown"`
+			Iterations int      `json:"iterations"`
 			Dropped    int      `json:"dropped_iterations"`
 			Violations int      `json:"violations"`
 			Findings   []string `json:"findings"`
@@ -59,8 +61,9 @@ type ended struct {
 			} `json:"by_property"`
 		} `json:"live"`
 		Expectations []struct {
-			Text  string `json:"text"`
-			Holds bool   `json:"holds"`
+			Text  string   `json:"text"`
+			Value *float64 `json:"value"`
+			Holds bool     `json:"holds"`
 		} `json:"expectations"`
 	}
 }
@@ -304,6 +307,14 @@ func TestAWrongServiceIsFoundByTheLoadAlone(t *testing.T) {
 				t.Fatalf("valid: %t, %d answers, %v\n%s", l.Valid, l.Answers, l.Doubts, e.said)
 			}
 			if len(c.finds) == 0 {
+				if l.Iterations != 4 { // VUS × ITERATIONS lives, and as many who are late
+					t.Errorf("%d iterations", l.Iterations)
+				}
+				for _, one := range e.result.Expectations {
+					if one.Value == nil && !strings.Contains(one.Text, "dropped") {
+						t.Errorf("the threshold %s has no value", one.Text)
+					}
+				}
 				if e.code != 0 || l.Violations > 0 || l.Wrong > 0 || len(e.crossed()) > 0 {
 					t.Errorf("exit code %d, %d violations, %d wrong, crossed %q\n%s", e.code, l.Violations, l.Wrong, e.crossed(), e.said)
 				}
@@ -322,5 +333,140 @@ func TestAWrongServiceIsFoundByTheLoadAlone(t *testing.T) {
 				t.Errorf("exit code %d, crossed %q, want 99 and rollcall_violations; violations %v, want one of %s\n%s", e.code, e.crossed(), l.ByProperty, c.finds, e.said)
 			}
 		})
+	}
+}
+
+// A generator that cannot hold the rate has measured nothing of the service, however
+// good the figures look.
+func TestARateThatIsNotHeldIsInvalidNotSlow(t *testing.T) {
+	e := k6(t, load("verify"), append(serve(t, func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+		if r.URL.Path == "/vp/transactions" {
+			time.Sleep(200 * time.Millisecond)
+		}
+		service.ServeHTTP(w, r)
+	}), "RATE=40", "VUS=2", "DURATION=2s")...)
+	l := &e.result.Live
+	if l.Valid || l.Dropped == 0 || len(l.Doubts) == 0 || !strings.Contains(l.Doubts[len(l.Doubts)-1], "the generator did not hold the rate") {
+		t.Errorf("valid: %t, %d dropped, %q\n%s", l.Valid, l.Dropped, l.Doubts, e.said)
+	}
+	if e.code != 99 || l.Wrong > 0 || !slices.Contains(e.crossed(), "dropped_iterations: count==0") {
+		t.Errorf("exit code %d, %d wrong, crossed %q", e.code, l.Wrong, e.crossed())
+	}
+	if !strings.Contains(e.said, "INVALID") {
+		t.Errorf("the summary does not say it:\n%s", e.said)
+	}
+}
+
+// script writes a load with options for k6, and more for the nation.
+func script(t *testing.T, options, more string) string {
+	t.Helper()
+	nation, err := filepath.Abs(load("nation"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "mine.js")
+	text := `import { town } from '` + filepath.ToSlash(nation) + `'
+const nation = town('mine', 2, ` + more + `)
+export const options = ` + options + `
+export function setup() { nation.enter() }
+export default function () { nation.citizen().issueByTap() }
+export function teardown() { nation.judge() }
+export function handleSummary(data) { return nation.summary(data, __ENV.OUT) }
+`
+	if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// What is wrong with a load is said in a sentence that tells what to do.
+func TestWhatIsWrongWithALoadIsSaid(t *testing.T) {
+	const away = "https://127.0.0.1:1"
+	answer := func(code int, header http.Header, body string) lie {
+		return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			maps.Copy(w.Header(), header)
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	series := filepath.Join(t.TempDir(), "series.csv")
+	if err := os.WriteFile(series, []byte("date,region,issued\n2025-01-02,KR-50,3\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		tell   lie // nil: the load does not come so far as to ask
+		script string
+		set    []string
+		code   int
+		says   string
+	}{
+		{"no service is named", nil, load("smoke"), nil, 107, "open needs to know where the service is: give service, as in k6 run -e SERVICE=https://localhost:8443"},
+		{"nothing answers", nil, load("smoke"), []string{"SERVICE=" + away}, 108, "nothing answers at " + away},
+		{"the certificate is another's", honest, load("smoke"), []string{"CA="}, 108, "is not to be trusted: "},
+		{"it is no certificate at all", nil, load("smoke"), []string{"SERVICE=" + away, "CA=" + series}, 107, "ca holds no certificate in PEM"},
+		{"it is something else", answer(404, nil, "not found"), load("smoke"), nil, 108, "is no Rollcall service, or one of another version"},
+		{"it is of another version", answer(200, nil, `{"credential_issuer":"https://there.example"}`), load("smoke"), nil, 108, "names no mobile card (k6 and rollcall serve must be of one version)"},
+		{"it is out of order", answer(503, nil, ""), load("smoke"), nil, 108, "answers HTTP 503, 20 times in a row: it is overloaded or out of order, so there is nothing to load"},
+		{"its clock is an hour late", func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+			w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+			service.ServeHTTP(w, r)
+		}, load("smoke"), nil, 108, "off this machine's: what its log says could not be judged (set both clocks, by NTP)"},
+		{"it has no demonstration", func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+			if r.URL.Path == "/parties/token" {
+				answer(401, nil, `{"error":"invalid_client"}`)(w, r, service)
+				return
+			}
+			service.ServeHTTP(w, r)
+		}, load("smoke"), nil, 108, "does the service run with --demo, and has no other run entered the same citizens?"},
+
+		{"there are no citizens", nil, load("smoke"), []string{"SERVICE=" + away, "CITIZENS=0"}, 107, "0 citizens can load nothing (give citizens: 1 or more, at least as many as there are virtual users)"},
+		{"there are more virtual users than citizens", nil, load("verify"), []string{"SERVICE=" + away, "CITIZENS=5", "VUS=6", "RATE=1"}, 108, "there may be 6 virtual users and there are 5 citizens: nobody is in two places at once (give citizens: 6 or more, or fewer maxVUs)"},
+		{"a setting is no number", nil, load("verify"), []string{"SERVICE=" + away, "RATE=fast"}, 107, "RATE: fast is no number (write RATE=50)"},
+		{"a setting is no length of time", nil, load("verify"), []string{"SERVICE=" + away, "DURATION=60"}, 107, "DURATION: 60 is no length of time (write DURATION=1m)"},
+		{"opening-day has no series", nil, load("opening-day"), []string{"SERVICE=" + away}, 107, "opening-day takes its rates from a nation run: give SERIES=/path/to/series.csv"},
+		{"the series is another table", nil, load("opening-day"), []string{"SERVICE=" + away, "SERIES=" + series}, 107, "has no column issued_tap: it is no series.csv of rollcall run"},
+		{"a threshold's metric is misspelt", nil, script(t, `{ thresholds: { rollcall_violation: ['count==0'] } }`, "{}"), []string{"SERVICE=" + away}, 104, `no metric name \"rollcall_violation\" found`},
+		{"a threshold is no expression", nil, script(t, `{ thresholds: { rollcall_violations: ['count=0'] } }`, "{}"), []string{"SERVICE=" + away}, 104, "count=0"},
+		{"an option of the nation is misspelt", nil, script(t, "{}", "{ citizen: 5 }"), []string{"SERVICE=" + away}, 107, `open knows no option \"citizen\" (known are scenario, service, ca, citizens,`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			settings := c.set
+			if c.tell != nil {
+				settings = append(serve(t, c.tell), c.set...)
+			}
+			e := k6(t, c.script, settings...)
+			if e.code != c.code || !strings.Contains(e.said, c.says) {
+				t.Errorf("exit code %d, want %d, and %q in\n%s", e.code, c.code, c.says, e.said)
+			}
+			if e.result.Live.Valid {
+				t.Error("the result is valid")
+			}
+			if l := &e.result.Live; c.code == 108 && !strings.Contains(strings.Join(l.Doubts, "\n"), strings.ReplaceAll(c.says, `\"`, `"`)) {
+				t.Errorf("the result does not say it: %q", l.Doubts)
+			}
+		})
+	}
+}
+
+// For a time half the answers are 503: those decide nothing and are no wrong answers;
+// asked again they come, and the history is judged. That so many were missing
+// crosses a threshold.
+func TestAServiceThatAnswersHalfTheTimeIsNotTakenForAWrongOne(t *testing.T) {
+	began := time.Now()
+	e := k6(t, load("smoke"), append(serve(t, func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+		if rand.N(2) == 0 && time.Since(began) < 8*time.Second {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		service.ServeHTTP(w, r)
+	}), "VUS=2", "ITERATIONS=1")...)
+	l := &e.result.Live
+	if e.code != 99 || !slices.Contains(e.crossed(), "rollcall_unknown: rate<0.01") {
+		t.Errorf("exit code %d, crossed %q, want 99 and rollcall_unknown\n%s", e.code, e.crossed(), e.said)
+	}
+	if !l.Valid || l.Unknown == 0 || l.Wrong > 0 || l.Violations > 0 {
+		t.Errorf("valid: %t, %d unknown, %d wrong, %d violations\n%s", l.Valid, l.Unknown, l.Wrong, l.Violations, e.said)
 	}
 }

@@ -46,8 +46,8 @@ The loads that are built in: ` + strings.Join(loads.Names(), ", ") + `.
 --load takes a file, too. k6 is the one of cmd/k6, with the extension k6/x/rollcall:
 beside rollcall, on PATH, or the file after --k6. docs/load.md tells how to build it.
 
-Writes result.json, report.html, junit.xml, k6-dashboard.html, profiles/ and what the
-service logged. The exit code is 0 when every threshold holds, 99 when one is crossed
+Writes result.json, report.html, junit.xml, k6-dashboard.html, profiles/, and what k6
+and the service logged. The exit code is 0 when every threshold holds, 99 when one is crossed
 or an answer was wrong, 1 when the load could not be made as it was asked for (then the
 result is marked invalid), 2 when the command is wrong.`,
 		Example: `  rollcall live announced
@@ -141,7 +141,7 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 	if err != nil {
 		return usage(err)
 	}
-	for _, old := range []string{reports.ResultFile, reports.ReportFile, reports.JUnitFile, dashboardFile} {
+	for _, old := range []string{reports.ResultFile, reports.ReportFile, reports.JUnitFile, dashboardFile, k6LogFile} {
 		if err := os.Remove(filepath.Join(f.out, old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return usage(fmt.Errorf("--out: %w", err))
 		}
@@ -169,7 +169,7 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 	stopProfiles := service.profiles(ctx, filepath.Join(f.out, "profiles"), f.profileEvery)
 
 	fmt.Fprintf(stderr, "k6 loads %s by %s\n", service.url, script)
-	code, err := runK6(ctx, k6, path, f, name, service, stderr)
+	ended, err := runK6(ctx, k6, path, f, name, service, stderr)
 	kept := stopProfiles()
 	if err != nil {
 		return internal(err)
@@ -177,9 +177,17 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 	if ctx.Err() != nil {
 		return &exit{exitInternal, errors.New("interrupted; there is no result")}
 	}
+	code := ended.code
+	if ended.more > 0 {
+		fmt.Fprintf(stderr, "... and %d lines more in %s\n", ended.more, filepath.Join(f.out, k6LogFile))
+	}
 	r, err := reports.Read(f.out)
 	if err != nil {
 		return &exit{liveExit(code), fmt.Errorf("k6 left no result and ended with %d (%s): what it said stands above", code, k6Codes[code])}
+	}
+	if ended.failed > 0 {
+		r.Live.Valid = false
+		r.Live.Doubts = append(r.Live.Doubts, fmt.Sprintf("the script failed in %d iterations (%s says where)", ended.failed, k6LogFile))
 	}
 	r.Scenario, r.Meta.Version, r.Meta.Host.CPU, r.Meta.Host.PeakRSSBytes = nil, version, cpuName(), peakRSS()
 	if err := reports.Write(f.out, r, nil); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -57,8 +58,50 @@ func scriptFile(name, work string) (string, error) {
 // dashboardFile is k6's own report.
 const dashboardFile = "k6-dashboard.html"
 
-// runK6 lets k6 load the service, and returns its exit code.
-func runK6(ctx context.Context, k6, script string, f *liveFlags, scenario string, s *loadedService, stderr io.Writer) (int, error) {
+// k6LogFile is all that k6 said.
+const k6LogFile = "k6.log"
+
+// maxTold is how many lines of k6's are shown: what goes wrong at each iteration
+// is said a thousand times.
+const maxTold = 40
+
+// told keeps all that k6 says, shows the beginning of it, and counts how often the
+// script failed, for which k6 has neither a metric nor an exit code.
+type told struct {
+	all, show     io.Writer
+	rest          []byte
+	lines, failed int
+}
+
+func (t *told) Write(p []byte) (int, error) {
+	if n, err := t.all.Write(p); err != nil {
+		return n, err
+	}
+	for line := range bytes.Lines(append(t.rest, p...)) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			t.rest = bytes.Clone(line)
+			return len(p), nil
+		}
+		if t.lines++; t.lines <= maxTold {
+			_, _ = t.show.Write(line) // a terminal that is gone ends no load
+		}
+		if bytes.Contains(line, []byte(" source=stacktrace")) {
+			t.failed++
+		}
+	}
+	t.rest = nil
+	return len(p), nil
+}
+
+// k6Ended is how a load ended, as k6 tells it.
+type k6Ended struct {
+	code   int
+	failed int // iterations in which the script did
+	more   int // lines that are in k6.log alone
+}
+
+// runK6 lets k6 load the service.
+func runK6(ctx context.Context, k6, script string, f *liveFlags, scenario string, s *loadedService, stderr io.Writer) (*k6Ended, error) {
 	set := map[string]string{
 		"SCENARIO": scenario, "SERVICE": s.url, "CA": filepath.Join(f.data, authorityFile), "CONTROL": s.controlURL, "OUT": f.out, "COMMAND": f.command(scenario),
 		"SEED": strconv.Itoa(f.seed), "FIRST": strconv.Itoa(f.first), "STATUS_EVERY": inSeconds(f.statusEvery), "STATUS_TTL": inSeconds(f.ttl), "ALLOWANCE": inSeconds(f.allowance),
@@ -91,13 +134,21 @@ func runK6(ctx context.Context, k6, script string, f *liveFlags, scenario string
 	c := exec.CommandContext(ctx, k6, append(args, script)...)
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = 20 * time.Second
-	c.Stdout, c.Stderr = io.Discard, stderr // its summary is ours to print
-	c.Env = append(withoutSettings(os.Environ()), "K6_WEB_DASHBOARD=true", "K6_WEB_DASHBOARD_PORT=-1", "K6_WEB_DASHBOARD_PERIOD=2s", "K6_WEB_DASHBOARD_EXPORT="+filepath.Join(f.out, dashboardFile), "NO_COLOR=1")
-	err := c.Run()
-	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() >= 0 {
-		return e.ExitCode(), nil
+	log, err := os.Create(filepath.Join(f.out, k6LogFile))
+	if err != nil {
+		return nil, err
 	}
-	return 0, err
+	defer log.Close()
+	said := &told{all: log, show: stderr}
+	c.Stdout, c.Stderr = io.Discard, said // its summary is ours to print
+	c.Env = append(withoutSettings(os.Environ()), "K6_WEB_DASHBOARD=true", "K6_WEB_DASHBOARD_PORT=-1", "K6_WEB_DASHBOARD_PERIOD=2s", "K6_WEB_DASHBOARD_EXPORT="+filepath.Join(f.out, dashboardFile), "NO_COLOR=1")
+	err = c.Run()
+	ended := &k6Ended{failed: said.failed, more: max(0, said.lines-maxTold)}
+	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() >= 0 {
+		ended.code = e.ExitCode()
+		return ended, nil
+	}
+	return ended, err
 }
 
 func inSeconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s" }

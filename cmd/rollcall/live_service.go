@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -115,8 +116,9 @@ func (s *loadedService) start(ctx context.Context, listen, ops string) error {
 	return nil
 }
 
-// restart kills the process and starts it again on its data, at the same addresses.
-func (s *loadedService) restart(ctx context.Context) error {
+// restart kills the process and, after a time, starts it again on its data, at the
+// same addresses.
+func (s *loadedService) restart(ctx context.Context, down time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cpu != nil {
@@ -126,6 +128,7 @@ func (s *loadedService) restart(ctx context.Context) error {
 		return err
 	}
 	<-s.ended
+	time.Sleep(down)
 	address := func(url string) string {
 		_, at, _ := strings.Cut(url, "://")
 		return strings.Replace(at, "localhost", "127.0.0.1", 1)
@@ -143,7 +146,7 @@ func (s *loadedService) used() (time.Duration, bool) {
 	return s.spent + s.cpu(), true
 }
 
-// control serves those who make the load: POST /WORD/restart, POST /WORD/cpu. The
+// control serves those who make the load: POST /WORD/restart?down=1s, POST /WORD/cpu. The
 // word is known to nobody else.
 func (s *loadedService) control() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -153,7 +156,14 @@ func (s *loadedService) control() error {
 	word := rand.Text()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /"+word+"/restart", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.restart(context.WithoutCancel(r.Context())); err != nil {
+		down, err := time.ParseDuration(cmp.Or(r.FormValue("down"), "0s"))
+		if err == nil && (down < 0 || down > time.Minute) {
+			err = fmt.Errorf("a service is down for a minute at most, not %v", down)
+		}
+		if err == nil {
+			err = s.restart(context.WithoutCancel(r.Context()), down)
+		}
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	})

@@ -59,6 +59,8 @@ func fakeK6() {
 		r.Live.Valid, r.Live.Dropped, r.Live.Doubts = false, 7, []string{"7 iterations were due and could not begin"}
 		r.Expectations = []reports.Expectation{{Text: "rollcall_present_duration: p(95)<2000", Value: 3000}}
 		code = 99
+	case "broken":
+		fmt.Fprint(os.Stderr, strings.Repeat("level=error msg=\"TypeError: Object has no member 'presnt'\" source=stacktrace\n", 100))
 	case "misspelt":
 		fmt.Fprintln(os.Stderr, "no metric name \"rollcall_violation\" found")
 		os.Exit(104)
@@ -184,7 +186,7 @@ func TestALoadedServiceIsKilledAndComesBackWhereItWas(t *testing.T) {
 	defer s.stop()
 	before, pid := []string{s.url, s.ops}, s.child.Process.Pid
 	spent, known := s.used()
-	if err := s.restart(t.Context()); err != nil {
+	if err := s.restart(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 	after, _ := s.used()

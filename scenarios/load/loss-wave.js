@@ -22,11 +22,12 @@ export function loss() {
   const what = __ITER % 3 ? 'physical' : 'mobile'
   c.race(what, 'shop')
   c.present('office') // must be refused
+  c.present('bank') // until its lists must say so, either answer is right
   c.issueByTap() // must be refused
   c.releaseByCall('physical') // must be refused
   c.release(what)
   c.present('shop')
 }
-export function show() { nation.citizen().present('shop') }
+export function show() { nation.citizen().present(__ITER % 2 ? 'bank' : 'shop') }
 export function teardown() { nation.judge() }
 export function handleSummary(data) { return nation.summary(data, __ENV.OUT) }

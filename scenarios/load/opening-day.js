@@ -1,6 +1,6 @@
 // The days of a nation run, one after the other, some seconds each: as many come for
 // a card, show one and report a loss as in its series.csv, all in one proportion, the
-// busiest day at the rate PEAK.
+// busiest day at the rate PEAK. FROM=2025-03-28 begins with that day.
 import { town, always, unanswered, number, seconds } from './nation.js'
 
 if (!__ENV.SERIES) throw new Error('opening-day takes its rates from a nation run: give SERIES=/path/to/series.csv (rollcall run announced writes one)')
@@ -22,8 +22,9 @@ function days(text) {
     sum.report += Number(row[at.reports_physical]) + Number(row[at.reports_mobile])
     by.set(row[at.date], sum)
   }
-  const all = [...by.values()], first = all.findIndex((d) => d.tap + d.centre > 0)
-  if (first < 0) throw new Error(`SERIES: on no day of ${__ENV.SERIES} is a card issued`)
+  const from = __ENV.FROM || '', all = [...by.keys()].sort().filter((date) => date >= from).map((date) => by.get(date))
+  const first = all.findIndex((d) => d.tap + d.centre > 0)
+  if (first < 0) throw new Error(`SERIES: on no day of ${__ENV.SERIES} is a card issued${from && ` from ${from} on`}`)
   return all.slice(first, first + number('DAYS', 12))
 }
 

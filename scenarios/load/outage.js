@@ -1,9 +1,9 @@
-// The service is killed and started again under load; what it had acknowledged must
+// The service is killed under load, and started again after a while; what it had acknowledged must
 // be there afterwards. rollcall live does the killing.
 import { sleep } from 'k6'
 import { town, always, number, seconds } from './nation.js'
 
-const rate = number('RATE', 10), vus = number('VUS', 60), time = seconds('DURATION', '40s'), kills = number('KILLS', 2)
+const rate = number('RATE', 10), vus = number('VUS', 60), time = seconds('DURATION', '40s'), kills = number('KILLS', 2), down = seconds('DOWN', '1s')
 const nation = town('outage', vus + 1)
 
 export const options = {
@@ -32,7 +32,7 @@ export function life() {
 export function outage() {
   for (let n = 0; n < kills; n++) {
     sleep(time / (kills + 1))
-    nation.restart()
+    nation.restart(down)
   }
 }
 export function teardown() { nation.judge() }

@@ -55,6 +55,12 @@ type Result struct {
 	Wrong string
 }
 
+// Nothing says that there was nothing in the citizen's hands to ask with: no request
+// was made.
+func (r Result) Nothing() bool {
+	return r.Reason == nothingToShow || r.Reason == nothingToTap || r.Reason == nothingToScan
+}
+
 func (r Result) String() string {
 	switch {
 	case r.Wrong != "":
@@ -85,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Crowd, error) {
 		return nil, err
 	}
 	var root []byte
-	if err := c.do(q, &root); err != nil {
+	if err := c.again(ctx, patience, func() error { return c.do(q, &root) }); err != nil {
 		return nil, fmt.Errorf("the service at %s does not give the root of its cards: %w", o.Service, err)
 	}
 	if c.anchors, err = mdoc.NewTrustAnchors(root); err != nil {
@@ -130,6 +136,22 @@ func Open(ctx context.Context, o Options) (*Crowd, error) {
 		c.Citizens = append(c.Citizens, one)
 	}
 	return c, nil
+}
+
+// patience is how often is asked for what everything else depends on.
+const patience = 20
+
+// again asks until there is an answer that decides something, so often at most.
+func (c *Crowd) again(ctx context.Context, tries int, ask func() error) error {
+	for n := 1; ; n++ {
+		err := ask()
+		if how, _ := ended(err); how == granted || how == refused || n >= tries {
+			return err
+		}
+		if err := c.o.Wait(ctx, time.Second/4); err != nil {
+			return err
+		}
+	}
 }
 
 // policy is what the service was told, as far as it bears on these citizens.

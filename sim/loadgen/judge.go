@@ -50,10 +50,11 @@ func (c *Crowd) Judge(ctx context.Context) (*oracle.Verdict, *oracle.History, er
 	if err := c.o.Wait(ctx, c.o.StatusEvery+c.o.StatusEvery/2); err != nil {
 		return nil, nil, err
 	}
-	if _, err := c.FetchLists(ctx); err != nil {
+	if _, err := c.fetchLists(ctx, patience); err != nil {
 		return nil, nil, fmt.Errorf("the status lists cannot be fetched: %w", err)
 	}
-	export, err := c.Export(ctx)
+	var export []byte
+	err := c.again(ctx, patience, func() (err error) { export, err = c.Export(ctx); return err })
 	if err != nil {
 		return nil, nil, fmt.Errorf("the audit export cannot be fetched: %w", err)
 	}

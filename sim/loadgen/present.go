@@ -229,7 +229,10 @@ type fetched struct {
 }
 
 // FetchLists fetches all status lists, and keeps those that are new in the history.
-func (c *Crowd) FetchLists(ctx context.Context) ([]fetched, error) {
+func (c *Crowd) FetchLists(ctx context.Context) ([]fetched, error) { return c.fetchLists(ctx, 1) }
+
+// fetchLists asks for each list so often at most.
+func (c *Crowd) fetchLists(ctx context.Context, tries int) ([]fetched, error) {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, c.o.Service+"/status-lists", nil)
 	if err != nil {
 		return nil, err
@@ -237,7 +240,7 @@ func (c *Crowd) FetchLists(ctx context.Context) ([]fetched, error) {
 	var all struct {
 		Lists []string `json:"status_lists"`
 	}
-	if err := c.do(q, &all); err != nil {
+	if err := c.again(ctx, tries, func() error { return c.do(q, &all) }); err != nil {
 		return nil, err
 	}
 	var out []fetched
@@ -248,7 +251,7 @@ func (c *Crowd) FetchLists(ctx context.Context) ([]fetched, error) {
 		}
 		q.Header.Set("Accept", "application/statuslist+jwt")
 		var token []byte
-		if err := c.do(q, &token); err != nil {
+		if err := c.again(ctx, tries, func() error { return c.do(q, &token) }); err != nil {
 			return nil, err
 		}
 		at := c.Stamp()

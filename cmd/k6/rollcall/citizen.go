@@ -50,10 +50,10 @@ func (n *Nation) answered(operation, kind string, r loadgen.Result, took time.Du
 	if r.Err != nil {
 		a.Error = r.Err.Error()
 	}
-	if n.vu.Context().Err() != nil && r.Unknown {
-		return a // the test is over: nobody waited for the answer
+	if n.vu.Context().Err() != nil && r.Unknown || r.Nothing() {
+		return a // the test is over, and nobody waited for the answer; or nobody was asked
 	}
-	history := n.shared.record.add(operation, kind, r, ms)
+	history, first := n.shared.record.add(operation, kind, n.part, r, ms)
 	verdict := r.Verdict
 	switch {
 	case verdict != "":
@@ -79,7 +79,9 @@ func (n *Nation) answered(operation, kind string, r loadgen.Result, took time.Du
 			right = 0
 			a.History = history
 			n.push(n.metrics.violations, 1, tags)
-			n.vu.State().Logger.Errorf("rollcall: wrong answer: %s\n%s", r, history)
+			if first {
+				n.vu.State().Logger.Errorf("rollcall: wrong answer: %s\n%s", r, history)
+			}
 		}
 		n.check("the citizen's history allows the answer: "+operation, right)
 	}
@@ -212,7 +214,11 @@ func (c *Citizen) Race(what, place string) []*Answer {
 				over = true // once more: it must be refused
 			default:
 			}
-			shown = append(shown, timed(func() loadgen.Result { return c.Citizen.Present(ctx, place) }))
+			one := timed(func() loadgen.Result { return c.Citizen.Present(ctx, place) })
+			if one.r.Nothing() {
+				return
+			}
+			shown = append(shown, one)
 		}
 	})
 	both.Wait()

@@ -97,8 +97,10 @@ declare module 'k6/x/rollcall' {
     /** A citizen of this virtual user's own until its next iteration; with a number, that one, whoever else has them. */
     citizen(number?: number): Citizen
     size(): number
-    /** Kill the service and start it again (rollcall live). */
-    restart(): void
+    /** The answers of this virtual user belong to this part of the load from now on: each part has figures of its own. */
+    part(name: string): void
+    /** Kill the service, leave it down for some seconds, and start it again (rollcall live). */
+    restart(down?: number): void
     /** In teardown(): the oracle judges the whole history. Returns violations and wrong answers. */
     judge(): number
     /** For handleSummary(): result.json, report.html and junit.xml in a folder, and a summary. */

@@ -42,6 +42,7 @@ type Nation struct {
 	shared *shared
 	held   []*loadgen.Citizen // of this iteration
 	during int64              // the iteration
+	part   string             // of the load
 }
 
 func newShared(o settings) (*shared, error) {
@@ -297,8 +298,13 @@ func (n *Nation) ready() error {
 // Size is how many citizens there are.
 func (n *Nation) Size() int { return n.shared.Citizens }
 
-// Restart has whoever started the service kill it and start it again.
-func (n *Nation) Restart() {
+// Part says to which part of the load the answers of this virtual user belong from
+// now on; each part has figures of its own.
+func (n *Nation) Part(name string) { n.part = name }
+
+// Restart has whoever started the service kill it, leave it down for some seconds,
+// and start it again.
+func (n *Nation) Restart(down ...float64) {
 	s, ctx := n.shared, n.vu.Context()
 	if err := n.ready(); err != nil {
 		n.abort(err)
@@ -308,12 +314,16 @@ func (n *Nation) Restart() {
 		n.abort(errors.New("restart needs somebody who kills the service: run this load by rollcall live, which gives CONTROL"))
 		return
 	}
-	down := s.crowd.Stamp()
-	if _, err := s.control(ctx, "restart"); err != nil {
+	what := "restart"
+	if len(down) > 0 {
+		what += "?down=" + time.Duration(down[0]*float64(time.Second)).String()
+	}
+	from := s.crowd.Stamp()
+	if _, err := s.control(ctx, what); err != nil {
 		n.abort(fmt.Errorf("the service was not restarted: %w", err))
 		return
 	}
-	s.crowd.Restarted(down, s.crowd.Stamp())
+	s.crowd.Restarted(from, s.crowd.Stamp())
 	s.record.restarted()
 }
 

@@ -18,6 +18,13 @@ import (
 // how many lines of each citizen are kept.
 const maxFindings, maxHistory = 10, 16
 
+// part is a part of the load: from its first request to its last answer.
+type part struct {
+	number      int
+	began, last time.Time
+	of          map[string]bool // operations
+}
+
 // record is what the load came to, of all virtual users.
 type record struct {
 	mu         sync.Mutex
@@ -32,6 +39,7 @@ type record struct {
 	shareCPU   time.Duration
 	operations map[string]*reports.LiveOperation
 	ms         map[string][]float64
+	parts      map[string]*part
 	lives      map[string][]string
 	findings   []string
 	doubts     []string
@@ -41,7 +49,7 @@ type record struct {
 
 func (r *record) start(now time.Time) {
 	r.cpu = processorTime()
-	r.operations, r.ms, r.lives = map[string]*reports.LiveOperation{}, map[string][]float64{}, map[string][]string{}
+	r.operations, r.ms, r.lives, r.parts = map[string]*reports.LiveOperation{}, map[string][]float64{}, map[string][]string{}, map[string]*part{}
 	r.server = [2]time.Duration{-1, -1}
 	r.begin(now, -1)
 }
@@ -94,12 +102,23 @@ func (r *record) share(now time.Time) (share float64, due bool) {
 	return share, true
 }
 
-// add writes down an answer. If it is wrong, it returns the citizen's history.
-func (r *record) add(operation, kind string, got loadgen.Result, ms float64) (history string) {
+// add writes down an answer. If it is wrong, it returns the citizen's history, and
+// whether it is one of the first.
+func (r *record) add(operation, kind, within string, got loadgen.Result, ms float64) (history string, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	key := operation + "[" + kind + "]"
+	key := operation + "[" + kind
+	if within != "" {
+		kind = strings.TrimSpace(kind + " " + within)
+		p := r.parts[within]
+		if p == nil {
+			p = &part{number: len(r.parts), began: now.Add(-time.Duration(ms * float64(time.Millisecond))), of: map[string]bool{}}
+			r.parts[within] = p
+		}
+		key = fmt.Sprintf("%s %06d", key, p.number) // for their order
+		p.last, p.of[key] = now, true
+	}
 	o := r.operations[key]
 	if o == nil {
 		o = &reports.LiveOperation{Operation: operation, Kind: kind}
@@ -115,14 +134,14 @@ func (r *record) add(operation, kind string, got loadgen.Result, ms float64) (hi
 	life := append(r.lives[got.Citizen], line)
 	r.lives[got.Citizen] = life[max(0, len(life)-maxHistory):]
 	if got.Wrong == "" {
-		return ""
+		return "", false
 	}
 	o.Wrong++
 	history = strings.Join(r.lives[got.Citizen], "\n")
-	if len(r.findings) < maxFindings {
+	if first = len(r.findings) < maxFindings; first {
 		r.findings = append(r.findings, got.String()+"\n"+history)
 	}
-	return history
+	return history, first
 }
 
 func (r *record) history(citizen string) string {
@@ -157,7 +176,13 @@ func (r *record) live() *reports.Live {
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.operations)) {
 		o := *r.operations[key]
-		o.Summarise(slices.Clone(r.ms[key]), took.Seconds())
+		seconds := took
+		for _, p := range r.parts {
+			if p.of[key] {
+				seconds = p.last.Sub(p.began)
+			}
+		}
+		o.Summarise(slices.Clone(r.ms[key]), seconds.Seconds())
 		l.Operations = append(l.Operations, o)
 		l.Unknown += o.Unknown
 		l.Wrong += o.Wrong

@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"rollcall.example/rollcall/reports"
@@ -87,19 +86,37 @@ func doubts(l *reports.Live) (all []string) {
 	return all
 }
 
+// count is a counter's, or a gauge's, value; 0 if nothing was counted.
 func count(data map[string]any, name string) int64 {
 	metrics, _ := data["metrics"].(map[string]any)
 	metric, _ := metrics[name].(map[string]any)
-	values, _ := metric["values"].(map[string]any)
 	for _, key := range []string{"count", "value"} {
-		switch v := values[key].(type) {
-		case float64:
+		if v := value(metric, key); v.Known() {
 			return int64(v)
-		case int64:
-			return v
 		}
 	}
 	return 0
+}
+
+// value is a statistic of a metric. k6 hands over maps of numbers; a script may have
+// made others of them.
+func value(metric map[string]any, key string) reports.Num {
+	var v any
+	switch values := metric["values"].(type) {
+	case map[string]float64:
+		if n, ok := values[key]; ok {
+			v = n
+		}
+	case map[string]any:
+		v = values[key]
+	}
+	switch v := v.(type) {
+	case float64:
+		return reports.Num(v)
+	case int64:
+		return reports.Num(v)
+	}
+	return reports.None()
 }
 
 // thresholds are k6's, as expectations of the result.
@@ -107,7 +124,6 @@ func thresholds(data map[string]any) (all []reports.Expectation) {
 	metrics, _ := data["metrics"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(metrics)) {
 		metric, _ := metrics[name].(map[string]any)
-		values, _ := metric["values"].(map[string]any)
 		stated, _ := metric["thresholds"].(map[string]any)
 		for _, expression := range slices.Sorted(maps.Keys(stated)) {
 			e := reports.Expectation{Text: name + ": " + expression, Value: reports.None()}
@@ -115,12 +131,7 @@ func thresholds(data map[string]any) (all []reports.Expectation) {
 				e.Holds, _ = one["ok"].(bool)
 			}
 			if m := statistic.FindStringSubmatch(expression); m != nil {
-				switch v := values[strings.TrimSpace(m[1])].(type) {
-				case float64:
-					e.Value = reports.Num(v)
-				case int64:
-					e.Value = reports.Num(v)
-				}
+				e.Value = value(metric, m[1])
 			}
 			all = append(all, e)
 		}
