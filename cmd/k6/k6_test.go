@@ -1,28 +1,25 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
-	"fmt"
+	"flag"
 	"io"
 	"maps"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/servetest"
 )
 
 // asK6 makes k6 of the test's binary.
@@ -33,11 +30,8 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	code := m.Run()
-	if built.dir != "" {
-		_ = os.RemoveAll(built.dir)
-	}
-	os.Exit(code)
+	_ = flag.Set("test.parallel", "8") // most of the time a load waits until lists must be old
+	os.Exit(m.Run())
 }
 
 // ended is how k6 ended.
@@ -113,147 +107,36 @@ func k6(t *testing.T, script string, settings ...string) *ended {
 
 func load(name string) string { return filepath.Join("..", "..", "scenarios", "load", name+".js") }
 
-// quick are settings of a service and a load with lists that are soon old.
-var quick = []string{"STATUS_EVERY=1s", "STATUS_TTL=1s", "ALLOWANCE=2s"}
-
-// built is the program rollcall: ROLLCALL_BINARY, or built once.
-var built struct {
-	once sync.Once
-	path string
-	dir  string
-	err  error
-}
-
-func rollcall(t *testing.T) string {
-	t.Helper()
-	built.once.Do(func() {
-		if built.path = os.Getenv("ROLLCALL_BINARY"); built.path != "" {
-			return
-		}
-		if built.dir, built.err = os.MkdirTemp("", "rollcall-k6-"); built.err != nil {
-			return
-		}
-		built.path = filepath.Join(built.dir, "rollcall")
-		c := exec.Command("go", "build", "-o", built.path, "./cmd/rollcall")
-		c.Dir = filepath.Join("..", "..")
-		if out, err := c.CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("rollcall cannot be built: %w\n%s", err, out)
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return built.path
-}
-
 // lie answers in the service's place, or lets it answer.
 type lie func(w http.ResponseWriter, r *http.Request, service http.Handler)
 
-func honest(w http.ResponseWriter, r *http.Request, service http.Handler) { service.ServeHTTP(w, r) }
-
-// serve runs a service with a demonstration behind a gateway that may lie for it, and
-// returns the settings by which a load finds it.
-func serve(t *testing.T, tell lie) []string {
+// serve runs a service that has a fault inside, and returns the settings by which a
+// load finds it. tell stands before it, unless it is nil.
+func serve(t *testing.T, fault string, tell lie) []string {
 	t.Helper()
-	var behind http.Handler
-	gate := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { tell(w, r, behind) }))
-	gate.StartTLS()
-	t.Cleanup(gate.Close)
-
-	dir := t.TempDir()
-	c := exec.Command(rollcall(t), "serve", "--data", dir, "--all-open", "--demo", "--demo-residents", "1", "--tls=false", "--listen", "127.0.0.1:0", "--public-url", gate.URL,
-		"--copies", "3", "--status-every", "1s", "--status-ttl", "1s")
-	for _, limit := range []string{"address", "citizen", "staff", "verifier"} {
-		c.Args = append(c.Args, "--rate-"+limit, "1000000000")
-	}
-	said, err := c.StderrPipe()
+	s, err := scenarios.Load("announced", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Start(); err != nil {
+	o := servetest.Options{Now: time.Now, Random: rand.Reader, Scenario: s, Wait: func(ctx context.Context, d time.Duration) error {
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}
+	if tell != nil {
+		o.Before = func(service http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { tell(w, r, service) })
+		}
+	}
+	service := servetest.Start(t, fault, o)
+	ca := filepath.Join(t.TempDir(), "authority.pem")
+	if err := os.WriteFile(ca, service.CA, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	over := make(chan struct{})
-	t.Cleanup(func() {
-		_ = c.Process.Kill()
-		<-over
-		_ = c.Wait()
-	})
-	log := bufio.NewReader(said)
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: listening(t, log)})
-	proxy.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
-	behind = proxy
-	go func() {
-		defer close(over)
-		_, _ = io.Copy(io.Discard, log)
-	}()
-
-	ca := filepath.Join(dir, "gateway.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: gate.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return append([]string{"SERVICE=" + gate.URL, "CA=" + ca}, quick...)
-}
-
-// listening is where a service says that it listens.
-func listening(t *testing.T, log *bufio.Reader) string {
-	t.Helper()
-	for {
-		line, err := log.ReadBytes('\n')
-		var l struct {
-			Address string `json:"listening"`
-		}
-		if json.Unmarshal(line, &l) == nil && l.Address != "" {
-			return l.Address
-		}
-		if err != nil {
-			t.Fatalf("the service does not start: %s", line)
-		}
-	}
-}
-
-// changed lets the service answer, and changes the answer.
-func changed(service http.Handler, w http.ResponseWriter, r *http.Request, change func(header http.Header, body []byte) []byte) {
-	r.Header.Del("Accept-Encoding")
-	real := httptest.NewRecorder()
-	service.ServeHTTP(real, r)
-	maps.Copy(w.Header(), real.Header())
-	body := change(w.Header(), real.Body.Bytes())
-	w.Header().Del("Content-Length")
-	w.WriteHeader(real.Code)
-	_, _ = w.Write(body)
-}
-
-// kept answers by the first good answer to each of what name tells apart, for a time;
-// "" is not kept.
-func kept(d time.Duration, name func(*http.Request) string) lie {
-	type answer struct {
-		at time.Time
-		*httptest.ResponseRecorder
-	}
-	var mu sync.Mutex
-	first := map[string]answer{}
-	return func(w http.ResponseWriter, r *http.Request, service http.Handler) {
-		n := name(r)
-		if n == "" {
-			service.ServeHTTP(w, r)
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		a, ok := first[n]
-		if !ok || time.Since(a.at) > d {
-			a = answer{time.Now(), httptest.NewRecorder()}
-			r.Header.Del("Accept-Encoding")
-			service.ServeHTTP(a, r)
-			if a.Code == http.StatusOK {
-				first[n] = a
-			}
-		}
-		maps.Copy(w.Header(), a.Header())
-		w.WriteHeader(a.Code)
-		_, _ = w.Write(a.Body.Bytes())
-	}
+	return []string{"SERVICE=" + service.URL, "CA=" + ca, "STATUS_EVERY=1s", "STATUS_TTL=1s", "ALLOWANCE=2s"}
 }
 
 func TestTheExtensionIsListed(t *testing.T) {
@@ -268,78 +151,69 @@ func TestTheExtensionIsListed(t *testing.T) {
 	}
 }
 
-// What is wrong with a service is found by the load alone: the threshold is crossed,
-// and the result names the property.
+// named are those wrong services that must be found each time; a campaign has them all.
+var named = []string{"", "lists-a-minute-old", "lost-card-leaves-mobile", "index-given-twice"}
+
+// Whatever is wrong inside a service, the load alone finds it: the threshold is
+// crossed, the result names the property. With nothing wrong it finds nothing.
 func TestAWrongServiceIsFoundByTheLoadAlone(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		tell  lie
-		finds []string // one of these properties; none: the service is right
-	}{
-		{name: "the service itself", tell: honest},
-		{name: "the status lists are up to a minute old", finds: []string{"S4"}, tell: kept(time.Minute, func(r *http.Request) string {
-			if strings.HasPrefix(r.URL.Path, "/status-lists/") {
-				return r.URL.Path
-			}
-			return ""
-		})},
-		{name: "the mobile card is left out when the plastic card is lost", finds: []string{"S1", "S3"}, tell: func(w http.ResponseWriter, r *http.Request, service http.Handler) {
-			if !strings.HasPrefix(r.URL.Path, "/vp/transactions/") {
-				service.ServeHTTP(w, r)
-				return
-			}
-			changed(service, w, r, func(_ http.Header, body []byte) []byte {
-				return bytes.ReplaceAll(body, []byte(`"suspended"`), []byte(`"accepted"`))
-			})
-		}},
-		{name: "two people get the same places in the lists", finds: []string{"S11"}, tell: kept(time.Hour, func(r *http.Request) string {
-			if r.URL.Path == "/vci/credential" {
-				return r.URL.Path
-			}
-			return ""
-		})},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+	t.Parallel()
+	all := []servetest.Fault{{Does: "nothing is wrong"}}
+	for _, f := range servetest.Faults() {
+		if os.Getenv("ROLLCALL_CAMPAIGN") != "" || slices.Contains(named, f.Name) {
+			all = append(all, f)
+		}
+	}
+	if len(all) <= len(servetest.Faults()) {
+		t.Logf("%d of %d wrong services are tried: ROLLCALL_CAMPAIGN=1 tries all", len(all)-1, len(servetest.Faults()))
+	}
+	for _, f := range all {
+		t.Run(strings.ReplaceAll(f.Does, ";", ","), func(t *testing.T) {
 			t.Parallel()
-			e := k6(t, load("smoke"), append(serve(t, c.tell), "VUS=2", "ITERATIONS=1")...)
+			e := k6(t, load("smoke"), append(serve(t, f.Name, nil), "VUS=2", "ITERATIONS=1")...)
 			l := &e.result.Live
-			if !l.Valid || l.Answers == 0 {
-				t.Fatalf("valid: %t, %d answers, %v\n%s", l.Valid, l.Answers, l.Doubts, e.said)
+			if !l.Valid || l.Answers == 0 || l.Iterations != 4 { // two lives, and two who are late
+				t.Errorf("valid: %t, %d answers in %d iterations, %v\n%s", l.Valid, l.Answers, l.Iterations, l.Doubts, e.said)
 			}
-			if len(c.finds) == 0 {
-				if l.Iterations != 4 { // VUS × ITERATIONS lives, and as many who are late
-					t.Errorf("%d iterations", l.Iterations)
-				}
-				for _, one := range e.result.Expectations {
-					if one.Value == nil && !strings.Contains(one.Text, "dropped") {
-						t.Errorf("the threshold %s has no value", one.Text)
-					}
-				}
-				if e.code != 0 || l.Violations > 0 || l.Wrong > 0 || len(e.crossed()) > 0 {
-					t.Errorf("exit code %d, %d violations, %d wrong, crossed %q\n%s", e.code, l.Violations, l.Wrong, e.crossed(), e.said)
-				}
-				for _, name := range []string{"report.html", "junit.xml"} {
-					if _, err := os.Stat(filepath.Join(e.out, name)); err != nil {
-						t.Error(err)
-					}
-				}
+			if f.Name == "" {
+				e.right(t)
 				return
 			}
 			found := false
-			for _, property := range c.finds {
-				found = found || l.ByProperty[property].Violations > 0
+			for _, property := range f.Breaks {
+				found = found || l.ByProperty[property].Violations > 0 && strings.Contains(e.said, property+": citizen ")
 			}
 			if e.code != 99 || !found || !slices.Contains(e.crossed(), "rollcall_violations: count==0") {
-				t.Errorf("exit code %d, crossed %q, want 99 and rollcall_violations; violations %v, want one of %s\n%s", e.code, e.crossed(), l.ByProperty, c.finds, e.said)
+				t.Errorf("exit code %d, crossed %q, want 99 and rollcall_violations; violations %v, want one of %s\n%s", e.code, e.crossed(), l.ByProperty, f.Breaks, e.said)
 			}
 		})
+	}
+}
+
+// right wants nothing to be wrong, and the result to be whole.
+func (e *ended) right(t *testing.T) {
+	t.Helper()
+	l := &e.result.Live
+	if e.code != 0 || l.Violations > 0 || l.Wrong > 0 || len(e.crossed()) > 0 {
+		t.Errorf("exit code %d, %d violations, %d wrong, crossed %q\n%s", e.code, l.Violations, l.Wrong, e.crossed(), e.said)
+	}
+	for _, one := range e.result.Expectations {
+		if one.Value == nil && !strings.Contains(one.Text, "dropped") {
+			t.Errorf("the threshold %s has no value", one.Text)
+		}
+	}
+	for _, name := range []string{"report.html", "junit.xml"} {
+		if _, err := os.Stat(filepath.Join(e.out, name)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
 // A generator that cannot hold the rate has measured nothing of the service, however
 // good the figures look.
 func TestARateThatIsNotHeldIsInvalidNotSlow(t *testing.T) {
-	e := k6(t, load("verify"), append(serve(t, func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+	t.Parallel()
+	e := k6(t, load("verify"), append(serve(t, "", func(w http.ResponseWriter, r *http.Request, service http.Handler) {
 		if r.URL.Path == "/vp/transactions" {
 			time.Sleep(200 * time.Millisecond)
 		}
@@ -381,6 +255,7 @@ export function handleSummary(data) { return nation.summary(data, __ENV.OUT) }
 
 // What is wrong with a load is said in a sentence that tells what to do.
 func TestWhatIsWrongWithALoadIsSaid(t *testing.T) {
+	t.Parallel()
 	const away = "https://127.0.0.1:1"
 	answer := func(code int, header http.Header, body string) lie {
 		return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
@@ -403,7 +278,7 @@ func TestWhatIsWrongWithALoadIsSaid(t *testing.T) {
 	}{
 		{"no service is named", nil, load("smoke"), nil, 107, "open needs to know where the service is: give service, as in k6 run -e SERVICE=https://localhost:8443"},
 		{"nothing answers", nil, load("smoke"), []string{"SERVICE=" + away}, 108, "nothing answers at " + away},
-		{"the certificate is another's", honest, load("smoke"), []string{"CA="}, 108, "is not to be trusted: "},
+		{"the certificate is another's", answer(200, nil, ""), load("smoke"), []string{"CA="}, 108, "is not to be trusted: "},
 		{"it is no certificate at all", nil, load("smoke"), []string{"SERVICE=" + away, "CA=" + series}, 107, "ca holds no certificate in PEM"},
 		{"it is something else", answer(404, nil, "not found"), load("smoke"), nil, 108, "is no Rollcall service, or one of another version"},
 		{"it is of another version", answer(200, nil, `{"credential_issuer":"https://there.example"}`), load("smoke"), nil, 108, "names no mobile card (k6 and rollcall serve must be of one version)"},
@@ -434,7 +309,7 @@ func TestWhatIsWrongWithALoadIsSaid(t *testing.T) {
 			t.Parallel()
 			settings := c.set
 			if c.tell != nil {
-				settings = append(serve(t, c.tell), c.set...)
+				settings = append(serve(t, "", c.tell), c.set...)
 			}
 			e := k6(t, c.script, settings...)
 			if e.code != c.code || !strings.Contains(e.said, c.says) {
@@ -454,9 +329,10 @@ func TestWhatIsWrongWithALoadIsSaid(t *testing.T) {
 // asked again they come, and the history is judged. That so many were missing
 // crosses a threshold.
 func TestAServiceThatAnswersHalfTheTimeIsNotTakenForAWrongOne(t *testing.T) {
+	t.Parallel()
 	began := time.Now()
-	e := k6(t, load("smoke"), append(serve(t, func(w http.ResponseWriter, r *http.Request, service http.Handler) {
-		if rand.N(2) == 0 && time.Since(began) < 8*time.Second {
+	e := k6(t, load("smoke"), append(serve(t, "", func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+		if mathrand.N(2) == 0 && time.Since(began) < 8*time.Second {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}

@@ -19,8 +19,10 @@ export function setup() { nation.enter() }
 // life is a card from its issue to its end.
 export function life() {
   const c = nation.citizen()
-  if (__ITER % 2) c.issueAtCentre()
-  else c.issueByTap()
+  if ((__VU + __ITER) % 2) {
+    c.issueAtCentre()
+    c.scanAgain() // must be refused
+  } else c.issueByTap()
   c.present('office')
   c.present('shop')
   c.present('bank')
@@ -34,6 +36,9 @@ export function life() {
   c.reportTwice('mobile')
   c.present('shop') // must be refused
   c.showPlastic() // must not
+  c.reportLost('physical')
+  c.release('physical')
+  c.present('shop') // must still be refused
   c.newPhone()
   c.issueByTap()
   c.presentOld('shop') // must be refused
@@ -43,16 +48,21 @@ export function life() {
   c.look()
 }
 
-// late shows a lost card to a bank when the bank must know.
+// late shows a lost card, and one that was found again, when everybody must know.
 export function late() {
-  const c = nation.citizen()
-  c.issueByTap()
-  c.present('bank')
-  c.reportLost('physical')
-  c.present('shop')
+  const lost = nation.citizen(), found = nation.citizen()
+  for (const c of [lost, found]) {
+    c.issueByTap()
+    c.present('bank')
+    c.reportLost('physical')
+  }
+  found.release('physical')
+  lost.present('shop')
   sleep(bound + 1)
-  c.present('bank') // must be refused
-  c.release('physical')
+  lost.present('bank') // must be refused
+  found.present('bank')
+  found.present('shop')
+  lost.release('physical')
 }
 
 export function teardown() { nation.judge() }

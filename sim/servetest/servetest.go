@@ -68,6 +68,10 @@ type Options struct {
 
 	Copies           int           // of a mobile card, at most; 0: 3
 	StatusEvery, TTL time.Duration // of status lists; 0: a second each
+
+	// Before stands between those who ask and the service: a network that loses
+	// answers, a gateway that is overloaded. nil: nothing does.
+	Before func(service http.Handler) http.Handler
 }
 
 // Service is a service that runs until the test is over.
@@ -106,7 +110,11 @@ func Start(t testing.TB, fault string, o Options) *Service {
 		_ = l.Close()
 		t.Fatal(err)
 	}
-	server := httpapi.Server(s.router, httpapi.TLS(s.ring.TLSCertificate), httpapi.DefaultTimeouts)
+	var handler http.Handler = s.router
+	if o.Before != nil {
+		handler = o.Before(handler)
+	}
+	server := httpapi.Server(handler, httpapi.TLS(s.ring.TLSCertificate), httpapi.DefaultTimeouts)
 	over := make(chan struct{}, 2)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	go func() {

@@ -114,6 +114,9 @@ func (c *Citizen) IssueByTap() *Answer { return c.act("issue", "tap", c.Citizen.
 // IssueAtCentre scans a clerk's code.
 func (c *Citizen) IssueAtCentre() *Answer { return c.act("issue", "centre", c.Citizen.IssueAtCentre) }
 
+// ScanAgain scans the code on which the card was issued once more.
+func (c *Citizen) ScanAgain() *Answer { return c.act("issue", "used-code", c.Citizen.ScanAgain) }
+
 // IssueToAnotherFace has somebody else look into the camera.
 func (c *Citizen) IssueToAnotherFace() *Answer {
 	return c.act("issue", "another-face", c.Citizen.IssueToAnotherFace)

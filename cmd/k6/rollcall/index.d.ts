@@ -66,6 +66,8 @@ declare module 'k6/x/rollcall' {
     history(): string
     issueByTap(): Answer
     issueAtCentre(): Answer
+    /** Scan a clerk's code that is used: must be refused. */
+    scanAgain(): Answer
     /** Must be refused. */
     issueToAnotherFace(): Answer
     /** An office and a shop ask the service; a bank goes by lists. */

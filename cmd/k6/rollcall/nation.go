@@ -381,7 +381,9 @@ func (n *Nation) Judge() int {
 		}
 		n.vu.State().Logger.Error(told(f))
 	}
-	n.push(n.metrics.violations, float64(v.Violations()), nil)
+	for name, c := range v.ByProperty {
+		n.push(n.metrics.violations, float64(c.Violations), map[string]string{"property": string(name)})
+	}
 	n.push(n.metrics.doubts, float64(len(doubts(s.record.live()))), nil)
 	n.vu.State().Logger.Infof("rollcall: judged %d transitions and %d lists: %d violations, %d wrong answers", v.Transitions, v.ListsJudged, v.Violations(), len(s.crowd.Wrong()))
 	return v.Violations() + len(s.crowd.Wrong())
