@@ -81,7 +81,7 @@ func (w *Wallet) Open(ctx context.Context, text string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := w.read(a.body)
+	r, err := w.read(ctx, a.body)
 	switch {
 	case err != nil:
 		return nil, err
@@ -94,7 +94,7 @@ func (w *Wallet) Open(ctx context.Context, text string) (*Request, error) {
 }
 
 // read checks a signed request.
-func (w *Wallet) read(signed []byte) (*Request, error) {
+func (w *Wallet) read(ctx context.Context, signed []byte) (*Request, error) {
 	token, err := jws.Parse(signed)
 	if err != nil {
 		return nil, unacceptable("%v", err)
@@ -117,6 +117,9 @@ func (w *Wallet) read(signed []byte) (*Request, error) {
 	if w.o.Readers != nil {
 		if key, err = w.o.Readers.Key(header.Chain, w.o.Now()); err != nil {
 			return nil, unacceptable("%v", err)
+		}
+		if err := w.checkRevoked(ctx, leaf); err != nil {
+			return nil, err
 		}
 	}
 	if !token.Verify(key) {

@@ -53,7 +53,8 @@ type Options struct {
 	Seed     []byte       // of the phone's secure element
 	Redirect string       // where an authorization server sends its answer
 	// Readers are the authorities of verifiers whose requests are answered; nil:
-	// any verifier's, as a wallet that asks its holder each time.
+	// any verifier's, as a wallet that asks its holder each time. The list of revoked
+	// certificates is fetched where a verifier's certificate says; if it says one.
 	Readers *x5c.Anchors
 }
 
@@ -66,6 +67,7 @@ type Wallet struct {
 	issuers  map[string]*Issuer
 	held     []Copy
 	nonces   map[string]string // server → DPoP nonce
+	revoked  map[string]listed // of verifiers, by where they are fetched
 
 	mu sync.Mutex // of Random
 }
@@ -89,7 +91,7 @@ func New(o Options) (*Wallet, error) {
 	}
 	p := phone.New(o.Maker, o.Seed)
 	keys := p.Keys(2)
-	return &Wallet{o: o, phone: p, instance: keys[0], proof: keys[1], issuers: map[string]*Issuer{}, nonces: map[string]string{}}, nil
+	return &Wallet{o: o, phone: p, instance: keys[0], proof: keys[1], issuers: map[string]*Issuer{}, nonces: map[string]string{}, revoked: map[string]listed{}}, nil
 }
 
 // Phone is the phone the wallet runs on.

@@ -60,7 +60,8 @@ type world struct {
 	provider *wallet.Provider
 	server   *authorization.Server
 	vp       *openid4vp.Endpoints
-	seen     []string // "POST /oauth/par", in order
+	signs    func(party string) (openid4vp.Reader, error) // requests; nil: reader
+	seen     []string                                     // "POST /oauth/par", in order
 	// slowIn is after how many more commits the register takes longer than anybody
 	// waits; negative: never.
 	slowIn int
@@ -121,7 +122,12 @@ func newWorld(t *testing.T) *world {
 	signer, err := a.Anchors.DocumentSigner([][]byte{a.DS.Certificate()}, w.Now())
 	check(t, err)
 	w.vp, err = openid4vp.New(openid4vp.Options{Register: w.Register, Verification: w.Verification, Base: issuer + "/vp/", Authorities: [][]byte{signer.Authority},
-		Reader: reader, Keys: keys, Secret: func(time.Time) [32]byte { return sha256.Sum256([]byte("answers")) }, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute})
+		Reader: func(ctx context.Context, party string) (openid4vp.Reader, error) {
+			if w.signs != nil {
+				return w.signs(party)
+			}
+			return reader(ctx, party)
+		}, Keys: keys, Secret: func(time.Time) [32]byte { return sha256.Sum256([]byte("answers")) }, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute})
 	check(t, err)
 	staff, err := parties.New(w.Register, parties.Options{Issuer: issuer, TokenEndpoint: issuer + "/parties/token", Keys: keys})
 	check(t, err)

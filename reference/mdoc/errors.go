@@ -17,6 +17,8 @@ var (
 	ErrUntrusted = errors.New("the signer is not trusted")
 	// ErrSignerExpired: the signing certificate is not valid at this time.
 	ErrSignerExpired = errors.New("the signer's certificate is out of its time")
+	// ErrSignerRevoked: its authority has taken the signing certificate back.
+	ErrSignerRevoked = errors.New("the signer's certificate was revoked")
 	// ErrIssuerSignature: the issuer did not sign this.
 	ErrIssuerSignature = errors.New("the issuer's signature is wrong")
 	// ErrDigest: an element is not the one that was signed.

@@ -1,12 +1,18 @@
 package mdoc
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"maps"
+	"math/big"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"rollcall.example/rollcall/reference/crl"
 )
 
 // TrustAnchors are the roots a verifier trusts. They remember which chains and
@@ -19,6 +25,9 @@ type TrustAnchors struct {
 	statusSigners   memory[string, *signer]
 	readers         memory[string, *signer]
 	objects         memory[objectKey, *mso]
+
+	mu      sync.Mutex                                      // of changes of revoked
+	revoked atomic.Pointer[map[*x509.Certificate]*crl.List] // by root
 }
 
 // How many chains and signed objects are remembered, twice at most.
@@ -45,11 +54,52 @@ func NewTrustAnchors(roots ...[]byte) (*TrustAnchors, error) {
 	return a, nil
 }
 
-// signer is a certificate whose chain is good while it and its root are valid.
+// Revoked takes a list of revoked certificates, DER, which one of the roots must have
+// signed and which must be good at this time (RFC 5280 §5). From now on what those
+// certificates have signed is refused, until there is a list with a higher number; one
+// with a lower number is left. It stays in force past its time: whoever wants
+// a newer one brings it.
+func (a *TrustAnchors) Revoked(list []byte, at time.Time) error {
+	l, err := crl.Read(list, a.roots, at)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	next := map[*x509.Certificate]*crl.List{}
+	if before := a.revoked.Load(); before != nil {
+		maps.Copy(next, *before)
+	}
+	if l.Follows(next[l.Root]) {
+		next[l.Root] = l
+		a.revoked.Store(&next)
+	}
+	return nil
+}
+
+// Listed says whether there is a list of what the root with this key identifier has
+// revoked that is in its time. Who must be sure that a signer was not revoked cannot tell
+// without one.
+func (a *TrustAnchors) Listed(authority []byte, at time.Time) bool {
+	lists := a.revoked.Load()
+	if lists == nil {
+		return false
+	}
+	for root, l := range *lists {
+		if bytes.Equal(root.SubjectKeyId, authority) && at.Before(l.Until) {
+			return true
+		}
+	}
+	return false
+}
+
+// signer is a certificate whose chain is good while it and its root are valid, and
+// until its root revokes it.
 type signer struct {
 	name        string
 	key         *ecdsa.PublicKey
 	from, until time.Time // of the certificate
+	serial      *big.Int
 	root        *x509.Certificate
 }
 
@@ -67,7 +117,7 @@ func (a *TrustAnchors) StatusSigner(chain [][]byte, at time.Time) (*ecdsa.Public
 	if err != nil {
 		return nil, err
 	}
-	return s.key, s.checkTime(at)
+	return s.key, a.usable(s, at)
 }
 
 // SignerCertificate is what a verifier needs to know of a document signer.
@@ -87,7 +137,7 @@ func (a *TrustAnchors) DocumentSigner(chain [][]byte, at time.Time) (*SignerCert
 	if err != nil {
 		return nil, err
 	}
-	return &SignerCertificate{s.name, s.key, s.from, s.until, s.root.SubjectKeyId}, s.checkTime(at)
+	return &SignerCertificate{s.name, s.key, s.from, s.until, s.root.SubjectKeyId}, a.usable(s, at)
 }
 
 // Reader returns name and key of a reader whose certificate (alone, as for
@@ -98,10 +148,11 @@ func (a *TrustAnchors) Reader(chain [][]byte, at time.Time) (name string, key *e
 	if err != nil {
 		return "", nil, err
 	}
-	return s.name, s.key, s.checkTime(at)
+	return s.name, s.key, a.usable(s, at)
 }
 
-// signer validates a chain (§9.3.3; RFC 5280 §6.1) but for the time.
+// signer validates a chain (§9.3.3; RFC 5280 §6.1) but for the time and what was
+// revoked.
 func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p *profile) (*signer, error) {
 	if len(chain) != 1 {
 		return nil, refuse(ErrUntrusted, "x5chain has %d certificates; the signer's alone is expected, without the root", len(chain))
@@ -131,7 +182,7 @@ func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p 
 		// checked it already.
 		_, err = c.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: moment, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 		if err == nil {
-			s := &signer{c.Subject.CommonName, c.PublicKey.(*ecdsa.PublicKey), c.NotBefore, c.NotAfter, root}
+			s := &signer{c.Subject.CommonName, c.PublicKey.(*ecdsa.PublicKey), c.NotBefore, c.NotAfter, c.SerialNumber, root}
 			known.put(string(chain[0]), s)
 			return s, nil
 		}
@@ -140,6 +191,16 @@ func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p 
 		return nil, refuse(ErrUntrusted, "the certificate of %q: %v", c.Subject.CommonName, err)
 	}
 	return nil, refuse(ErrUntrusted, "the certificate of %q comes from no authority that is trusted here", c.Subject.CommonName)
+}
+
+// usable says whether a certificate whose chain is good may be used at this time.
+func (a *TrustAnchors) usable(s *signer, at time.Time) error {
+	if revoked := a.revoked.Load(); revoked != nil {
+		if list := (*revoked)[s.root]; list != nil && list.Has(s.serial) {
+			return refuse(ErrSignerRevoked, "the authority %q has revoked the certificate of %q, number %x", s.root.Subject.CommonName, s.name, s.serial)
+		}
+	}
+	return s.checkTime(at)
 }
 
 func (s *signer) checkTime(at time.Time) error {

@@ -137,7 +137,7 @@ func (a *TrustAnchors) issuerAuth(raw []byte, at time.Time) (*mso, *signer, erro
 		}
 		a.objects.put(key, object)
 	}
-	return object, s, s.checkTime(at)
+	return object, s, a.usable(s, at)
 }
 
 // check says whether the card may be used at this time; both ends are within.

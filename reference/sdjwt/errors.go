@@ -7,7 +7,7 @@ import (
 
 // Why a card or a presentation is refused. Every error of Verify is one of these
 // (errors.Is) with a sentence about the particular case, or of mdoc:
-// mdoc.ErrUntrusted and mdoc.ErrSignerExpired tell of the signer's certificate.
+// mdoc.ErrUntrusted, mdoc.ErrSignerRevoked and mdoc.ErrSignerExpired tell of the signer's certificate.
 var (
 	// ErrMalformed: the text is not what the standard says.
 	ErrMalformed = errors.New("the SD-JWT is malformed")

@@ -16,7 +16,8 @@ import (
 )
 
 // Why a token is refused (errors.Is). A signer's certificate that is not trusted,
-// or out of its time, is mdoc.ErrUntrusted or mdoc.ErrSignerExpired.
+// revoked or out of its time, is mdoc.ErrUntrusted, mdoc.ErrSignerRevoked or
+// mdoc.ErrSignerExpired.
 var (
 	// ErrMalformed: the bytes are not what the draft says.
 	ErrMalformed = errors.New("the status list token is malformed")
@@ -38,7 +39,12 @@ type Token struct {
 	RegisterSeq uint64        // the register's sequence number whose state this is
 	Aggregation string        // URI of the document that names all lists (§9); empty: not said
 	List        *List
+
+	signer string
 }
+
+// Signer is the certificate, DER, of who has signed a token that was read.
+func (t *Token) Signer() []byte { return []byte(t.signer) }
 
 // Types of the two forms (§5.1, §5.2) and the media types of the HTTP answer
 // (§8.1), which are "application/" and the type.
@@ -172,12 +178,27 @@ func (t Token) SignCWT(s mdoc.Signer) ([]byte, error) {
 // and that it has not expired at this time. That the list is the one a card names
 // (Subject), and whether ttl has run out, is for the caller to see.
 func ParseJWT(token []byte, anchors *mdoc.TrustAnchors, at time.Time) (*Token, error) {
-	return parseJWT(token, at, func(chain [][]byte) (*ecdsa.PublicKey, error) { return anchors.StatusSigner(chain, at) })
+	return parsed(parseJWT, token, anchors, at)
 }
 
 // ParseCWT is ParseJWT for a CWT.
 func ParseCWT(token []byte, anchors *mdoc.TrustAnchors, at time.Time) (*Token, error) {
-	return parseCWT(token, at, func(chain [][]byte) (*ecdsa.PublicKey, error) { return anchors.StatusSigner(chain, at) })
+	return parsed(parseCWT, token, anchors, at)
+}
+
+func parsed(parse func([]byte, time.Time, trust) (*Token, error), token []byte, anchors *mdoc.TrustAnchors, at time.Time) (*Token, error) {
+	signer := ""
+	t, err := parse(token, at, func(chain [][]byte) (*ecdsa.PublicKey, error) {
+		key, err := anchors.StatusSigner(chain, at)
+		if err == nil {
+			signer = string(chain[0])
+		}
+		return key, err
+	})
+	if err == nil {
+		t.signer = signer
+	}
+	return t, err
 }
 
 // trust returns the key of the signer with this chain, or why there is none.

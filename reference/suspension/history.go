@@ -9,6 +9,7 @@ import (
 
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/statuslist"
 	"rollcall.example/rollcall/reference/store"
@@ -95,7 +96,7 @@ func (p *Publisher) At(ctx context.Context, number uint32, moment time.Time) (Pu
 	if !known {
 		return Published{}, fmt.Errorf("%w: the register was empty", ErrNoList)
 	}
-	return p.sign(number, seq, moment, bits)
+	return p.sign(mdoc.InForce(p.signer), number, seq, moment, bits)
 }
 
 // stateOf reads a state as it stands in the audit log.

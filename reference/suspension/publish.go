@@ -1,6 +1,7 @@
 package suspension
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -66,7 +67,8 @@ type Publisher struct {
 
 type listed struct {
 	bits      *statuslist.List
-	changed   bool // since the last signature
+	changed   bool   // since the last signature
+	by        []byte // certificate of who made it
 	published Published
 }
 
@@ -79,12 +81,16 @@ func NewPublisher(r *register.Register, signer mdoc.Signer, o PublisherOptions) 
 }
 
 // Publish brings every list to the state of the register and signs those that
-// changed, or whose validity is half over. It returns all lists as they are
+// changed, whose validity is half over, or whose signer was followed by another. It returns all lists as they are
 // now published, and whether any is new.
 func (p *Publisher) Publish(ctx context.Context) (all []Published, fresh bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.register.Now()
+	// One signer for all: a list by one that was followed by another is made anew, for it
+	// may have been revoked.
+	signer := mdoc.InForce(p.signer)
+	by := signer.Certificate()
 	if err := p.register.View(ctx, p.catchUp); err != nil {
 		p.lists = nil // half brought up to date: begin anew next time
 		return nil, false, err
@@ -92,12 +98,12 @@ func (p *Publisher) Publish(ctx context.Context) (all []Published, fresh bool, e
 	for n := range uint32(len(p.lists)) {
 		l := p.lists[n]
 		stale := l.published.JWT == nil || !now.Before(l.published.IssuedAt.Add(p.options.Validity/2))
-		if l.changed || stale {
-			made, err := p.sign(n, p.seq, now.Truncate(time.Second), l.bits)
+		if l.changed || stale || !bytes.Equal(l.by, by) {
+			made, err := p.sign(signer, n, p.seq, now.Truncate(time.Second), l.bits)
 			if err != nil {
 				return nil, false, err
 			}
-			l.published, l.changed, fresh = made, false, true
+			l.published, l.changed, l.by, fresh = made, false, by, true
 		}
 		all = append(all, l.published)
 	}
@@ -105,16 +111,16 @@ func (p *Publisher) Publish(ctx context.Context) (all []Published, fresh bool, e
 }
 
 // sign signs a list as it was at a change, in both forms.
-func (p *Publisher) sign(number uint32, seq uint64, at time.Time, bits *statuslist.List) (made Published, err error) {
+func (p *Publisher) sign(signer mdoc.Signer, number uint32, seq uint64, at time.Time, bits *statuslist.List) (made Published, err error) {
 	token := statuslist.Token{
 		Subject: p.register.Lists.URI(number), IssuedAt: at, Expires: at.Add(p.options.Validity), TTL: p.options.TTL,
 		RegisterSeq: seq, Aggregation: p.options.Aggregation, List: bits,
 	}
 	made = Published{URI: token.Subject, RegisterSeq: seq, IssuedAt: token.IssuedAt, Expires: token.Expires, TTL: token.TTL}
-	if made.JWT, err = token.SignJWT(p.signer); err != nil {
+	if made.JWT, err = token.SignJWT(signer); err != nil {
 		return Published{}, err
 	}
-	made.CWT, err = token.SignCWT(p.signer)
+	made.CWT, err = token.SignCWT(signer)
 	return made, err
 }
 

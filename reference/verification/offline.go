@@ -1,6 +1,7 @@
 package verification
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -41,11 +42,14 @@ type OfflineOptions struct {
 	Anchors *mdoc.TrustAnchors // of cards and of status lists
 	// MaxAge limits how long a list is used, below the list's own ttl; 0: as
 	// long as the ttl says.
-	MaxAge   time.Duration
-	PastTTL  PastTTL
-	Lifetime time.Duration // of a transaction
-	Now      func() time.Time
-	Random   io.Reader
+	MaxAge  time.Duration
+	PastTTL PastTTL
+	// Revocations demands a list of revoked certificates in its time (Anchors.Revoked) of
+	// the authorities of card and status list: without one it cannot tell.
+	Revocations bool
+	Lifetime    time.Duration // of a transaction
+	Now         func() time.Time
+	Random      io.Reader
 }
 
 // Offline is a verifier with its own copy of the status lists, as a bank or a
@@ -60,8 +64,9 @@ type Offline struct {
 }
 
 type fetched struct {
-	token *statuslist.Token
-	at    time.Time
+	token     *statuslist.Token
+	at        time.Time
+	authority []byte // key identifier of the root of who signed it
 }
 
 // maxPending limits the transactions that an offline verifier has open at once.
@@ -84,12 +89,16 @@ func (v *Offline) Fetched(token []byte) error {
 	if err != nil {
 		return err
 	}
+	signer, err := x509.ParseCertificate(t.Signer())
+	if err != nil {
+		return err
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if held, ok := v.lists[t.Subject]; ok && t.RegisterSeq < held.token.RegisterSeq {
 		return fmt.Errorf("%s was served as of change %d, but change %d is held: keep the newer one", t.Subject, t.RegisterSeq, held.token.RegisterSeq)
 	}
-	v.lists[t.Subject] = fetched{t, now}
+	v.lists[t.Subject] = fetched{t, now, signer.AuthorityKeyId}
 	return nil
 }
 
@@ -152,7 +161,7 @@ func (v *Offline) judge(p *mdoc.Presented, now time.Time) (Answer, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	held, ok := v.lists[p.Status.URI]
-	if !ok {
+	if !ok || v.revoked(held, now) || v.o.Revocations && !(v.o.Anchors.Listed(p.Authority, now) && v.o.Anchors.Listed(held.authority, now)) {
 		return Answer{Verdict: lifecycle.CannotTell}, nil
 	}
 	stale := v.past(held, now)
@@ -173,6 +182,13 @@ func (v *Offline) judge(p *mdoc.Presented, now time.Time) (Answer, error) {
 		return Answer{Verdict: lifecycle.Suspended}, nil
 	}
 	return Answer{Verdict: lifecycle.NotValid}, nil
+}
+
+// revoked says whether the certificate of who signed a list was revoked since the list was
+// fetched: what it says counts no more, and another one must be fetched.
+func (v *Offline) revoked(f fetched, now time.Time) bool {
+	_, err := v.o.Anchors.StatusSigner([][]byte{f.token.Signer()}, now)
+	return errors.Is(err, mdoc.ErrSignerRevoked)
 }
 
 // past says whether a list is older than it may be used.

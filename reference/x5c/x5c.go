@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"rollcall.example/rollcall/reference/crl"
 )
 
 // ErrUntrusted: the chain does not come from an anchor, or not now.
@@ -33,6 +35,7 @@ const (
 type Anchors struct {
 	who   string
 	roots *x509.CertPool
+	list  []*x509.Certificate        // the same
 	known map[[sha256.Size]byte]bool // the roots themselves
 
 	mu     sync.Mutex
@@ -58,6 +61,7 @@ func NewAnchors(who string, roots ...[]byte) (*Anchors, error) {
 			return nil, fmt.Errorf("root certificate %d of the %ss (%q) is not one of an authority: it cannot vouch for others", i+1, who, c.Subject.CommonName)
 		}
 		a.roots.AddCert(c)
+		a.list = append(a.list, c)
 		a.known[sha256.Sum256(c.Raw)] = true
 	}
 	if len(roots) == 0 {
@@ -103,6 +107,12 @@ func (a *Anchors) Key(chain [][]byte, at time.Time) (*ecdsa.PublicKey, error) {
 		a.mu.Unlock()
 	}
 	return s.key, nil
+}
+
+// Revocations reads a list of revoked certificates, DER, which must be by one of the
+// anchors and good at this time; otherwise the error is crl.ErrList.
+func (a *Anchors) Revocations(list []byte, at time.Time) (*crl.List, error) {
+	return crl.Read(list, a.list, at)
 }
 
 func (a *Anchors) check(chain [][]byte, at time.Time) (*signer, error) {

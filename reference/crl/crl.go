@@ -1,0 +1,135 @@
+// Package crl reads lists of revoked certificates (RFC 5280 §5), as the authorities
+// of cards and of verifiers' requests publish them.
+//
+// A list is read for one moment: by one of the roots, in its time, whole, with nothing
+// critical that is not understood. Any other is no answer (ErrList): whoever
+// depends on it cannot tell.
+//
+// The package may not know what the certificates are for, and keeps nothing. Roots and
+// time are passed in.
+package crl
+
+import (
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+)
+
+// MaxSize is how long a list may be that is read: some twenty thousand revocations.
+const MaxSize = 1 << 20
+
+// maxSkew is how far ahead the clock of an authority may be: a list that is minutes
+// old must not be lost to it.
+const maxSkew = time.Minute
+
+var (
+	// ErrList: it is no list of one of the authorities, or not one for now.
+	ErrList = errors.New("the list of revoked certificates is not accepted")
+	// ErrRevoked: the authority has taken the certificate back.
+	ErrRevoked = errors.New("the certificate was revoked")
+)
+
+// List is a list of one authority that was found good.
+type List struct {
+	Root *x509.Certificate
+	// Number ascends: of two lists the one with the higher number counts.
+	Number *big.Int
+	// Until is when the next list is out at the latest.
+	Until   time.Time
+	revoked map[string]bool // by the bytes of the serial number
+}
+
+// Understood are the extensions of a list, or of an entry, that may be critical: the
+// number of the list, the key of its authority, the reason (§5.2.1, §5.2.3, §5.3.1). A list for part of the
+// certificates alone, or one that says how another one changed, says so by others.
+var understood = []asn1.ObjectIdentifier{{2, 5, 29, 20}, {2, 5, 29, 35}, {2, 5, 29, 21}}
+
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrList, fmt.Sprintf(format, args...))
+}
+
+// Read reads a list, DER, which one of the roots must have signed and which must be
+// good at this time (§6.3.3).
+func Read(der []byte, roots []*x509.Certificate, at time.Time) (*List, error) {
+	if len(der) > MaxSize {
+		return nil, refuse("it has %d bytes; at most %d are read", len(der), MaxSize)
+	}
+	list, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return nil, refuse("%v", err)
+	}
+	root, err := signedBy(list, roots)
+	switch {
+	case err != nil:
+		return nil, err
+	case list.Number == nil || list.Number.Sign() < 0:
+		return nil, refuse("it has no number")
+	case at.Before(list.ThisUpdate.Add(-maxSkew)) || !at.Before(list.NextUpdate):
+		return nil, refuse("it is good from %s to %s, now it is %s", list.ThisUpdate.Format(time.RFC3339), list.NextUpdate.Format(time.RFC3339), at.UTC().Format(time.RFC3339))
+	}
+	for _, e := range list.Extensions {
+		if e.Critical && !known(e.Id) {
+			return nil, refuse("it has a critical extension %s, which is not understood", e.Id)
+		}
+	}
+	l := &List{Root: root, Number: list.Number, Until: list.NextUpdate, revoked: make(map[string]bool, len(list.RevokedCertificateEntries))}
+	for _, entry := range list.RevokedCertificateEntries {
+		for _, e := range entry.Extensions {
+			if e.Critical && !known(e.Id) {
+				return nil, refuse("an entry has a critical extension %s, which is not understood", e.Id)
+			}
+		}
+		if entry.ReasonCode != removed {
+			l.revoked[string(entry.SerialNumber.Bytes())] = true
+		}
+	}
+	return l, nil
+}
+
+// removed is the reason of an entry that says that it counts no more (§5.3.1).
+const removed = 8
+
+func known(id asn1.ObjectIdentifier) bool {
+	for _, u := range understood {
+		if id.Equal(u) {
+			return true
+		}
+	}
+	return false
+}
+
+func signedBy(list *x509.RevocationList, roots []*x509.Certificate) (*x509.Certificate, error) {
+	for _, root := range roots {
+		if string(list.RawIssuer) == string(root.RawSubject) && list.CheckSignatureFrom(root) == nil {
+			return root, nil
+		}
+	}
+	return nil, refuse("%q is no authority that is trusted here, or did not sign it", list.Issuer.CommonName)
+}
+
+// Check says whether the list's authority, which must have signed it, has revoked a
+// certificate: ErrRevoked. About others' it cannot tell: ErrList.
+func (l *List) Check(c *x509.Certificate) error {
+	switch {
+	case c.CheckSignatureFrom(l.Root) != nil:
+		return refuse("it is by %q, who did not sign the certificate of %q", l.Root.Subject.CommonName, c.Subject.CommonName)
+	case l.Has(c.SerialNumber):
+		return fmt.Errorf("%w: that of %q, number %x, by %q", ErrRevoked, c.Subject.CommonName, c.SerialNumber, l.Root.Subject.CommonName)
+	}
+	return nil
+}
+
+// Follows says whether the list may take the place of another one: nobody may undo
+// a revocation by an older list. Any list may take the place of none, or of another authority's.
+func (l *List) Follows(before *List) bool {
+	return before == nil || !before.Root.Equal(l.Root) || before.Number.Cmp(l.Number) <= 0
+}
+
+// Has says whether the certificate with this serial number was revoked.
+func (l *List) Has(serial *big.Int) bool { return l.revoked[string(serial.Bytes())] }
+
+// Len is how many certificates were revoked.
+func (l *List) Len() int { return len(l.revoked) }
