@@ -120,11 +120,7 @@ func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err 
 	for {
 		select {
 		case <-hangup:
-			if err := s.reload(); err != nil {
-				log.Error("the keys were not read again: the ones before stay in use", "error", err.Error())
-			} else {
-				log.Info("the keys were read again")
-			}
+			s.keysRead(background, s.reload())
 		case err := <-stopped:
 			return internal(err)
 		case <-ctx.Done():

@@ -89,8 +89,9 @@ type running struct {
 	keysSeen atomic.Pointer[fs.FileInfo] // the file of keys that was read last
 	seals    *seal.Keys
 	store    store.Store
-	census   *census  // nil: a register of one process
-	locked   *os.File // nil: the register is no file
+	census   *census            // nil: a register of one process
+	locked   *os.File           // nil: the register is no file
+	anchors  *mdoc.TrustAnchors // of cards and status lists
 	service  *service.Service
 	parties  *parties.Parties
 	api      httpapi.API
@@ -304,6 +305,20 @@ func (s *running) serverCertificateEnds(hosts []string) (bool, error) {
 // nonces is the secret of nonces and answers of what was begun at a moment.
 func (s *running) nonces(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) }
 
+// takeRevocations makes the service itself go by its lists of revoked certificates.
+func (s *running) takeRevocations() error {
+	lists, err := s.ring.RevocationLists(keys.IACA)
+	if err != nil {
+		return err
+	}
+	for _, list := range lists {
+		if err := s.anchors.Revoked(list, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // reload reads the keys again.
 func (s *running) reload() error {
 	lock, err := s.c.lock()
@@ -324,6 +339,22 @@ func (s *running) reload() error {
 	}
 	s.keysSeen.Store(&seen)
 	return s.seals.Replace(s.ring.Secrets(keys.Seal)...)
+}
+
+// keysRead does what other keys than before call for, and tells the log: what was revoked
+// is refused from now on, and status lists by it are signed by the next signer.
+func (s *running) keysRead(ctx context.Context, err error) {
+	if err != nil {
+		s.log.Error("the keys were not read again: the ones before stay in use", "error", err.Error())
+		return
+	}
+	if err := s.takeRevocations(); err != nil {
+		s.log.Error("cards by revoked signers may be accepted here: start this replica anew", "error", err.Error())
+	}
+	if err := s.publish(ctx); err != nil {
+		s.log.Error("the status lists were not published: those before are served on", "error", err.Error())
+	}
+	s.log.Info("the keys were read again")
 }
 
 // reloadIfChanged reads the keys again if their file is another one than was read.
@@ -498,15 +529,17 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 	if err != nil {
 		return usage(fmt.Errorf("phone-makers: %w", err))
 	}
-	anchors, err := mdoc.NewTrustAnchors(s.ring.Certificates(keys.IACA)...)
-	if err != nil {
+	if s.anchors, err = mdoc.NewTrustAnchors(s.ring.Certificates(keys.IACA)...); err != nil {
+		return err
+	}
+	if err := s.takeRevocations(); err != nil {
 		return err
 	}
 	s.makers = makers
 	s.service, err = service.New(ctx, service.Config{
 		Store: s.store, Now: time.Now, Random: chance, Policy: policy, Civil: scenarios.KST,
 		Cards: cards, Faces: face.Matcher{Threshold: scenario.Face.Threshold}, Phones: phones,
-		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: anchors, Authority: s.c.text("authority"), Issuer: s.url,
+		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: s.anchors, Authority: s.c.text("authority"), Issuer: s.url,
 		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: transactionLife, Nonces: s.nonces,
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: uint64(s.c.number("status-size"))},
 		TTL:   s.c.duration("status-ttl"), Validity: s.c.duration("status-validity"), Aggregation: s.url + "/status-lists",
@@ -597,12 +630,16 @@ func (s *running) openProtocols() error {
 			return sha256.Sum256(append([]byte("rollcall answers of wallets "), secret[:]...))
 		},
 		Lifetime: transactionLife, Kept: resultKept,
+		Revoked: s.ring.ReadersRevoked,
 		Reader: func(ctx context.Context, id string) (openid4vp.Reader, error) {
 			p, err := s.parties.Party(ctx, id)
 			if err != nil {
 				return openid4vp.Reader{}, err
 			}
 			signer, err := s.ring.Reader(id, p.Name)
+			if errors.Is(err, keys.ErrRevoked) {
+				err = fmt.Errorf("%w: %w", openid4vp.ErrRevoked, err)
+			}
 			if err != nil {
 				return openid4vp.Reader{}, err
 			}
@@ -691,12 +728,9 @@ func (s *running) loops(ctx context.Context) {
 			}
 		}
 	})
-	s.every(ctx, sweepEvery, func(context.Context) {
-		switch changed, err := s.reloadIfChanged(); {
-		case err != nil:
-			s.log.Error("the keys were not read again: the ones before stay in use", "error", err.Error())
-		case changed:
-			s.log.Info("the keys were read again")
+	s.every(ctx, sweepEvery, func(ctx context.Context) {
+		if changed, err := s.reloadIfChanged(); changed || err != nil {
+			s.keysRead(ctx, err)
 		}
 	})
 	s.every(ctx, sweepEvery, func(context.Context) { // a secret to come takes over at its moment

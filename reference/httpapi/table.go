@@ -83,12 +83,13 @@ func (a *API) parties() []Route {
 	}
 }
 
-// roots is for those who trust the authority of cards.
+// roots is for those who trust the authority of cards, or that of verifiers' requests.
 func (a *API) roots() []Route {
 	r := a.Roots
 	return []Route{
 		{Name: "iaca", Method: http.MethodGet, Path: "/iaca.cer", Roles: anyone, Body: none, Handler: web.Problem(r.Certificate)},
 		{Name: "iaca-revocations", Method: http.MethodGet, Path: "/iaca.crl", Roles: anyone, Body: none, Handler: web.Problem(r.List)},
+		{Name: "authority-revocations", Method: http.MethodGet, Path: "/authority.crl", Roles: anyone, Body: none, Handler: web.Problem(r.AuthorityList)},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/chacha20poly1305"
@@ -51,7 +52,7 @@ var maxCost = Cost{1 << 20, 16}
 
 const (
 	format  = "rollcall-keys"
-	version = 1
+	version = 2 // 1 where nothing has been revoked: an older rollcall must not forget it
 	maxFile = 2 << 20
 )
 
@@ -97,7 +98,10 @@ func Write(path string, l Lock, all []Key, random io.Reader, create bool) error 
 	if err := check(all); err != nil {
 		return err
 	}
-	h := header{Format: format, Version: version, KDF: "none"}
+	h := header{Format: format, Version: 1, KDF: "none"}
+	if slices.ContainsFunc(all, func(k Key) bool { return len(k.Revoked) > 0 }) {
+		h.Version = version
+	}
 	var key []byte
 	var err error
 	if l.Passphrase != "" {
@@ -153,7 +157,7 @@ func readHeader(data []byte) (header, error) {
 		return e.header, errors.New("it is no file of keys")
 	case e.Version > version:
 		return e.header, fmt.Errorf("it has version %d: %w", e.Version, ErrNewer)
-	case e.Version != version, len(e.Check) != 16, e.KDF != "argon2id" && e.KDF != "none":
+	case e.Version < 1, len(e.Check) != 16, e.KDF != "argon2id" && e.KDF != "none":
 		return e.header, ErrBroken
 	case e.KDF == "argon2id" && (len(e.Salt) != 16 || e.Memory == 0 || e.Passes == 0 || e.Memory > maxCost.Memory || e.Passes > maxCost.Passes):
 		return e.header, ErrBroken

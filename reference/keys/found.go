@@ -111,7 +111,7 @@ func (m Maker) certify(all []Key, kind kind, next Key, now time.Time) (Key, erro
 	spec := mdoc.CertificateSpec{Serial: serial, CommonName: kind.name, NotBefore: begin, NotAfter: end}
 	switch kind.use {
 	case IACA:
-		root, err := mdoc.NewIACA(by, mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: m.URL, CRL: m.URL + revocationList})
+		root, err := mdoc.NewIACA(by, mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: m.URL, CRL: m.URL + iacaList})
 		if err != nil {
 			return Key{}, err
 		}
@@ -186,6 +186,9 @@ func (m Maker) issue(kind kind, signer Key, by *ecdsa.PrivateKey, key *ecdsa.Pub
 	case TLS:
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	}
+	if kind.use == Verifier && m.URL != "" {
+		t.CRLDistributionPoints = []string{m.URL + authorityList}
+	}
 	if kind.use == TLS || kind.use == Verifier || kind.use == Issuer {
 		for _, h := range m.Hosts {
 			if ip := net.ParseIP(h); ip != nil {
@@ -212,12 +215,12 @@ func (m Maker) issue(kind kind, signer Key, by *ecdsa.PrivateKey, key *ecdsa.Pub
 	return der, nil
 }
 
-// current is the key of a use that is in force: of those that have begun, the one
-// that began last.
+// current is the key of a use that is in force: of those that have begun and were
+// not revoked, the one that began last.
 func current(all []Key, use Use, now time.Time) (Key, error) {
 	var found *Key
 	for i := range all {
-		if k := &all[i]; k.Use == use && !k.From.After(now) && (found == nil || !k.From.Before(found.From)) {
+		if k := &all[i]; k.Use == use && !k.From.After(now) && !revoked(all, *k) && (found == nil || !k.From.Before(found.From)) {
 			found = k
 		}
 	}
@@ -250,12 +253,9 @@ func Like(all []Key, use Use, random io.Reader) (Maker, error) {
 			}
 		case IACA:
 			if len(leaf.CRLDistributionPoints) == 1 {
-				m.URL = strings.TrimSuffix(leaf.CRLDistributionPoints[0], revocationList)
+				m.URL = strings.TrimSuffix(leaf.CRLDistributionPoints[0], iacaList)
 			}
 		}
 	}
 	return m, nil
 }
-
-// revocationList is where the IACA's list of revoked certificates lies.
-const revocationList = "/iaca.crl"

@@ -98,6 +98,8 @@ type Key struct {
 	Elsewhere string `json:"elsewhere,omitempty"`
 	// Certificate is DER; none of a secret.
 	Certificate []byte `json:"certificate,omitempty"`
+	// Revoked are the certificates that a root has signed and taken back.
+	Revoked []Revocation `json:"revoked,omitempty"`
 }
 
 // ID names a key without telling it.
@@ -140,6 +142,9 @@ func check(all []Key) error {
 			return fmt.Errorf("a secret of the %s must be 32 bytes and nothing else", k.Use)
 		case !kind.secret() && (k.Certificate == nil || (k.Private == nil) == (k.Elsewhere == "")):
 			return fmt.Errorf("a key of the %s needs a certificate, and must either be here or elsewhere", k.Use)
+		}
+		if err := kind.checkRevoked(k.Revoked); err != nil {
+			return err
 		}
 		have[k.Use]++
 	}

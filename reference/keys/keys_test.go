@@ -189,7 +189,7 @@ func TestAFileThatCannotBeReadSaysWhy(t *testing.T) {
 		change func(map[string]any)
 		want   error
 	}{
-		"a newer version":      {func(m map[string]any) { m["version"] = 2 }, ErrNewer},
+		"a newer version":      {func(m map[string]any) { m["version"] = version + 1 }, ErrNewer},
 		"another format":       {func(m map[string]any) { m["format"] = "x" }, nil},
 		"no version":           {func(m map[string]any) { delete(m, "version") }, ErrBroken},
 		"a cheaper passphrase": {func(m map[string]any) { m["passes"] = 2 }, ErrLocked},
@@ -546,12 +546,12 @@ func TestTheListOfRevokedCertificatesStandsUnderTheRoot(t *testing.T) {
 	if len(root.CRLDistributionPoints) != 1 || root.CRLDistributionPoints[0] != "https://id.example/iaca.crl" {
 		t.Errorf("it is looked for at %v", root.CRLDistributionPoints)
 	}
-	again, _ := ring.RevocationList()
+	again, _ := ring.RevocationList(IACA)
 	if !bytes.Equal(again, w.Body.Bytes()) {
 		t.Error("two replicas give two lists in one hour")
 	}
 	now = now.Add(listEvery)
-	later, _ := ring.RevocationList()
+	later, _ := ring.RevocationList(IACA)
 	next, err := x509.ParseRevocationList(later)
 	if err != nil || next.Number.Cmp(list.Number) <= 0 {
 		t.Errorf("the next list does not follow: %v", err)

@@ -36,6 +36,7 @@ type state struct {
 	all     []Key
 	signers map[Use][]*signer // by the moment from which they sign
 	readers sync.Map          // of verifiers, *signer by serial number
+	revoked map[string]bool   // serial numbers
 }
 
 type signer struct {
@@ -43,6 +44,8 @@ type signer struct {
 	key         crypto.Signer
 	certificate *x509.Certificate
 	signed      func()
+	revoked     []Revocation // by a root
+	list        atomic.Pointer[madeList]
 }
 
 // Sign implements mdoc.Signer.
@@ -69,10 +72,13 @@ func (r *Ring) Load(all []Key) error {
 	if err := check(all); err != nil {
 		return err
 	}
-	next := &state{all: slices.Clone(all), signers: map[Use][]*signer{}}
+	next := &state{all: slices.Clone(all), signers: map[Use][]*signer{}, revoked: map[string]bool{}}
 	slices.SortStableFunc(next.all, func(a, b Key) int { return a.From.Compare(b.From) })
 	for _, k := range next.all {
-		if k.Certificate == nil {
+		for _, r := range k.Revoked {
+			next.revoked[r.Serial] = true
+		}
+		if k.Certificate == nil || revoked(all, k) { // which signs no more
 			continue
 		}
 		s, err := r.signer(k)
@@ -96,7 +102,7 @@ func (r *Ring) signer(k Key) (*signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &signer{from: k.From, certificate: c, signed: func() {
+	s := &signer{from: k.From, certificate: c, revoked: k.Revoked, signed: func() {
 		if r.Signed != nil {
 			r.Signed(k.Use)
 		}

@@ -58,6 +58,10 @@ func (r Reader) hash() []byte {
 
 func clientID(hash []byte) string { return "x509_hash:" + base64.RawURLEncoding.EncodeToString(hash) }
 
+// ErrRevoked: a relying party's access certificate was revoked. It may not ask, and what
+// it has asked is not answered.
+var ErrRevoked = errors.New("the certificate of the party that asks was revoked")
+
 // Options are what the verifier endpoints need.
 type Options struct {
 	Register     *register.Register
@@ -67,8 +71,12 @@ type Options struct {
 	Base string
 	// Wallet is where a wallet is invoked, "openid4vp://" or a https URL.
 	Wallet string
-	// Reader is the access certificate of a relying party, by its name.
+	// Reader is the access certificate of a relying party, by its name; ErrRevoked if
+	// it was revoked.
 	Reader func(ctx context.Context, party string) (Reader, error)
+	// Revoked says whether Reader is ErrRevoked for any party: then each answer of a wallet
+	// is worth looking whose it would be. nil: never.
+	Revoked func() bool
 	// Authorities are the key identifiers of the roots whose cards are asked for.
 	Authorities [][]byte
 	// Keys seal what is asked into the identifiers of transactions.
@@ -183,6 +191,9 @@ func (e *Endpoints) Ask(ctx context.Context, caller access.Caller, asked Asked) 
 		return Begun{}, err
 	}
 	reader, err := e.o.Reader(ctx, caller.ID)
+	if errors.Is(err, ErrRevoked) {
+		return Begun{}, web.Refuse(http.StatusForbidden, "access_denied", "The certificate with which this party asks was revoked.").Because(err)
+	}
 	if err != nil {
 		return Begun{}, err
 	}

@@ -61,6 +61,7 @@ type world struct {
 	citizen *servicetest.Citizen
 	mdoc    copyOf
 	jwt     copyOf
+	revoked string // the verifier whose certificate was
 }
 
 type copyOf struct {
@@ -68,7 +69,10 @@ type copyOf struct {
 	card []byte
 }
 
-func reader(_ context.Context, party string) (openid4vp.Reader, error) {
+func (w *world) reader(_ context.Context, party string) (openid4vp.Reader, error) {
+	if w.revoked == party {
+		return openid4vp.Reader{}, openid4vp.ErrRevoked
+	}
 	key := servicetest.Key("reader " + party)
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: servicetest.Noon.AddDate(-1, 0, 0), NotAfter: servicetest.Noon.AddDate(1, 0, 0)}
 	der, err := x509.CreateCertificate(nil, c, c, &key.PublicKey, key)
@@ -92,7 +96,7 @@ func (w *world) replica(v *verification.Service, secret func(time.Time) [32]byte
 	sealing, err := seal.NewKeys([32]byte{3})
 	check(t, err)
 	e, err := openid4vp.New(openid4vp.Options{
-		Register: w.Register, Verification: v, Base: base, Reader: reader, Authorities: [][]byte{signer.Authority},
+		Register: w.Register, Verification: v, Base: base, Reader: w.reader, Revoked: func() bool { return w.revoked != "" }, Authorities: [][]byte{signer.Authority},
 		Keys: sealing, Secret: secret, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
 	})
 	check(t, err)
@@ -699,5 +703,26 @@ func TestAQueryAsksForBothFormatsOfOurOwnAuthorities(t *testing.T) {
 		AuthorityKeyIDs: q.Credentials[1].Authorities[0].Values, Claims: map[string]any{"age_equal_or_over": map[string]any{"19": true}}}})
 	if err != nil || len(choices) != 1 || choices[0].Query != "rrc_sd_jwt" {
 		t.Errorf("%v, %v", choices, err)
+	}
+}
+
+// What was begun before is not answered either: the wallet keeps what it has, or the
+// answer is refused unread.
+func TestAVerifierWhoseCertificateWasRevokedGetsNoAnswer(t *testing.T) {
+	w := newWorld(t)
+	fetched, unfetched := w.age(shop), w.age(shop)
+	q := w.fetch(fetched, false)
+	w.revoked = shop.ID
+	_, a := w.begin(shop, map[string]any{"elements": []string{"age_over_19"}})
+	a.refused(t, "asking", 403, "access_denied")
+	anyone := access.Caller{Role: access.Anyone}
+	w.do(anyone, "GET", "/vp/request/"+unfetched, "", "").refused(t, "fetching the request", 400, "invalid_request")
+	w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}).refused(t, "answering", 400, "invalid_request")
+	if a := w.outcome(shop, fetched); a.body["state"] != "waiting" {
+		t.Errorf("the verifier is told %s", a.text)
+	}
+	q = w.fetch(w.age(bank), false)
+	if a := w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}); a.status != 200 {
+		t.Errorf("another verifier's wallet: %+v", a)
 	}
 }

@@ -1,6 +1,7 @@
 package openid4vp
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"encoding/base64"
 	"encoding/json"
@@ -142,7 +143,7 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
-	reader, err := e.o.Reader(r.Context(), t.Party)
+	reader, err := e.reader(r.Context(), &t)
 	if err != nil {
 		return err
 	}
@@ -188,6 +189,15 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// reader is the access certificate of the party that asks, to a wallet.
+func (e *Endpoints) reader(ctx context.Context, t *transaction) (Reader, error) {
+	reader, err := e.o.Reader(ctx, t.Party)
+	if errors.Is(err, ErrRevoked) {
+		return reader, web.Refuse(http.StatusBadRequest, "invalid_request", "The certificate of the party that asks was revoked: do not answer it.").Because(err)
+	}
+	return reader, err
+}
+
 // keyID names the key of an answer; there is one in each transaction.
 const keyID = "answer"
 
@@ -210,6 +220,11 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 	}
 	if form.Has("error") {
 		return e.decline(w, r, &t, form)
+	}
+	if e.o.Revoked != nil && e.o.Revoked() {
+		if _, err := e.reader(r.Context(), &t); err != nil {
+			return err
+		}
 	}
 	if !form.Has("response") {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The answer must be encrypted: send it as response (direct_post.jwt).")

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/statuslist"
+)
+
+// revoke revokes a certificate of the running service, and waits until its list says so.
+func (p *process) revoke(t *testing.T, list string, args ...string) *x509.RevocationList {
+	t.Helper()
+	before := p.revoked(t, list)
+	path, err := exec.LookPath("rollcall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(path, append([]string{"keys", "revoke"}, args...)...)
+	c.Dir = p.dir
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	again := strings.Count(p.err.String(), "the keys were read again")
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if after := p.revoked(t, list); after.Number.Cmp(before.Number) > 0 && len(after.RevokedCertificateEntries) > len(before.RevokedCertificateEntries) &&
+			strings.Count(p.err.String(), "the keys were read again") > again {
+			return after
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the list does not change\n%s", p.err)
+		}
+	}
+}
+
+func (p *process) fetch(t *testing.T, path string) []byte {
+	t.Helper()
+	res, err := p.client.Get(p.url + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %d %v", path, res.StatusCode, err)
+	}
+	return body
+}
+
+func (p *process) revoked(t *testing.T, path string) *x509.RevocationList {
+	t.Helper()
+	list, err := x509.ParseRevocationList(p.fetch(t, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// inForce is the ID of the last key of a use.
+func (p *process) inForce(t *testing.T, use string) string {
+	t.Helper()
+	path, err := exec.LookPath("rollcall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(path, "keys", "list")
+	c.Dir = p.dir
+	out, err := c.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^`+use+` +([0-9a-f]{12}) `).FindAllStringSubmatch(string(out), -1)
+	if len(found) == 0 {
+		t.Fatalf("%s", out)
+	}
+	return found[len(found)-1][1]
+}
+
+// Nothing pauses: cards are issued and lists published by the next signer at once. What the
+// revoked one has signed is refused everywhere.
+func TestSignersAndVerifiersOfARunningServiceAreRevoked(t *testing.T) {
+	dir := t.TempDir()
+	p, err := start(dir, os.Environ(), "--demo", "--status-every", "1h") // a publication that nobody waits for
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+	who := town(t, 12).Residents[0]
+	old, err := p.issue(who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if verdict, err := p.show(old); err != nil || verdict != "accepted" {
+		t.Fatalf("%q %v", verdict, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "rollcall-data", iacaFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, _ := pem.Decode(text)
+	anchors, err := mdoc.NewTrustAnchors(root.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all struct {
+		Lists []string `json:"status_lists"`
+	}
+	if err := json.Unmarshal(p.fetch(t, "/status-lists"), &all); err != nil || len(all.Lists) == 0 {
+		t.Fatal(err)
+	}
+	statusList := func() []byte { return p.fetch(t, strings.TrimPrefix(all.Lists[0], p.url)) }
+	before := statusList()
+
+	// The document signer.
+	if list := p.revoke(t, "/iaca.crl", p.inForce(t, "document"), "--reason", "key-compromise"); list.RevokedCertificateEntries[0].ReasonCode != 1 {
+		t.Errorf("%+v", list.RevokedCertificateEntries)
+	}
+	if verdict, err := p.show(old); err != nil || verdict != "not-valid" {
+		t.Errorf("a card by the revoked signer: %q %v", verdict, err)
+	}
+	again, err := p.issue(who)
+	if err != nil {
+		t.Fatalf("the card is not issued again: %v", err)
+	}
+	if verdict, err := p.show(again); err != nil || verdict != "accepted" {
+		t.Errorf("the card issued again: %q %v", verdict, err)
+	}
+
+	// The status list signer.
+	list := p.revoke(t, "/iaca.crl", p.inForce(t, "status"), "--reason", "superseded")
+	if err := anchors.Revoked(list.Raw, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := statuslist.ParseJWT(before, anchors, time.Now()); err == nil {
+		t.Error("a list by the revoked signer is accepted")
+	}
+	if _, err := statuslist.ParseJWT(statusList(), anchors, time.Now()); err != nil {
+		t.Errorf("the list served now: %v", err)
+	}
+
+	// A verifier.
+	p.revoke(t, "/authority.crl", "--party", "demo-shop", "--name", "Convenience store")
+	if status, err := p.ask("demo-shop", "POST", "/vp/transactions", map[string]any{"elements": []string{"age_over_19"}}, nil); status != http.StatusForbidden || !strings.Contains(fmt.Sprint(err), "access_denied") {
+		t.Errorf("the revoked verifier asks: %d %v", status, err)
+	}
+	if _, err := p.ask("demo-bank", "POST", "/vp/transactions", map[string]any{"elements": []string{"age_over_19"}}, nil); err != nil {
+		t.Errorf("another verifier asks: %v", err)
+	}
+
+	// A restart forgets nothing of it.
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	listen := strings.TrimPrefix(strings.Replace(p.url, "localhost", "127.0.0.1", 1), "https://")
+	p2, err := start(dir, os.Environ(), "--demo", "--listen", listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p2.cmd.Process.Kill(); <-p2.ended }()
+	if n := len(p2.revoked(t, "/iaca.crl").RevokedCertificateEntries); n != 2 {
+		t.Errorf("after a restart the list has %d entries", n)
+	}
+	bank := "demo-bank"
+	var begun struct {
+		ID      string `json:"transaction"`
+		Request string `json:"authorization_request"`
+	}
+	if _, err := p2.ask(bank, "POST", "/vp/transactions", map[string]any{"elements": []string{"age_over_19"}}, &begun); err != nil {
+		t.Fatal(err)
+	}
+	r, err := old.Open(context.Background(), begun.Request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	choices, err := old.Choose(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Answer(context.Background(), r, choices); err == nil {
+		t.Error("after a restart a card by the revoked signer is accepted")
+	}
+}
