@@ -42,6 +42,24 @@ export function leafKey(x5c, root, now = new Date()) {
   return leaf.publicKey;
 }
 
+// Whether OpenSSL finds a certificate good under its root and the list, DER, of what that
+// revoked: "good", "revoked", or what it says.
+export function bySSL(dir, leaf, root, list) {
+  mkdirSync(dir, { recursive: true });
+  const file = (name) => join(dir, name);
+  for (const [name, c] of Object.entries({ leaf, root })) writeFileSync(file(`${name}.pem`), c.toString());
+  writeFileSync(file('list.der'), list);
+  openssl('crl', '-inform', 'DER', '-in', file('list.der'), '-out', file('list.pem'));
+  openssl('crl', '-in', file('list.pem'), '-CAfile', file('root.pem'), '-noout');
+  try {
+    openssl('verify', '-x509_strict', '-crl_check', '-CAfile', file('root.pem'), '-CRLfile', file('list.pem'), file('leaf.pem'));
+    return 'good';
+  } catch (e) {
+    const said = `${e.stdout}${e.stderr}`;
+    return /error 23 .*certificate revoked/.test(said) ? 'revoked' : said;
+  }
+}
+
 // Writes them as PEM, with the roots and the one that a server shows.
 export async function writeSeen(dir, url, roots, lists) {
   mkdirSync(dir, { recursive: true });

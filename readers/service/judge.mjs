@@ -9,6 +9,7 @@ import { Party } from './parties.mjs';
 import { asked } from './verifier.mjs';
 import { Presenter, presents, refusedPresenting, verdicts } from './presenting.mjs';
 import { byCard, byOffer, refusedIssuing, residents } from './issuing.mjs';
+import { revoked } from './revoking.mjs';
 
 const given = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const certificate = (file) => new X509Certificate(readFileSync(file));
@@ -27,11 +28,12 @@ try {
   await verdicts(presenter, newPhone, 'accepted', 'of the new phone');
   await replaced(service, presenter, offered);
   if (service.wallet) await asked(service);
-  await check('the root, and the list of those it revoked, are where certificates say', async () => {
+  await revoked(service, presenter, newPhone, people[1]);
+  await check('the root, and the lists of what was revoked, are where certificates say', async () => {
     const of = async (path) => Buffer.from(await (await fetch(service.url + path)).arrayBuffer());
     equal((await of('/iaca.cer')).toString('hex'), service.iaca.raw.toString('hex'), 'the root');
     // Document signer, status signer, readers, metadata signer, both roots, TLS.
-    const n = await writeSeen(given.certificates, service.url, [service.iaca, service.root], { revoked: await of('/iaca.crl') });
+    const n = await writeSeen(given.certificates, service.url, [service.iaca, service.root], { revoked: await of('/iaca.crl'), 'revoked-verifiers': await of('/authority.crl') });
     ok(n >= 7, `there are only ${n} certificates`);
   });
 } catch (e) {

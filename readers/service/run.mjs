@@ -59,7 +59,7 @@ writeFileSync(trusted, [join(data, 'authority.pem'), tls.root].map((f) => readFi
 const what = join(folder, 'service.json');
 writeFileSync(what, JSON.stringify({
   url, data, authority: join(data, 'authority.pem'), iaca: join(data, 'iaca.pem'), certificates: join(folder, 'certificates'), trusted, provider, maker, verifier, tls, wallet: wallet && resolve(wallet),
-  strangers: { provider: strangeProvider, maker: strangeMaker },
+  binary, replicas: replicas.map((r) => ({ pid: r.pid, data: r.data })), strangers: { provider: strangeProvider, maker: strangeMaker },
 }));
 
 const judge = spawn(process.execPath, [join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, 'judge.mjs'), what], {

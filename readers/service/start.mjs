@@ -20,6 +20,8 @@ export function serve(binary, dir, name, args) {
       clearTimeout(late);
       resolve({
         url: at[1],
+        pid: child.pid,
+        data: join(dir, 'rollcall-data'),
         end: () => new Promise((ended) => {
           if (child.exitCode !== null) return ended(child.exitCode);
           child.once('exit', ended);
