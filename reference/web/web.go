@@ -71,7 +71,7 @@ func judge(err error) *Error {
 	}
 	switch {
 	case errors.Is(err, store.ErrFull):
-		return Refuse(http.StatusInsufficientStorage, "temporarily_unavailable", "The register has no room left and has changed nothing. Ask again later with the same idempotency key.").Because(err)
+		return Refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The register has no room left and has changed nothing. Ask again later with the same idempotency key.").With("Retry-After", "5").Because(err)
 	case errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrUnknown):
 		return Refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The register cannot be asked now. Ask again with the same idempotency key.").With("Retry-After", "1").Because(err)
 	case errors.Is(err, context.Canceled):

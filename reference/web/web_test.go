@@ -55,12 +55,15 @@ func TestErrorsHaveTheFormOfTheirProtocol(t *testing.T) {
 }
 
 func TestARegisterThatCannotBeAskedIsSaidToBeUnavailable(t *testing.T) {
-	for err, want := range map[error]int{store.ErrFull: 507, store.ErrFenced: 503, store.ErrClosed: 503, store.ErrUnavailable: 503, store.ErrUnknown: 503, io.ErrUnexpectedEOF: 500, context.Canceled: 499, context.DeadlineExceeded: 503} {
+	for err, want := range map[error]int{store.ErrFull: 503, store.ErrFenced: 503, store.ErrClosed: 503, store.ErrUnavailable: 503, store.ErrUnknown: 503, io.ErrUnexpectedEOF: 500, context.Canceled: 499, context.DeadlineExceeded: 503} {
 		var logged *Error
 		r := WithFailed(httptest.NewRequest("GET", "/", nil), func(e *Error) { logged = e })
 		res, _ := answered(OAuth(func(http.ResponseWriter, *http.Request) error { return fmt.Errorf("on the way: %w", err) }), r)
 		if res.StatusCode != want || !errors.Is(logged, err) {
 			t.Errorf("%v: %d, logged %v", err, res.StatusCode, logged)
+		}
+		if (want == 503) != (res.Header.Get("Retry-After") != "") {
+			t.Errorf("%v: Retry-After is %q", err, res.Header.Get("Retry-After"))
 		}
 	}
 }

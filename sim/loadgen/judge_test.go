@@ -84,7 +84,7 @@ func TestAnIssueGetsTheNumberOfItsEntry(t *testing.T) {
 	app := func(citizen string, copies ...oracle.Copy) oracle.Application {
 		return oracle.Application{Call: oracle.Call{Citizen: citizen, Granted: true}, Copies: copies}
 	}
-	c.history.Applications = []oracle.Application{app("1", at(10), at(11)), app("2", at(10)), app("1", at(10), at(99)), {Call: oracle.Call{Citizen: "3"}}}
+	c.history.Applications = []oracle.Application{app("1", at(10), at(11)), app("2", at(10)), app("1", at(10), at(99)), {Call: oracle.Call{Citizen: "3"}}, app("1")}
 	if err := c.number(export); err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +100,9 @@ func TestAnIssueGetsTheNumberOfItsEntry(t *testing.T) {
 	}
 	if got[3].Sequence != 0 {
 		t.Errorf("refused: %+v", got[3])
+	}
+	if got[4].Sequence < 1_000_000 || got[4].Sequence == got[1].Sequence {
+		t.Errorf("granted without a copy: %+v", got[4])
 	}
 	if err := c.number([]byte("{}\nnonsense\n")); err == nil || !strings.Contains(err.Error(), "audit export, line 1") {
 		t.Error(err)

@@ -54,6 +54,9 @@ func TestARealDiskThatIsFullRefusesAndTheRegisterGoesOnByItself(t *testing.T) {
 				if has(t, db, id-1) {
 					t.Error("who was refused is there")
 				}
+				if err := db.Ready(ctx); !errors.Is(err, store.ErrFull) {
+					t.Errorf("Ready, while there is no room, says %v", err)
+				}
 				if rounds == 0 {
 					if err := os.Remove(ballast); err != nil {
 						t.Fatal(err)

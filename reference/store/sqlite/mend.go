@@ -45,6 +45,20 @@ func (db *DB) there() error {
 	return nil
 }
 
+// trial is how much room is tried for when there was none: more than a batch of
+// requests takes in the log.
+const trial = 1 << 20
+
+// room says whether there is some beside the register. Who would be asked nothing until
+// it is ready again cannot find that out by asking.
+func (db *DB) room() error {
+	db.roomMu.Lock()
+	defer db.roomMu.Unlock()
+	path := db.path + "-room"
+	err := os.WriteFile(path, make([]byte, trial), 0o600)
+	return errors.Join(err, os.Remove(path))
+}
+
 // reopen opens the files anew. Only the writer calls it.
 func (db *DB) reopen() error {
 	is, err := os.Stat(db.path)

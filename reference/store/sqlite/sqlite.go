@@ -56,6 +56,8 @@ type DB struct {
 	// broken says why the files must be opened anew; nil: they need not.
 	broken atomic.Pointer[error]
 	opened os.FileInfo // of the database file
+	full   atomic.Bool // there was no room for the latest transaction
+	roomMu sync.Mutex  // one tries for room at a time
 	// commit is held from the decision to commit to the record of the
 	// acknowledgement, and while the log is emptied. Fence waits for it.
 	commit          sync.Mutex
@@ -271,6 +273,12 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 func (db *DB) Ready(ctx context.Context) error {
 	if err := db.there(); err != nil && db.usable() == nil {
 		return fmt.Errorf("%w (%v)", store.ErrUnavailable, err)
+	}
+	if db.full.Load() {
+		if err := db.room(); err != nil {
+			return fmt.Errorf("%w (%v)", store.ErrFull, err)
+		}
+		db.full.Store(false)
 	}
 	return db.View(ctx, func(r store.Reader) error {
 		_, err := r.Sequence()

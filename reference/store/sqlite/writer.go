@@ -63,6 +63,9 @@ func (db *DB) write() {
 		}
 		db.run(batch)
 		for _, r := range batch {
+			if errors.Is(r.err, store.ErrFull) {
+				db.full.Store(true)
+			}
 			close(r.done)
 		}
 		// Only this goroutine changes acknowledgedLog. Readers are waited for
@@ -190,6 +193,7 @@ func (db *DB) run(batch []*request) {
 		return
 	}
 	db.acknowledgedLog = length
+	db.full.Store(false)
 	db.commits.Add(uint64(granted))
 	db.batches.Add(1)
 }
