@@ -137,8 +137,10 @@ var navigation = []struct {
 }{
 	{"nav.residents", "/console/", desks},
 	{"nav.verify", "/console/verify", access.Verifier},
+	{"nav.check", "/console/cards", access.Clerk | access.Verifier},
 	{"nav.audit", "/console/audit", access.Auditor},
 	{"nav.parties", "/console/parties", access.Administrator},
+	{"nav.sessions", "/console/sessions", access.Administrator},
 }
 
 const desks = access.Clerk | access.CallCentre | access.Registrar
@@ -303,9 +305,13 @@ func away(w http.ResponseWriter, r *http.Request, to string) error {
 // Home is where everybody's work begins.
 func (c *Console) Home(w http.ResponseWriter, r *http.Request) error {
 	for _, n := range navigation {
-		if n.to != "/console/" && n.roles&access.From(r.Context()).Role != 0 {
+		if n.roles&access.From(r.Context()).Role == 0 {
+			continue
+		}
+		if n.to != "/console/" {
 			return away(w, r, n.to)
 		}
+		break
 	}
 	v := c.view(w, r, "find.title", "/console/")
 	return render(w, http.StatusOK, "find", "layout", v)

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -24,9 +25,11 @@ import (
 	"rollcall.example/rollcall/reference/httpapi"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/openid4vci"
 	"rollcall.example/rollcall/reference/openid4vp"
 	"rollcall.example/rollcall/reference/parties"
+	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/store"
@@ -576,4 +579,140 @@ func TestALinkCannotClaimThatSomethingWasDone(t *testing.T) {
 	if strings.Contains(b.get(to).body, "The loss is reported") {
 		t.Error("a notice is shown for ever")
 	}
+}
+
+// issue puts a mobile card onto a phone of a citizen, by their IC card.
+func (o *office) issue(c *servicetest.Citizen, wallet string) {
+	o.t.Helper()
+	challenge, err := o.Issuance.Challenge(ctx)
+	check(o.t, err)
+	approval, reason, err := o.Issuance.ApproveTap(ctx, challenge, c.Evidence(challenge), c.Capture())
+	check(o.t, err)
+	key := servicetest.Key("copy on " + wallet)
+	first, err := o.Issuance.IssueApproved(ctx, issuance.ApprovedRequest{Request: o.World.Request(register.Citizen(c.ID)), Approval: approval,
+		Phone: issuance.Phone{Wallet: wallet, Keys: []*ecdsa.PublicKey{&key.PublicKey}}, Format: issuance.Mdoc})
+	check(o.t, err)
+	if first.Reason != lifecycle.Granted {
+		o.t.Fatalf("no card for %s: %v %v", wallet, reason, first.Reason)
+	}
+}
+
+// A phone was lost, another took its place, and then it was found.
+func TestAPhoneThatWasReplacedIsReleased(t *testing.T) {
+	o := newOffice(t)
+	c, b := o.Resident(), o.as("clerk")
+	at := fmt.Sprintf("/console/residents/%d", c.ID)
+	const mark = `name="wallet"`
+	o.issue(c, "wallet-old")
+	p := b.follow(b.post(at+"/reports", with(b.get(at).form(at+"/reports"), "cause", "mobile-lost", "why", "phone in the river")))
+	if p.form(at+"/releases", mark) != nil {
+		t.Error("the phone that holds the card has two forms")
+	}
+	o.issue(c, "wallet-new")
+	p = b.get(at)
+	p.has(t, "the new phone", `id="mobile-state">good`, "Phones that were lost and found", "wallet-old", "Phone reported lost on 14 Mar 2025")
+	form := p.form(at+"/releases", mark)
+	if form.Get("wallet") != "wallet-old" || form.Get("cause") != "mobile-lost" {
+		t.Fatalf("%v", form)
+	}
+	if o.as("operator").get(at).form(at+"/releases", mark) != nil {
+		t.Error("the loss line is offered a release")
+	}
+	n := o.sequence()
+	if p := b.post(at+"/releases", with(form, "why", " ")); p.status != http.StatusBadRequest || o.sequence() != n {
+		t.Errorf("without a word: %d", p.status)
+	}
+	done := b.follow(b.post(at+"/releases", with(form, "why", "found by divers")))
+	done.has(t, "the release", "it may get a mobile card again", `id="mobile-state">good`)
+	if done.form(at+"/releases", mark) != nil || o.sequence() != n+1 {
+		t.Error("the phone is still lost")
+	}
+	check(t, o.DB.View(ctx, func(r store.Reader) error {
+		for _, wallet := range []string{"wallet-old", "wallet-new"} {
+			if w, err := r.Wallet(c.ID, wallet); err != nil || w.Lost != 0 {
+				t.Errorf("%s: %+v %v", wallet, w, err)
+			}
+		}
+		return nil
+	}))
+}
+
+func TestAPlasticCardIsCheckedWithoutATerminal(t *testing.T) {
+	o := newOffice(t)
+	c := o.Resident()
+	for _, id := range []string{"clerk", "bank"} {
+		b := o.as(id)
+		form := b.get("/console/cards")
+		form.has(t, id, `aria-current="page">Check a plastic card`)
+		n := o.sequence()
+		ask := func(number string) page {
+			return b.post("/console/cards", with(form.form("/console/cards"), "number", number))
+		}
+		ask(" "+strings.ToLower(c.Number)+" ").has(t, id, `class="verdict accepted"`, "Good: this number", "Card "+c.Number, `role="status"`)
+		ask("A99999999").has(t, id, `class="verdict not-valid"`, "Card A99999999")
+		if p := ask("  "); p.status != http.StatusBadRequest {
+			t.Errorf("no number: %d", p.status)
+		}
+		if o.sequence() != n {
+			t.Error("a look changes the register")
+		}
+	}
+	at := fmt.Sprintf("/console/residents/%d", c.ID)
+	clerk, bank := o.as("clerk"), o.as("bank")
+	clerk.follow(clerk.post(at+"/reports", with(clerk.get(at).form(at+"/reports"), "cause", "physical-lost", "why", "left on a bus")))
+	p := bank.post("/console/cards", with(bank.get("/console/cards").form("/console/cards"), "number", c.Number))
+	p.has(t, "after the report", `class="verdict suspended"`)
+	for _, secret := range []string{"lost", "bus", "김하늘"} {
+		if strings.Contains(p.body, secret) {
+			t.Errorf("the bank is told %q", secret)
+		}
+	}
+}
+
+func TestAnAdministratorSeesAndEndsSessions(t *testing.T) {
+	o := newOffice(t)
+	admin, first, second, bank := o.as("admin"), o.as("clerk"), o.as("clerk"), o.as("bank")
+	p := admin.get("/console/sessions")
+	p.has(t, "the list", "192.0.2.1", "14 Mar 2025 12:00:00", `id="of-clerk"`, "(this session)", "End all sessions of clerk", `aria-label="End the session of bank since 14 Mar 2025 12:00:00"`)
+	if n := strings.Count(p.body, `name="session"`); n != 4 {
+		t.Errorf("%d sessions are listed", n)
+	}
+	in := func(b *browser) bool { return b.get("/console/cards").status == http.StatusOK }
+
+	// One of the clerk's two: the page has the older one first.
+	end := p.form("/console/parties/clerk/sessions", `name="session"`)
+	told := admin.follow(admin.post("/console/parties/clerk/sessions", end))
+	told.has(t, "one", "The session is over.", fmt.Sprintf("Number %d", o.sequence()))
+	if in(first) || !in(second) || !in(bank) {
+		t.Error("another session than that is over")
+	}
+	again := admin.follow(admin.post("/console/parties/clerk/sessions", end)) // a double click
+	again.has(t, "a double click", "The session is over.")
+	late := admin.post("/console/parties/clerk/sessions", with(end, "key", "another form"))
+	if late.status != http.StatusConflict {
+		t.Errorf("a session that is over: %d", late.status)
+	}
+	late.has(t, "a session that is over", "This session is over already.", `role="alert"`)
+
+	third := o.as("clerk")
+	all := admin.get("/console/sessions").form("/console/parties/clerk/sessions", "End all sessions")
+	admin.follow(admin.post("/console/parties/clerk/sessions", all)).has(t, "all", "All sessions of this party are over.")
+	if in(second) || in(third) || !in(bank) {
+		t.Error("not all of the clerk's, or not only these, are over")
+	}
+	// Who signs out is not there any more, and the cookie is of no use to who kept it.
+	kept := bank.cookies[parties.CookieName]
+	bank.post("/console/sign-out", bank.get("/console/cards").form("/console/sign-out"))
+	bank.cookies[parties.CookieName] = kept
+	if in(bank) || strings.Contains(admin.get("/console/sessions").body, "of-bank") {
+		t.Error("signing out leaves the session open")
+	}
+	// One's own.
+	mine := admin.get("/console/sessions").form("/console/parties/admin/sessions", "End all sessions")
+	admin.post("/console/parties/admin/sessions", mine)
+	if admin.get("/console/sessions").status != http.StatusUnauthorized {
+		t.Error("the administrator's own session goes on")
+	}
+	auditor := o.as("auditor")
+	auditor.follow(page{status: http.StatusSeeOther, header: http.Header{"Location": {"/console/audit"}}}).has(t, "the log", "sessions ended")
 }

@@ -21,6 +21,8 @@ var rolesOf = map[string]string{
 	"/console/verify/none":  "bank",
 	"/console/audit":        "auditor",
 	"/console/audit/log":    "auditor",
+	"/console/cards":        "clerk bank",
+	"/console/sessions":     "admin",
 	"/console/parties":      "admin",
 	"/console/parties/bank": "admin",
 }
@@ -45,17 +47,19 @@ func TestEachRoleOpensItsPagesAndNoOther(t *testing.T) {
 
 // posts are all forms, and who may send them.
 var posts = map[string]string{
-	"/console/residents":            "clerk operator registrar",
-	"/console/residents/1/reports":  "clerk operator registrar",
-	"/console/residents/1/releases": "clerk registrar",
-	"/console/residents/1/offers":   "clerk",
-	"/console/residents/1/cards":    "clerk registrar",
-	"/console/residents/1/address":  "registrar",
-	"/console/residents/1/removal":  "registrar",
-	"/console/verify":               "bank",
-	"/console/parties":              "admin",
-	"/console/parties/bank":         "admin",
-	"/console/parties/bank/end":     "admin",
+	"/console/residents":             "clerk operator registrar",
+	"/console/residents/1/reports":   "clerk operator registrar",
+	"/console/residents/1/releases":  "clerk registrar",
+	"/console/residents/1/offers":    "clerk",
+	"/console/residents/1/cards":     "clerk registrar",
+	"/console/residents/1/address":   "registrar",
+	"/console/residents/1/removal":   "registrar",
+	"/console/verify":                "bank",
+	"/console/parties":               "admin",
+	"/console/parties/bank":          "admin",
+	"/console/parties/bank/end":      "admin",
+	"/console/parties/bank/sessions": "admin",
+	"/console/cards":                 "clerk bank",
 }
 
 func TestAFormOfAnotherRoleChangesNothing(t *testing.T) {

@@ -69,6 +69,7 @@ type resident struct {
 	May      may
 	Lost     []string          // causes that can be reported
 	Releases []releasable      // causes that can be lifted
+	Replaced []desk.LostWallet // phones whose report can be lifted, although another holds the card
 	Form     map[string]string // what was entered into the form that was refused
 }
 
@@ -120,6 +121,9 @@ func (c *Console) residentPage(w http.ResponseWriter, r *http.Request, id store.
 		if n := newest(reports, cause.String()); n != 0 && slices.Contains(one.State.Causes, cause.String()) && can(lifecycle.Events[cause].Release) {
 			d.Releases = append(d.Releases, releasable{cause.String(), n})
 		}
+	}
+	if d.Replaced, err = c.o.Desk.LostWallets(r.Context(), by, id, reports); err != nil {
+		return err
 	}
 	clerk, registrar := by.Role == lifecycle.Clerk, by.Role == lifecycle.Registrar
 	d.May = may{
@@ -215,8 +219,12 @@ func (c *Console) Release(w http.ResponseWriter, r *http.Request) error {
 	case x.why == "":
 		return c.finish(w, r, x, told{}, needsWhy())
 	}
-	a, err := c.o.Desk.TakeRelease(r.Context(), x.q, x.id, desk.Withdrawal{Cause: x.form["cause"], Sequence: seen, Why: x.why})
-	return c.finish(w, r, x, told{Word: "told.release", Sequence: a.Sequence, At: a.Online, Everywhere: a.Everywhere}, err)
+	a, err := c.o.Desk.TakeRelease(r.Context(), x.q, x.id, desk.Withdrawal{Cause: x.form["cause"], Sequence: seen, Wallet: x.form["wallet"], Why: x.why})
+	t := told{Word: "told.release", Sequence: a.Sequence, At: a.Online, Everywhere: a.Everywhere}
+	if x.form["wallet"] != "" { // no card hangs on it, so nobody needs to learn of it
+		t = told{Word: "told.phone", Sequence: a.Sequence}
+	}
+	return c.finish(w, r, x, t, err)
 }
 
 // Reissue puts a new plastic card into force.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/web"
 )
 
@@ -52,7 +53,7 @@ func (c *Console) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	cookie, err := c.o.Parties.Begin(r.Context(), caller.ID)
+	cookie, err := c.o.Parties.Begin(r.Context(), caller.ID, web.Address(r.Context()))
 	if err != nil {
 		return err
 	}
@@ -62,6 +63,11 @@ func (c *Console) SignIn(w http.ResponseWriter, r *http.Request) error {
 
 // SignOut ends the session.
 func (c *Console) SignOut(w http.ResponseWriter, r *http.Request) error {
+	if cookie, err := r.Cookie(parties.CookieName); err == nil {
+		if err := c.o.Parties.SignOut(r.Context(), cookie.Value); err != nil {
+			return err
+		}
+	}
 	http.SetCookie(w, c.o.Parties.EndSession())
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	return away(w, r, "/console/sign-in")

@@ -96,6 +96,7 @@ func TestEveryWordThatPagesUseIsThereAndNoOtherIs(t *testing.T) {
 	for _, v := range []lifecycle.Verdict{lifecycle.Accepted, lifecycle.Suspended, lifecycle.NotValid} {
 		use("state."+v.String(), "a verdict")
 		use("verify."+v.String(), "a verdict")
+		use("check."+v.String(), "a verdict")
 	}
 	for _, p := range []authorization.Progress{authorization.Waiting, authorization.Scanned, authorization.Checked, authorization.Issued, authorization.Spent, "over"} {
 		use("offer."+string(p), "progress")

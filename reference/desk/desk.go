@@ -307,6 +307,52 @@ func (d *Desk) ReportsOn(ctx context.Context, by register.By, id store.PersonID)
 	return out, nil
 }
 
+// LostWallet is a phone's wallet that is reported lost and holds no card any more: it
+// gets none again before the report is lifted.
+type LostWallet struct {
+	Wallet   string
+	Sequence uint64 // of the newest report of it
+	At       time.Time
+}
+
+// LostWallets are those of a resident, for the console of somebody who may lift such a
+// report. They are named by the reports that were seen.
+func (d *Desk) LostWallets(ctx context.Context, by register.By, id store.PersonID, reports []Report) (out []LostWallet, err error) {
+	if !by.May(lifecycle.ReleaseMobile, id) {
+		return nil, nil
+	}
+	err = d.o.Register.View(ctx, func(r store.Reader) error {
+		out = nil
+		p, err := r.Person(id)
+		if err != nil {
+			return err
+		}
+		seen := map[string]bool{} // the wallet that holds the card is released as the cause in force
+		if p.Credential != 0 {
+			c, err := r.Credential(p.Credential)
+			if err != nil {
+				return err
+			}
+			seen[c.Wallet] = true
+		}
+		for _, one := range reports {
+			if one.Cause != lifecycle.MobileLost.String() || seen[one.Subject] {
+				continue
+			}
+			seen[one.Subject] = true
+			w, err := r.Wallet(id, one.Subject)
+			if err != nil {
+				return err
+			}
+			if w.Lost != 0 {
+				out = append(out, LostWallet{one.Subject, one.Sequence, one.At})
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
 // Receipt is what the author of a report or a release is told.
 type Receipt struct {
 	Sequence uint64    `json:"sequence"`
@@ -602,12 +648,21 @@ func (d *Desk) Plastic(w http.ResponseWriter, r *http.Request) error {
 	if err := web.ReadJSON(r, &body); err != nil {
 		return err
 	}
-	v, err := d.o.Verification.Plastic(r.Context(), body.Card)
+	v, err := d.CheckPlastic(r.Context(), body.Card)
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	web.JSON(w, http.StatusOK, struct {
 		Verdict string `json:"verdict"`
 	}{v.String()})
 	return nil
+}
+
+// CheckPlastic is Plastic for the console.
+func (d *Desk) CheckPlastic(ctx context.Context, number string) (lifecycle.Verdict, error) {
+	v, err := d.o.Verification.Plastic(ctx, number)
+	if err != nil {
+		return v, explain(err)
+	}
+	return v, nil
 }

@@ -297,6 +297,7 @@ func (s *Router) serve(x *exchange, r *http.Request) {
 	}
 	defer s.serving.Add(-1)
 	x.from = address(r, s.o.Proxies)
+	r = r.WithContext(web.WithAddress(ctx, x.from))
 	if !s.crowd.enter(x.from, s.o.Limits.Each) {
 		x.refuse(r, web.Refuse(http.StatusTooManyRequests, "too_many_requests", "Too many requests at the same time: wait for the answers.").With("Retry-After", "1"))
 		return

@@ -209,6 +209,8 @@ func (a *API) console() []Route {
 		page("ask", post, "/console/verify", access.Verifier, c.Ask),
 		page("transaction", get, "/console/verify/{transaction}", access.Verifier, c.Transaction),
 		page("transaction-state", get, "/console/verify/{transaction}/state", access.Verifier, c.TransactionState),
+		page("check-page", get, "/console/cards", access.Clerk|access.Verifier, c.CheckPage),
+		page("check", post, "/console/cards", access.Clerk|access.Verifier, c.Check),
 		page("audit", get, "/console/audit", access.Auditor, c.Log),
 		page("audit-log", get, "/console/audit/log", access.Auditor, c.Export),
 		page("audit-checkpoint", get, "/console/audit/checkpoint", access.Auditor, c.Checkpoint),
@@ -217,5 +219,7 @@ func (a *API) console() []Route {
 		page("party", get, "/console/parties/{party}", access.Administrator, c.PartyPage),
 		page("change-party", post, "/console/parties/{party}", access.Administrator, c.ChangeParty),
 		page("end-party", post, "/console/parties/{party}/end", access.Administrator, c.EndParty),
+		page("sessions", get, "/console/sessions", access.Administrator, c.SessionsPage),
+		page("end-sessions", post, "/console/parties/{party}/sessions", access.Administrator, c.EndSessions),
 	}
 }

@@ -553,7 +553,7 @@ func TestASessionBeginsWithTheRightPassphraseAlone(t *testing.T) {
 func TestASessionHoldsAtEveryReplicaUntilItsEndOrAnotherPassphrase(t *testing.T) {
 	o := newOffice(t)
 	o.enter(t, clerk())
-	c, err := o.Begin(ctx, "kim")
+	c, err := o.Begin(ctx, "kim", "192.0.2.7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -590,7 +590,7 @@ func TestASessionHoldsAtEveryReplicaUntilItsEndOrAnotherPassphrase(t *testing.T)
 func TestARequestThatChangesSomethingComesFromTheConsolesOwnPages(t *testing.T) {
 	o := newOffice(t)
 	o.enter(t, clerk())
-	mine, err := o.Begin(ctx, "kim")
+	mine, err := o.Begin(ctx, "kim", "192.0.2.7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -599,7 +599,7 @@ func TestARequestThatChangesSomethingComesFromTheConsolesOwnPages(t *testing.T) 
 		t.Fatal(err)
 	}
 	csrf := CSRF(got)
-	another, _ := o.Begin(ctx, "kim")
+	another, _ := o.Begin(ctx, "kim", "192.0.2.7")
 	gotAnother, _ := o.Session(httptest.NewRequest("GET", "/console", nil), another.Value)
 	for what, c := range map[string]struct {
 		field, header, site string
@@ -629,6 +629,131 @@ func TestARequestThatChangesSomethingComesFromTheConsolesOwnPages(t *testing.T) 
 		if form, err := web.ReadForm(r); c.want && (err != nil || form.Get("person") != "7") {
 			t.Errorf("%s: the handler cannot read the form any more: %v %v", what, form, err)
 		}
+	}
+}
+
+// open are the sessions that are open, as party and address.
+func (o *office) open(t *testing.T) string {
+	t.Helper()
+	all, err := o.second.Sessions(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, s := range all {
+		out = append(out, s.Party+" "+s.From)
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestSessionsAreListedAndEnded(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, clerk())
+	other := clerk()
+	other.ID, other.Key, other.Name, other.Passphrase = "lee", "lee", "Lee", "battery battery battery"
+	o.enter(t, other)
+	begin := func(id, from string) *http.Request {
+		t.Helper()
+		o.now = o.now.Add(time.Minute)
+		c, err := o.Begin(ctx, id, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", "/console", nil)
+		r.AddCookie(c)
+		return r
+	}
+	works := func(r *http.Request) bool {
+		c, _ := r.Cookie(CookieName)
+		_, here := o.Session(r, c.Value)
+		_, there := o.second.Session(r, c.Value)
+		if (here == nil) != (there == nil) {
+			t.Errorf("the replicas disagree: %v, %v", here, there)
+		}
+		return here == nil
+	}
+	root := access.Caller{Role: access.Administrator, ID: "root"}
+	first, second, lee := begin("kim", "192.0.2.1"), begin("kim", "192.0.2.2"), begin("lee", "192.0.2.3")
+	if got := o.open(t); got != "kim 192.0.2.1, kim 192.0.2.2, lee 192.0.2.3" {
+		t.Errorf("open: %s", got)
+	}
+	all, _ := o.Sessions(ctx)
+	if !all[0].Begun.Equal(start.Add(time.Minute)) || !all[0].Ends.Equal(start.Add(time.Minute+SessionLife)) {
+		t.Errorf("%+v", all[0])
+	}
+
+	// One, by the administrator; another replica refuses it at once.
+	q := Ending{By: root, Key: "end one", ID: "kim", Why: "left the desk"}
+	done, err := o.EndSessions(ctx, q, all[0].ID)
+	if err != nil || done.Sequence == 0 {
+		t.Fatal(err)
+	}
+	if works(first) || !works(second) || !works(lee) {
+		t.Error("another session than the one that was named is over")
+	}
+	if again, err := o.EndSessions(ctx, q, all[0].ID); err != nil || again != done {
+		t.Errorf("asked again: %+v %v", again, err)
+	}
+	q.Key = "once more"
+	if _, err := o.EndSessions(ctx, q, all[0].ID); !errors.Is(err, ErrNoSession) {
+		t.Errorf("a session that is over: %v", err)
+	}
+	if _, err := o.EndSessions(ctx, Ending{By: access.Caller{Role: access.Clerk, ID: "lee"}, Key: "k", ID: "kim"}, ""); !errors.Is(err, ErrNotAdministrator) {
+		t.Errorf("a clerk: %v", err)
+	}
+	if _, err := o.EndSessions(ctx, Ending{By: root, Key: "nobody", ID: "nobody"}, ""); !errors.Is(err, ErrUnknown) {
+		t.Errorf("nobody: %v", err)
+	}
+	// A session of somebody else is none of this party.
+	if _, err := o.EndSessions(ctx, Ending{By: root, Key: "mixed", ID: "kim"}, all[2].ID); !errors.Is(err, ErrNoSession) || !works(lee) {
+		t.Errorf("another's session: %v", err)
+	}
+
+	// All of a person.
+	third := begin("kim", "192.0.2.4")
+	if _, err := o.EndSessions(ctx, Ending{By: root, Key: "end all", ID: "kim"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if works(second) || works(third) || !works(lee) {
+		t.Error("not all of kim's, or not only these, are over")
+	}
+
+	// By who has it.
+	c, _ := lee.Cookie(CookieName)
+	if err := o.SignOut(ctx, c.Value); err != nil || works(lee) || o.open(t) != "" {
+		t.Errorf("after signing out: %v, open %q", err, o.open(t))
+	}
+	if err := o.SignOut(ctx, c.Value); err != nil {
+		t.Errorf("signing out twice: %v", err)
+	}
+
+	// By time, by another passphrase, with the party.
+	begin("kim", "192.0.2.5")
+	o.now = o.now.Add(SessionLife)
+	if got := o.open(t); got != "" {
+		t.Errorf("after its time: %s", got)
+	}
+	begin("kim", "192.0.2.6")
+	begin("lee", "192.0.2.7")
+	change := clerk()
+	change.Key, change.Passphrase = "new passphrase", "staple staple staple"
+	if _, err := o.Change(ctx, change); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.End(ctx, Ending{By: root, Key: "fired", ID: "lee", Why: "left"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.open(t); got != "" {
+		t.Errorf("after another passphrase, and the end of the party: %s", got)
+	}
+
+	// So many at once, and the oldest goes.
+	var many []*http.Request
+	for n := range maxSessions + 1 {
+		many = append(many, begin("kim", fmt.Sprint("window ", n)))
+	}
+	if works(many[0]) || !works(many[1]) || !works(many[maxSessions]) {
+		t.Error("more sessions are open than may be, or others were ended")
 	}
 }
 

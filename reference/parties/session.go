@@ -27,15 +27,18 @@ const (
 	CSRFHeader = "X-CSRF-Token"
 )
 
-// session is what stands sealed in the console's cookie.
+// session is what stands sealed in the console's cookie. It counts as long as it is
+// among those that are open.
 type session struct {
 	Party string `json:"p"`
+	ID    string `json:"i"`
 	CSRF  string `json:"x"`
 	Mark  string `json:"m"` // of the passphrase it began with
 }
 
-// Begin begins a session of a party that has signed in: the value of its cookie.
-func (p *Parties) Begin(ctx context.Context, id string) (*http.Cookie, error) {
+// Begin begins a session of a party that has signed in from an address: the value of
+// its cookie.
+func (p *Parties) Begin(ctx context.Context, id, from string) (*http.Cookie, error) {
 	one, err := p.Party(ctx, id)
 	if err != nil {
 		return nil, err
@@ -48,10 +51,13 @@ func (p *Parties) Begin(ctx context.Context, id string) (*http.Cookie, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := p.o.Keys.Seal(seed, sessionKind, p.register.Now().Add(SessionLife), session{
-		id, base64.RawURLEncoding.EncodeToString(token[:18]), mark(one.passphrase),
-	})
+	now := p.register.Now()
+	open := Open{base64.RawURLEncoding.EncodeToString(token[18:30]), id, now, now.Add(SessionLife), from, mark(one.passphrase)}
+	text, err := p.o.Keys.Seal(seed, sessionKind, open.Ends, session{id, open.ID, base64.RawURLEncoding.EncodeToString(token[:18]), open.Mark})
 	if err != nil {
+		return nil, err
+	}
+	if err := p.begin(ctx, open); err != nil {
 		return nil, err
 	}
 	return cookie(text, int(SessionLife/time.Second)), nil
@@ -91,6 +97,11 @@ func (p *Parties) Session(r *http.Request, text string) (context.Context, error)
 	if err != nil || !one.inForce(p.register.Now()) || subtle.ConstantTimeCompare([]byte(mark(one.passphrase)), []byte(s.Mark)) != 1 {
 		return nil, web.Refuse(http.StatusUnauthorized, "invalid_token", "The session is over: sign in again.")
 	}
+	if open, err := p.isOpen(r.Context(), s.Party, s.ID); err != nil {
+		return nil, err
+	} else if !open {
+		return nil, web.Refuse(http.StatusUnauthorized, "invalid_token", "The session is over: sign in again.")
+	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 	default:
@@ -98,7 +109,8 @@ func (p *Parties) Session(r *http.Request, text string) (context.Context, error)
 			return nil, err
 		}
 	}
-	return context.WithValue(access.With(r.Context(), one.caller()), csrfKey{}, s.CSRF), nil
+	ctx := context.WithValue(context.WithValue(r.Context(), sessionKey{}, s.ID), csrfKey{}, s.CSRF)
+	return access.With(ctx, one.caller()), nil
 }
 
 func fromOwnPage(r *http.Request, want string) error {

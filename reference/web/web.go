@@ -100,6 +100,20 @@ func WithFailed(r *http.Request, f Failed) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), failedKey{}, f))
 }
 
+type addressKey struct{}
+
+// WithAddress puts into a context whose address a request came from.
+func WithAddress(ctx context.Context, from string) context.Context {
+	return context.WithValue(ctx, addressKey{}, from)
+}
+
+// Address is whose address a request came from, as the limits know it: of IPv6 the
+// network. Empty: nobody has said.
+func Address(ctx context.Context) string {
+	from, _ := ctx.Value(addressKey{}).(string)
+	return from
+}
+
 // OAuth answers errors as RFC 6749 §5.2 does, and so OpenID4VCI and OpenID4VP.
 func OAuth(h Handler) http.Handler {
 	return handle(h, func(w http.ResponseWriter, e *Error) {

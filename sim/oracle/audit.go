@@ -75,7 +75,7 @@ const (
 )
 
 // partyEvents are those of staff and verifiers, who are no residents.
-var partyEvents = map[string]bool{"party-entered": true, "party-changed": true, "party-ended": true}
+var partyEvents = map[string]bool{"party-entered": true, "party-changed": true, "party-ended": true, "sessions-ended": true}
 
 // reportEvent and releaseEvent name the events of a cause.
 var (

@@ -121,6 +121,8 @@ const words = {
     good: 'good', suspended: 'suspended', say: 'Tell the person: number', show: '^Show a QR code', age: '^19 or over', accepted: 'Accepted: the card is good',
     refused: 'Suspended: do not accept', yes: 'yes', back: '^Back to the resident', scan: '^Scan$', tx: '^The six digits', face: '^Take the picture', agree: '^Agree',
     other: '^한국어', home: '^Residents', signOut: '^Sign out', log: 'mobile card issued', text: '^The same as text',
+    check: '^Check$', cardGood: 'Good: this number', cardSuspended: 'Suspended: do not accept', newPhone: '^Take a new phone', releasePhone: '^Release the phone$',
+    phoneReleased: 'it may get a mobile card again', checkNav: '^Check a plastic card',
   },
   ko: {
     id: '^아이디', passphrase: '^비밀문구', signIn: '^로그인$', number: '^주민등록증 발급번호', find: '^조회$', qr: '^QR 코드 만들기',
@@ -128,6 +130,8 @@ const words = {
     good: '유효', suspended: '정지', say: '신고인에게 알려', show: '^QR 코드 보이기', age: '^19세 이상', accepted: '확인됨: 유효한 신분증',
     refused: '정지됨: 지금은', yes: '예', back: '^주민 화면으로', scan: '^스캔$', tx: '^직원이 알려 준', face: '^촬영하고', agree: '^동의하고',
     other: '^English', home: '^주민', signOut: '^로그아웃', log: '모바일 주민등록증 발급', text: '^글자로 보기',
+    check: '^확인$', cardGood: '유효: 사용 중인', cardSuspended: '정지됨: 지금은', newPhone: '^새 휴대폰으로 바꾸기', releasePhone: '^휴대폰 해제$',
+    phoneReleased: '다시 모바일 주민등록증을', checkNav: '^주민등록증 확인',
   },
 };
 
@@ -237,6 +241,21 @@ async function day(lang, resident, w) {
     const rows = await bank.locator('.claims tbody tr').count();
     return unless(state.includes(w.accepted) && rows === 1 && state.includes(w.yes), `${rows} rows: ${state}`);
   });
+  const checksCard = async (picture) => {
+    await clerk.goto(`${base}/console/`);
+    await press(clerk, w.checkNav);
+    if (picture) await inspect(clerk, 'check', lang);
+    await type(clerk, w.number, document.toLowerCase());
+    await press(clerk, w.check);
+    await inspect(clerk, picture || 'checked', lang);
+    const focused = await clerk.evaluate(() => document.activeElement.getAttribute('role'));
+    return focused === 'status' ? text(clerk, '#verdict') : `the focus is on ${focused}`;
+  };
+  const document = (await (await clerk.request.get(`${base}/demo/residents`)).json())[resident - 1].document;
+  await check(`${lang} clerk: checks a plastic card without a terminal`, async () => {
+    const verdict = await checksCard('card-good');
+    return unless(verdict.includes(w.cardGood), verdict);
+  });
   await check(`${lang} clerk: reports the plastic card as lost, and is told what to say`, async () => {
     await clerk.goto(`${base}/console/residents/${resident}`);
     await choose(clerk, w.plastic);
@@ -252,7 +271,12 @@ async function day(lang, resident, w) {
     const state = await bankAsks('suspended');
     return unless(state.includes(w.refused) && (await bank.locator('.claims').count()) === 0 && !/lost|분실/.test(await text(bank, 'main')), state);
   });
+  await check(`${lang} clerk: the plastic card is suspended, too`, async () => {
+    const verdict = await checksCard();
+    return unless(verdict.includes(w.cardSuspended) && !/lost|분실/.test(await text(clerk, 'main')), verdict);
+  });
   await check(`${lang} clerk: releases, and a reload changes nothing`, async () => {
+    await clerk.goto(`${base}/console/residents/${resident}`);
     await type(clerk, w.why, 'found under the seat'); // of the report, which stands first
     await clerk.locator('#release-why-physical-lost').fill('found under the seat');
     await press(clerk, w.release);
@@ -264,6 +288,28 @@ async function day(lang, resident, w) {
   await check(`${lang} bank: accepts again`, async () => {
     const state = await bankAsks();
     return unless(state.includes(w.accepted), state);
+  });
+  await check(`${lang} clerk: a phone is lost, another takes its place, and the first is found`, async () => {
+    await clerk.goto(`${base}/console/residents/${resident}`);
+    await tabTo(clerk, w.plastic); // of a group Tab reaches one, and the arrows the others
+    await clerk.keyboard.press('ArrowDown');
+    await type(clerk, w.why, 'phone in the river');
+    await press(clerk, w.report);
+    await phone.goto(`${base}/demo/phones/${resident}`);
+    await press(phone, w.newPhone);
+    await clerk.goto(`${base}/console/residents/${resident}`);
+    await press(clerk, w.qr);
+    await phoneScans(phone, resident, clerk, w);
+    await type(phone, w.tx, (await text(clerk, '.tx')).trim());
+    await press(phone, w.face);
+    await until(clerk, '#state .verdict', w.issued);
+    await clerk.goto(`${base}/console/residents/${resident}`);
+    await inspect(clerk, 'phone-replaced', lang);
+    await clerk.locator('#phone-why-0').focus();
+    await clerk.keyboard.insertText('found by divers');
+    await press(clerk, w.releasePhone);
+    const told = await text(clerk, '.told');
+    return unless(told.includes(w.phoneReleased) && (await clerk.locator('[name=wallet]').count()) === 0 && (await text(clerk, '#mobile-state')) === w.good, told);
   });
   await check(`${lang} clerk: the other language, and it is remembered`, async () => {
     const other = lang === 'en' ? 'ko' : 'en';
@@ -318,6 +364,27 @@ async function restOfTheHouse() {
     await kim.context().close();
     return unless(title.startsWith('Look up a resident'), title);
   });
+  for (const lang of ['en', 'ko']) {
+    await check(`${lang} administrator: sees who is signed in, ends one session, then all of a person`, async () => {
+      const kims = [await person('en'), await person('en'), await person('en')];
+      for (const kim of kims) await signIn(kim, 'kim', w);
+      const page = await person(lang);
+      await signIn(page, 'admin', words[lang]);
+      await page.goto(`${base}/console/sessions`);
+      await inspect(page, 'sessions', lang);
+      const before = await page.locator('section[aria-labelledby=of-kim] tbody tr').count();
+      await press(page, lang === 'en' ? '^End the session of kim' : '^종료: kim');
+      await inspect(page, 'session-ended', lang);
+      const told = await page.evaluate(() => document.activeElement.classList.contains('told'));
+      const after = await page.locator('section[aria-labelledby=of-kim] tbody tr').count();
+      await press(page, lang === 'en' ? '^End all sessions of kim' : '^kim의 모든 세션 종료');
+      const left = await page.locator('section[aria-labelledby=of-kim]').count();
+      const out = [];
+      for (const kim of kims) out.push((await kim.goto(`${base}/console/`)).status());
+      for (const one of [...kims, page]) await one.context().close();
+      return unless(before >= 3 && after === before - 1 && told && left === 0 && out.every((s) => s === 401), `${before}, ${after}, ${left} sessions, ${out}, focus ${told}`);
+    });
+  }
   await check('registrar: has forms of their own', async () => {
     const page = await person('en');
     await signIn(page, 'demo-registrar', w);
