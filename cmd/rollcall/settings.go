@@ -71,6 +71,7 @@ var settings = []setting{
 
 	{name: "status-every", value: "30s", kind: duration, what: "publish the status lists so often"},
 	{name: "status-ttl", value: "15m", kind: duration, what: "how long a verifier may keep a status list"},
+	{name: "status-renew", value: "0s", kind: duration, zero: true, what: "sign a status list that has not changed anew when it is so old; 0s: half of status-ttl"},
 	{name: "status-validity", value: "24h", kind: duration, what: "of a signed status list"},
 	{name: "status-size", value: "1048576", kind: number, what: "`N` places of a status list"},
 

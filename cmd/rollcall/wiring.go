@@ -536,13 +536,19 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 		return err
 	}
 	s.makers = makers
+	renew := s.c.duration("status-renew")
+	if ttl, every := s.c.duration("status-ttl"), s.c.duration("status-every"); renew == 0 {
+		renew = max(ttl/2, time.Second)
+	} else if renew+every >= ttl {
+		return usage(fmt.Errorf("status-renew: %v and status-every (%v) come to status-ttl (%v) or more: verifiers that count the ttl from a list's issue would be without one", renew, every, ttl))
+	}
 	s.service, err = service.New(ctx, service.Config{
 		Store: s.store, Now: time.Now, Random: chance, Policy: policy, Civil: scenarios.KST,
 		Cards: cards, Faces: face.Matcher{Threshold: scenario.Face.Threshold}, Phones: phones,
 		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: s.anchors, Authority: s.c.text("authority"), Issuer: s.url,
 		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: transactionLife, Nonces: s.nonces,
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: uint64(s.c.number("status-size"))},
-		TTL:   s.c.duration("status-ttl"), Validity: s.c.duration("status-validity"), Aggregation: s.url + "/status-lists",
+		TTL:   s.c.duration("status-ttl"), Validity: s.c.duration("status-validity"), Renew: renew, Aggregation: s.url + "/status-lists",
 	})
 	if err != nil {
 		return usage(err)

@@ -5,8 +5,8 @@
 // What is served was signed by suspension.Publisher at the last publication. It is
 // kept in memory, because it can be made again from the register at any time: two
 // replicas may serve lists of different moments, each of which says which. A cache
-// on the way may keep a list for the publication interval and no longer, so that a
-// verifier that keeps it for its ttl is within interval + ttl (S4).
+// on the way may keep a list until the next publication is due and no longer, so that
+// a verifier that keeps it for its ttl is within interval + ttl (S4).
 //
 // The package may not know what a status means, nor who asks.
 package publication
@@ -114,6 +114,8 @@ func (l *Lists) List(w http.ResponseWriter, r *http.Request) error {
 	}
 	l.mu.RLock()
 	var list suspension.Published
+	// Whoever keeps it on the way keeps it until the next publication is due.
+	left := max(0, l.o.Interval-l.o.Now().Sub(l.published))
 	found := n < uint64(len(l.current))
 	if found {
 		list = l.current[n]
@@ -125,7 +127,7 @@ func (l *Lists) List(w http.ResponseWriter, r *http.Request) error {
 		}
 		return unknown()
 	}
-	w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", l.o.Interval/time.Second))
+	w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", left/time.Second))
 	serve(w, r, form, list)
 	return nil
 }

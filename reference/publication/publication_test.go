@@ -222,3 +222,21 @@ func TestAListOfThePastIsTheOneThatStoodThen(t *testing.T) {
 		}
 	}
 }
+
+// A cache and its verifier are within interval + ttl together: what it may keep ends
+// with the interval.
+func TestACacheKeepsAListUntilTheNextPublicationIsDue(t *testing.T) {
+	w := newWorld(t)
+	if err := w.lists.Publish(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  string
+	}{{0, "60"}, {500 * time.Millisecond, "59"}, {45 * time.Second, "15"}, {60 * time.Second, "0"}, {5 * time.Minute, "0"}} {
+		w.Set(servicetest.Noon.Add(step.after))
+		if got := w.get("/status/0").Header().Get("Cache-Control"); got != "public, max-age="+step.want {
+			t.Errorf("%v after a publication: %s", step.after, got)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/statuslist"
 	"rollcall.example/rollcall/reference/suspension"
+	"rollcall.example/rollcall/reference/verification"
 )
 
 // S11: what is published equals the register at the change it states.
@@ -129,6 +130,88 @@ func TestAListIsSignedOnlyWhenItChangedOrItsValidityIsHalfOver(t *testing.T) {
 		if _, fresh, err := w.Publisher.Publish(ctx); err != nil || fresh != step.fresh {
 			t.Errorf("%s: signed %v, %v", step.name, fresh, err)
 		}
+	}
+}
+
+func TestAListThatHasNotChangedIsRenewed(t *testing.T) {
+	w := newWorld(t)
+	p, err := suspension.NewPublisher(w.Register, authority().Status, suspension.PublisherOptions{TTL: time.Hour, Validity: 24 * time.Hour, Renew: 30 * time.Minute})
+	must(t, err)
+	for minute := range 121 {
+		lists, fresh, err := p.Publish(ctx)
+		must(t, err)
+		if fresh != (minute%30 == 0) {
+			t.Errorf("minute %d: signed %v", minute, fresh)
+		}
+		if left := lists[0].Expires.Sub(w.Now()); left <= 23*time.Hour {
+			t.Errorf("minute %d: it is valid for %v", minute, left)
+		}
+		w.Pass(time.Minute)
+	}
+	for _, o := range []suspension.PublisherOptions{{TTL: time.Hour, Validity: 24 * time.Hour, Renew: 13 * time.Hour}, {TTL: time.Hour, Validity: 24 * time.Hour, Renew: -1}} {
+		if _, err := suspension.NewPublisher(w.Register, authority().Status, o); err == nil {
+			t.Errorf("%+v is taken", o)
+		}
+	}
+}
+
+// S4 against somebody between service and verifier who serves the list that is held
+// already, again and again: it was right, its signature is, and it is not older.
+func TestS4AnOldListThatIsServedAgainEndsWithItsTTLFromItsIssue(t *testing.T) {
+	const ttl, validity = time.Hour, 24 * time.Hour
+	w := newWorld(t)
+	c := w.holder()
+	p, err := suspension.NewPublisher(w.Register, authority().Status, suspension.PublisherOptions{TTL: ttl, Validity: validity, Renew: ttl / 2})
+	must(t, err)
+	verifier := func(fromIssue bool) *verification.Offline {
+		v, err := verification.NewOffline(verification.OfflineOptions{
+			Verifier: bank, Anchors: authority().Anchors, Lifetime: 5 * time.Minute, Now: w.Now, Random: zeros{}, FromIssue: fromIssue,
+		})
+		must(t, err)
+		return v
+	}
+	// Served honestly, a verifier that fetches when it must, and then at most once a
+	// minute, always has an answer.
+	honest := verifier(true)
+	fetches := 0
+	for range 120 {
+		lists, _, err := p.Publish(ctx)
+		must(t, err)
+		if c.at(honest).Verdict == lifecycle.CannotTell {
+			must(t, honest.Fetched(lists[0].JWT))
+			fetches++
+		}
+		if a := c.at(honest); a.Verdict != lifecycle.Accepted {
+			t.Fatalf("at %v: %v", w.Now(), a.Verdict)
+		}
+		w.Pass(time.Minute)
+	}
+	if fetches < 2 || fetches > 4 {
+		t.Errorf("it fetched %d times in two hours", fetches)
+	}
+
+	lists, _, err := p.Publish(ctx)
+	must(t, err)
+	old := lists[0].JWT
+	exact, loose := verifier(true), verifier(false)
+	w.Pass(10 * time.Second)
+	c.report(callCentre, lifecycle.MobileLost)
+	reported := w.Now()
+	var last [2]time.Duration // after the report, at which the card was still accepted
+	for range 25 * 12 {
+		for i, v := range []*verification.Offline{exact, loose} {
+			_ = v.Fetched(old) // refused once it has expired
+			if c.at(v).Verdict == lifecycle.Accepted {
+				last[i] = w.Now().Sub(reported)
+			}
+		}
+		w.Pass(5 * time.Minute)
+	}
+	if last[0] > ttl || last[0] < ttl/3 {
+		t.Errorf("a verifier that counts from the issue accepts until %v after the report; at most %v are allowed", last[0], ttl)
+	}
+	if last[1] <= 2*ttl || last[1] > validity {
+		t.Errorf("a verifier that counts from the fetch accepts until %v after the report: docs/serving.md says until exp", last[1])
 	}
 }
 

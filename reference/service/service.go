@@ -49,6 +49,7 @@ type Config struct {
 	Lists    register.Lists
 	TTL      time.Duration // how long a verifier may keep a status list
 	Validity time.Duration // of a signed status list
+	Renew    time.Duration // of a list that has not changed (suspension.PublisherOptions)
 	// Aggregation is the URI of the document that names all status lists; empty: the
 	// lists do not say.
 	Aggregation string
@@ -87,7 +88,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := suspension.NewPublisher(r, c.StatusSigner, suspension.PublisherOptions{TTL: c.TTL, Validity: c.Validity, Aggregation: c.Aggregation})
+	p, err := suspension.NewPublisher(r, c.StatusSigner, suspension.PublisherOptions{TTL: c.TTL, Validity: c.Validity, Renew: c.Renew, Aggregation: c.Aggregation})
 	if err != nil {
 		return nil, err
 	}

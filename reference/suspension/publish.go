@@ -47,7 +47,11 @@ type Published struct {
 // PublisherOptions say how long a list may be used, and where all are named.
 type PublisherOptions struct {
 	TTL      time.Duration // how long a verifier may keep a fetched list
-	Validity time.Duration // from issue to exp, at least twice the ttl; a list is signed anew at half of it
+	Validity time.Duration // from issue to exp, at least twice the ttl
+	// Renew is how old a list becomes that has not changed before it is signed anew, at
+	// most half of its validity; 0: half of it. Below the ttl, verifiers may count the
+	// ttl from the issue (verification.OfflineOptions.FromIssue).
+	Renew time.Duration
 	// Aggregation is where the document is that names all lists (draft §9); empty: the
 	// lists do not say.
 	Aggregation string
@@ -77,11 +81,18 @@ func NewPublisher(r *register.Register, signer mdoc.Signer, o PublisherOptions) 
 	if o.TTL <= 0 || o.Validity < 2*o.TTL {
 		return nil, fmt.Errorf("a status list must be valid (%v) for twice its ttl (%v) or longer, or one fetched late ends before its ttl does", o.Validity, o.TTL)
 	}
+	if o.Renew == 0 {
+		o.Renew = o.Validity / 2
+	}
+	if o.Renew < time.Second || o.Renew > o.Validity/2 {
+		return nil, fmt.Errorf("a status list that has not changed is signed anew after a second to half of its validity (%v), not after %v", o.Validity/2, o.Renew)
+	}
 	return &Publisher{register: r, signer: signer, options: o}, nil
 }
 
 // Publish brings every list to the state of the register and signs those that
-// changed, whose validity is half over, or whose signer was followed by another. It returns all lists as they are
+// changed, are old enough to be renewed, or whose signer was followed by another. It
+// returns all lists as they are
 // now published, and whether any is new.
 func (p *Publisher) Publish(ctx context.Context) (all []Published, fresh bool, err error) {
 	p.mu.Lock()
@@ -97,7 +108,7 @@ func (p *Publisher) Publish(ctx context.Context) (all []Published, fresh bool, e
 	}
 	for n := range uint32(len(p.lists)) {
 		l := p.lists[n]
-		stale := l.published.JWT == nil || !now.Before(l.published.IssuedAt.Add(p.options.Validity/2))
+		stale := l.published.JWT == nil || !now.Before(l.published.IssuedAt.Add(p.options.Renew))
 		if l.changed || stale || !bytes.Equal(l.by, by) {
 			made, err := p.sign(signer, n, p.seq, now.Truncate(time.Second), l.bits)
 			if err != nil {

@@ -42,8 +42,13 @@ type OfflineOptions struct {
 	Anchors *mdoc.TrustAnchors // of cards and of status lists
 	// MaxAge limits how long a list is used, below the list's own ttl; 0: as
 	// long as the ttl says.
-	MaxAge  time.Duration
-	PastTTL PastTTL
+	MaxAge time.Duration
+	// FromIssue counts the ttl (and MaxAge) from when the list was issued, not from
+	// when it was fetched. Then a suspension is known ttl after its acknowledgement,
+	// whoever serves old lists, and for however long (S4). It needs a service that signs
+	// lists anew within their ttl.
+	FromIssue bool
+	PastTTL   PastTTL
 	// Revocations demands a list of revoked certificates in its time (Anchors.Revoked) of
 	// the authorities of card and status list: without one it cannot tell.
 	Revocations bool
@@ -197,5 +202,9 @@ func (v *Offline) past(f fetched, now time.Time) bool {
 	if v.o.MaxAge > 0 && (age == 0 || v.o.MaxAge < age) {
 		age = v.o.MaxAge
 	}
-	return age > 0 && now.Sub(f.at) > age || !f.token.Expires.IsZero() && !now.Before(f.token.Expires)
+	since := f.at
+	if v.o.FromIssue {
+		since = f.token.IssuedAt
+	}
+	return age > 0 && now.Sub(since) > age || !f.token.Expires.IsZero() && !now.Before(f.token.Expires)
 }
