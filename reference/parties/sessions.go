@@ -3,6 +3,7 @@ package parties
 import (
 	"cmp"
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -112,7 +113,7 @@ func (p *Parties) Sessions(ctx context.Context) (out []Open, err error) {
 				return err
 			}
 			for _, open := range all {
-				if one.inForce(now) && open.Mark == mark(one.passphrase) {
+				if one.inForce(now) && subtle.ConstantTimeCompare([]byte(open.Mark), []byte(mark(one.passphrase))) == 1 {
 					out = append(out, open)
 				}
 			}
