@@ -80,8 +80,8 @@ func guarded(stderr io.Writer, command func() int) (code int) {
 	return command()
 }
 
-// Main runs one command and returns the exit code.
-func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// rootCommand is rollcall with all its commands.
+func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "rollcall",
 		Short: "Rehearse a national mobile-ID rollout before the nation does it",
@@ -95,13 +95,18 @@ Start with:  rollcall run announced`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	root.SetArgs(args)
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRunE = notEmpty
 	root.AddCommand(runCommand(), scenarioCommand(), journeyCommand(), serveCommand(), keysCommand(), tokenCommand(), auditCommand(), chaosCommand(), selftestCommand(), compareCommand(), whyCommand(), planCommand(), backtestCommand(), cardCommand(), benchCommand(), liveCommand())
+	return root
+}
 
+// Main runs one command and returns the exit code.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand()
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
