@@ -107,8 +107,6 @@ type running struct {
 	lists   *publication.Lists
 	leaving atomic.Bool
 	wait    sync.WaitGroup
-
-	replicas atomic.Int64 // that share the limits
 }
 
 // credential is what an administrator who was entered gets to know once.
@@ -385,51 +383,6 @@ func (s *running) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.store, s.census = db, &census{live: db.Live}
-	return nil
-}
-
-// census is how many replicas serve.
-type census struct {
-	live func(context.Context) (int, error)
-	mu   sync.Mutex
-	last []int
-}
-
-// A replica that comes counts at once. One that goes, or whose session was lost, as at
-// a restart of the database, is counted a while longer: so the shares of those who are
-// there come to the whole at most.
-const (
-	countEvery = 5 * time.Second
-	countsKept = 3
-)
-
-// take counts.
-func (c *census) take(ctx context.Context) (int, error) {
-	n, err := c.live(ctx)
-	if err != nil {
-		return 0, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.last = append(c.last, n); len(c.last) > countsKept {
-		c.last = c.last[1:]
-	}
-	return slices.Max(c.last), nil
-}
-
-// count tells the router how many replicas share the rates.
-func (s *running) count(ctx context.Context) error {
-	if s.census == nil {
-		return nil
-	}
-	n, err := s.census.take(ctx)
-	if err != nil {
-		return err
-	}
-	s.router.Replicas(n)
-	if before := s.replicas.Swap(int64(n)); before != int64(n) {
-		s.log.Info("replicas share the limits of rates", "replicas", n)
-	}
 	return nil
 }
 
