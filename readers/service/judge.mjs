@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { writeSeen } from './authority.mjs';
 import { check, equal, ok, total } from './checks.mjs';
+import { endedByIrmago, shownByIrmago } from './irmago.mjs';
 import { lostAndFound, replaced } from './losing.mjs';
 import { Party } from './parties.mjs';
 import { asked } from './verifier.mjs';
@@ -21,12 +22,14 @@ try {
   const offered = await byOffer(service, people[1]);
   const presenter = new Presenter(service, new Party(service.url, service.data, 'demo-bank'));
   await presents(presenter, held);
+  if (service.irmago) await shownByIrmago(service, presenter, held);
   await refusedIssuing(service, people[2], people[3], given.strangers);
   await refusedPresenting(presenter, held, given.strangers);
   await lostAndFound(service, presenter, held);
   const newPhone = await byOffer(service, people[1]);
   await verdicts(presenter, newPhone, 'accepted', 'of the new phone');
   await replaced(service, presenter, offered);
+  if (service.irmago) await endedByIrmago(service, offered);
   if (service.wallet) await asked(service);
   await revoked(service, presenter, newPhone, people[1]);
   await check('the root, and the lists of what was revoked, are where certificates say', async () => {

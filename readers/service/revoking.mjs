@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as jose from 'jose';
 import { bySSL } from './authority.mjs';
 import { check, equal, must, ok } from './checks.mjs';
+import { revokedByIrmago } from './irmago.mjs';
 import { byOffer } from './issuing.mjs';
 import { verdicts } from './presenting.mjs';
 
@@ -74,10 +75,12 @@ export async function revoked(service, presenter, held, citizen) {
   });
   await verdicts(presenter, again, 'accepted', 'when the status lists have another signer');
 
+  let before;
   await check("a verifier's certificate is revoked: OpenSSL says so, and it asks for nothing more", async () => {
     const begun = await presenter.ask();
     const request = await fetch(begun.request_uri);
-    const certificate = signerOf(await request.text());
+    before = await request.text();
+    const certificate = signerOf(before);
     equal(bySSL(`${service.certificates}-looked-at`, certificate, service.root, await of(service, '/authority.crl')), 'good', 'before');
     revoke(service, certificate.serialNumber, '--reason', 'cessation-of-operation');
     await listed(service, '/authority.crl', service.root, certificate, 'revoked');
@@ -85,4 +88,5 @@ export async function revoked(service, presenter, held, citizen) {
     equal([answer.status, (await answer.json()).error], [400, 'invalid_request'], 'the answer to a wallet that fetches what it asked before');
     await presenter.ask().then(() => { throw new Error('it may ask'); }, (e) => equal(e.status, 403, 'the status'));
   });
+  if (service.irmago) await revokedByIrmago(service, held, again, before);
 }

@@ -1,9 +1,9 @@
 // Starts the service and has other people's implementations judge it:
 //
-//   node run.mjs ROLLCALL DIR [--wallet TEST] [--database postgres://...]
+//   node run.mjs ROLLCALL DIR [--wallet TEST] [--irmago PROGRAM] [--database postgres://...]
 //
 // ROLLCALL is the program, DIR an empty folder, TEST the test binary of sim/demo, whose
-// wallet another maker's verifier asks. With a database, two replicas on it
+// wallet another maker's verifier asks, PROGRAM that of ../irmago. With a database, two replicas on it
 // stand behind a balancer that gives each request to the next one.
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,14 +14,14 @@ import { balancer, freePort, listen, serve } from './start.mjs';
 
 let given;
 try {
-  given = parseArgs({ allowPositionals: true, options: { wallet: { type: 'string' }, database: { type: 'string' } } });
+  given = parseArgs({ allowPositionals: true, options: { wallet: { type: 'string' }, irmago: { type: 'string' }, database: { type: 'string' } } });
   if (given.positionals.length !== 2) throw new Error('ROLLCALL and DIR are missing');
 } catch (e) {
-  console.error(`${e.message}\nusage: node run.mjs ROLLCALL DIR [--wallet TEST] [--database postgres://...]`);
+  console.error(`${e.message}\nusage: node run.mjs ROLLCALL DIR [--wallet TEST] [--irmago PROGRAM] [--database postgres://...]`);
   process.exit(2);
 }
 const [binary, folder] = given.positionals.map((p) => resolve(p));
-const { wallet, database } = given.values;
+const { wallet, irmago, database } = given.values;
 mkdirSync(folder, { recursive: true });
 
 const [provider, maker, verifier, strangeProvider, strangeMaker, tls] = await Promise.all([
@@ -58,7 +58,7 @@ const trusted = join(folder, 'trusted.pem');
 writeFileSync(trusted, [join(data, 'authority.pem'), tls.root].map((f) => readFileSync(f, 'utf8')).join('\n'));
 const what = join(folder, 'service.json');
 writeFileSync(what, JSON.stringify({
-  url, data, authority: join(data, 'authority.pem'), iaca: join(data, 'iaca.pem'), certificates: join(folder, 'certificates'), trusted, provider, maker, verifier, tls, wallet: wallet && resolve(wallet),
+  url, data, authority: join(data, 'authority.pem'), iaca: join(data, 'iaca.pem'), iacaFile: join(data, 'iaca.pem'), certificates: join(folder, 'certificates'), trusted, provider, maker, verifier, tls, wallet: wallet && resolve(wallet), irmago: irmago && resolve(irmago),
   binary, replicas: replicas.map((r) => ({ pid: r.pid, data: r.data })), strangers: { provider: strangeProvider, maker: strangeMaker },
 }));
 
