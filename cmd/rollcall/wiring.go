@@ -310,11 +310,9 @@ func (s *running) takeRevocations() error {
 		return err
 	}
 	for _, list := range lists {
-		if err := s.anchors.Revoked(list, time.Now()); err != nil {
-			return err
-		}
+		err = errors.Join(err, s.anchors.Revoked(list, time.Now()))
 	}
-	return nil
+	return err
 }
 
 // reload reads the keys again.
@@ -347,7 +345,7 @@ func (s *running) keysRead(ctx context.Context, err error) {
 		return
 	}
 	if err := s.takeRevocations(); err != nil {
-		s.log.Error("cards by revoked signers may be accepted here: start this replica anew", "error", err.Error())
+		s.log.Error("not every list of revoked certificates is gone by here: start this replica anew", "error", err.Error())
 	}
 	if err := s.publish(ctx); err != nil {
 		s.log.Error("the status lists were not published: those before are served on", "error", err.Error())

@@ -111,7 +111,7 @@ func (m Maker) certify(all []Key, kind kind, next Key, now time.Time) (Key, erro
 	spec := mdoc.CertificateSpec{Serial: serial, CommonName: kind.name, NotBefore: begin, NotAfter: end}
 	switch kind.use {
 	case IACA:
-		root, err := mdoc.NewIACA(by, mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: m.URL, CRL: m.URL + iacaList})
+		root, err := mdoc.NewIACA(by, mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: m.URL, CRL: m.URL + listPlace(all, IACA, serial)})
 		if err != nil {
 			return Key{}, err
 		}
@@ -186,9 +186,6 @@ func (m Maker) issue(kind kind, signer Key, by *ecdsa.PrivateKey, key *ecdsa.Pub
 	case TLS:
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	}
-	if kind.use == Verifier && m.URL != "" {
-		t.CRLDistributionPoints = []string{m.URL + authorityList}
-	}
 	if kind.use == TLS || kind.use == Verifier || kind.use == Issuer {
 		for _, h := range m.Hosts {
 			if ip := net.ParseIP(h); ip != nil {
@@ -253,7 +250,7 @@ func Like(all []Key, use Use, random io.Reader) (Maker, error) {
 			}
 		case IACA:
 			if len(leaf.CRLDistributionPoints) == 1 {
-				m.URL = strings.TrimSuffix(leaf.CRLDistributionPoints[0], iacaList)
+				m.URL, _, _ = strings.Cut(leaf.CRLDistributionPoints[0], iacaList)
 			}
 		}
 	}

@@ -529,7 +529,7 @@ func TestTheListOfRevokedCertificatesStandsUnderTheRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if err := (&Roots{ring}).List(w, nil); err != nil {
+	if err := (&Roots{ring}).List(w, httptest.NewRequest("GET", "/iaca.crl", nil)); err != nil {
 		t.Fatal(err)
 	}
 	list, err := x509.ParseRevocationList(w.Body.Bytes())
@@ -546,12 +546,12 @@ func TestTheListOfRevokedCertificatesStandsUnderTheRoot(t *testing.T) {
 	if len(root.CRLDistributionPoints) != 1 || root.CRLDistributionPoints[0] != "https://id.example/iaca.crl" {
 		t.Errorf("it is looked for at %v", root.CRLDistributionPoints)
 	}
-	again, _ := ring.RevocationList(IACA)
+	again, _ := ring.RevocationList(IACA, "")
 	if !bytes.Equal(again, w.Body.Bytes()) {
 		t.Error("two replicas give two lists in one hour")
 	}
 	now = now.Add(listEvery)
-	later, _ := ring.RevocationList(IACA)
+	later, _ := ring.RevocationList(IACA, "")
 	next, err := x509.ParseRevocationList(later)
 	if err != nil || next.Number.Cmp(list.Number) <= 0 {
 		t.Errorf("the next list does not follow: %v", err)

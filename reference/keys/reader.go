@@ -35,7 +35,7 @@ func (r *Ring) Reader(id, name string) (mdoc.Signer, error) {
 		Subject: pkix.Name{Country: []string{"KR"}, CommonName: name, SerialNumber: id}, NotBefore: s.certificate.NotBefore, NotAfter: s.certificate.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true, DNSNames: s.certificate.DNSNames,
 		SubjectKeyId:          s.certificate.SubjectKeyId, // of the same key
-		CRLDistributionPoints: at.authorityList(),
+		CRLDistributionPoints: at.authorityList(root),
 	}
 	der, err := x509.CreateCertificate(nil, t, root.certificate, s.key.Public(), root.key)
 	if err != nil {

@@ -212,10 +212,42 @@ func rootOf(all []Key, use Use, leaf *x509.Certificate) (int, error) {
 	return 0, fmt.Errorf("the root of the certificate of %q is not among the keys any more", leaf.Subject.CommonName)
 }
 
-// RevocationList is the list of revoked certificates of a root in force, DER: of the
-// IACA (ISO/IEC 18013-5 Annex B, its CRL profile), or of the authority of verifiers'
-// requests.
-func (r *Ring) RevocationList(root Use) ([]byte, error) { return r.list(r.inForce(root)) }
+// listPlace is the path of the list of a root with this serial number. The first root of
+// a use has the plain one, and each that follows its own: what the earlier ones have
+// signed goes about for years.
+func listPlace(all []Key, root Use, serial []byte) string {
+	path := iacaList
+	if root == Authority {
+		path = authorityList
+	}
+	first := true
+	for _, k := range all {
+		if k.Use != root {
+			continue
+		}
+		leaf, err := k.Leaf()
+		if err == nil && serialText(leaf.SerialNumber.Bytes()) == serialText(serial) {
+			break
+		}
+		first = false
+	}
+	if first {
+		return path
+	}
+	return path + "?root=" + serialText(serial)
+}
+
+// RevocationList is the list of revoked certificates of a root, DER: of an IACA (ISO/IEC
+// 18013-5 Annex B, its CRL profile), or of an authority of verifiers' requests. The root is
+// named by its serial number; empty: the first one. nil: there is no such root.
+func (r *Ring) RevocationList(root Use, number string) ([]byte, error) {
+	for _, s := range r.at.Load().signers[root] {
+		if number == "" || serialText(s.certificate.SerialNumber.Bytes()) == number {
+			return r.list(s)
+		}
+	}
+	return nil, nil
+}
 
 // RevocationLists are those of all roots of a use, also of such as are no longer in
 // force and may have signed what still goes about.
@@ -268,13 +300,13 @@ func (r *Ring) list(s *signer) ([]byte, error) {
 	return der, err
 }
 
-// authorityList is where verifiers' certificates say that their list lies: beside the
-// IACA's.
-func (s *state) authorityList() []string {
+// authorityList is where verifiers' certificates by a root say that its list lies: beside
+// the IACA's.
+func (s *state) authorityList(by *signer) []string {
 	for _, root := range s.signers[IACA] {
 		for _, place := range root.certificate.CRLDistributionPoints {
-			if url, ok := strings.CutSuffix(place, iacaList); ok {
-				return []string{url + authorityList}
+			if url, _, ok := strings.Cut(place, iacaList); ok {
+				return []string{url + listPlace(s.all, Authority, by.certificate.SerialNumber.Bytes())}
 			}
 		}
 	}
@@ -284,20 +316,24 @@ func (s *state) authorityList() []string {
 // Roots serves over HTTP what whoever trusts the roots needs.
 type Roots struct{ Ring *Ring }
 
-// List answers with the IACA's list of revoked certificates: the place is named in
+// List answers with an IACA's list of revoked certificates: the place is named in
 // the certificates.
-func (r *Roots) List(w http.ResponseWriter, _ *http.Request) error { return r.list(w, IACA) }
+func (r *Roots) List(w http.ResponseWriter, q *http.Request) error { return r.list(w, q, IACA) }
 
-// AuthorityList answers with that of the authority of verifiers' requests, for
+// AuthorityList answers with that of an authority of verifiers' requests, for
 // wallets.
-func (r *Roots) AuthorityList(w http.ResponseWriter, _ *http.Request) error {
-	return r.list(w, Authority)
+func (r *Roots) AuthorityList(w http.ResponseWriter, q *http.Request) error {
+	return r.list(w, q, Authority)
 }
 
-func (r *Roots) list(w http.ResponseWriter, root Use) error {
-	der, err := r.Ring.RevocationList(root)
+func (r *Roots) list(w http.ResponseWriter, q *http.Request, root Use) error {
+	der, err := r.Ring.RevocationList(root, q.URL.Query().Get("root"))
 	if err != nil {
 		return err
+	}
+	if der == nil {
+		http.NotFound(w, q)
+		return nil
 	}
 	return give(w, "application/pkix-crl", der, "public, max-age=300")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -71,7 +72,7 @@ func (m Maker) with(seed byte) Maker {
 
 func (o *office) list(root Use) *x509.RevocationList {
 	o.t.Helper()
-	der, err := o.ring.RevocationList(root)
+	der, err := o.ring.RevocationList(root, "")
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestARevokedSignerIsFollowedAtOnceAndWhoeverTakesTheListRefusesIt(t *testin
 			list.Number.Cmp(empty.Number) <= 0 || !list.ThisUpdate.Equal(o.now) || fmt.Sprintf("%x", list.RevokedCertificateEntries[0].SerialNumber) != r.Serial {
 			t.Errorf("%s: %+v", use, list)
 		}
-		der, _ := o.ring.RevocationList(IACA)
+		der, _ := o.ring.RevocationList(IACA, "")
 		if err := anchors.Revoked(der, o.now); err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +148,7 @@ func TestTheSameRevocationsMakeTheSameListAtEveryReplicaAndHour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if der, err := other.RevocationList(IACA); err != nil || !bytes.Equal(der, first.Raw) {
+	if der, err := other.RevocationList(IACA, ""); err != nil || !bytes.Equal(der, first.Raw) {
 		t.Errorf("another replica's list is another: %v", err)
 	}
 	o.now = o.now.Add(listEvery)
@@ -239,6 +240,83 @@ func TestARevokedVerifierSignsNothingUntilTheKeyOfAllIsAnother(t *testing.T) {
 	}
 	if _, err := o.ring.Reader("bank", "First Bank"); err != nil {
 		t.Errorf("with the next key: %v", err)
+	}
+}
+
+// What an earlier root has signed goes about for years, and its list stays where it was.
+func TestEachRootHasItsOwnListAtItsOwnPlace(t *testing.T) {
+	for root, signs := range map[Use]Use{IACA: Document, Authority: Verifier} {
+		o := newOffice(t)
+		place := func() string { // that a certificate made now names
+			t.Helper()
+			c, err := x509.ParseCertificate(o.ring.Signer(signs).Certificate())
+			if signs == Verifier {
+				var bank mdoc.Signer
+				if bank, err = o.ring.Reader("bank", "First Bank"); err == nil {
+					c, err = x509.ParseCertificate(bank.Certificate())
+				}
+			}
+			if err != nil || len(c.CRLDistributionPoints) != 1 {
+				t.Fatalf("%v %v", err, c)
+			}
+			return c.CRLDistributionPoints[0]
+		}
+		by := func(place string) *x509.RevocationList {
+			t.Helper()
+			w, q := httptest.NewRecorder(), httptest.NewRequest("GET", place, nil)
+			answer := (&Roots{o.ring}).List
+			if root == Authority {
+				answer = (&Roots{o.ring}).AuthorityList
+			}
+			if err := answer(w, q); err != nil || w.Code != 200 {
+				t.Fatalf("%d %v", w.Code, err)
+			}
+			list, err := x509.ParseRevocationList(w.Body.Bytes())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return list
+		}
+		first, old := place(), o.ring.Signer(signs).Certificate()
+		serial, _ := ReaderNumber(o.all, "bank", "First Bank", o.now)
+		if root == IACA {
+			serial = number(t, old)
+		}
+		for _, use := range []Use{root, signs} {
+			o.later()
+			all, err := maker().with(byte(20+len(o.all))).Rotate(o.all, use, o.now, o.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.all = all
+		}
+		if err := o.ring.Load(o.all); err != nil {
+			t.Fatal(err)
+		}
+		second := place()
+		if second == first {
+			t.Fatalf("%s: both roots have their list at %s", root, first)
+		}
+		o.later()
+		o.revoke(serial, 0)
+		for i, p := range []string{first, second} {
+			list := by(p)
+			c, _ := x509.ParseCertificate(o.ring.Certificates(root)[i])
+			if err := list.CheckSignatureFrom(c); err != nil {
+				t.Errorf("%s: the list at %s: %v", root, p, err)
+			}
+			if n := len(list.RevokedCertificateEntries); n != 1-i {
+				t.Errorf("%s: the list at %s names %d", root, p, n)
+			}
+		}
+		w := httptest.NewRecorder()
+		if err := (&Roots{o.ring}).List(w, httptest.NewRequest("GET", "/iaca.crl?root=4711", nil)); err != nil || w.Code != 404 {
+			t.Errorf("the list of no root: %d %v", w.Code, err)
+		}
+		again, err := Like(o.all, root, rand.NewChaCha8([32]byte{1}))
+		if err != nil || again.URL != "https://id.example" {
+			t.Errorf("%s: the next root would be at %q", root, again.URL)
+		}
 	}
 }
 
