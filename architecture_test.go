@@ -83,6 +83,8 @@ var layers = []layer{
 		tests: []string{"sim/servetest"}, why: "citizens use a running service over HTTP; whatever makes the load calls them"},
 	{folder: "sim/bench", may: []string{"hwemu", "reference", "scenarios", "sim/demo", "sim/population", "sim/rng"},
 		why: "the service is measured beside its floors; whoever asks for it starts one"},
+	{folder: "sim/calibrate", may: []string{"sim/des"},
+		why: "fits are functions of numbers; whoever loads a service hands them in"},
 	{folder: "sim/chaos", may: []string{"hwemu", "reference", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout", "sim/world"},
 		why: "faults are put into the real service, whatever a nation does"},
 	{folder: "sim/panel", may: []string{"hwemu", "reference", "reports", "scenarios", "sim/capacity", "sim/oracle", "sim/population", "sim/rng", "sim/rollout", "sim/world"},

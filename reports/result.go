@@ -48,9 +48,10 @@ type Meta struct {
 	Regions      []string `json:"regions"`      // ISO codes of the regions that were run, in the order of Nation.ByRegion
 	WholeNation  bool     `json:"whole_nation"` // false: the absent regions are only a load on the service
 	PanelAsked   int64    `json:"panel_asked" unit:"citizens" def:"size of the panel that was asked for; 0 when it was off"`
-	Closed       []string `json:"closed"`          // days on which centres are closed, YYYY-MM-DD
-	AnyCentre    string   `json:"any_centre_from"` // from this day any centre of the country may be used
-	InputsSHA256 string   `json:"inputs_sha256"`   // of all that can change the answer: resolved scenario, data, profile, options; not workers, not engine
+	Closed       []string `json:"closed"`                   // days on which centres are closed, YYYY-MM-DD
+	AnyCentre    string   `json:"any_centre_from"`          // from this day any centre of the country may be used
+	InputsSHA256 string   `json:"inputs_sha256"`            // of all that can change the answer: resolved scenario, data, profile, options; not workers, not engine
+	ProfileSHA   string   `json:"profile_sha256,omitempty"` // of the profile that the service's demands are from; empty: none was given
 	Seed         uint64   `json:"seed" unit:"1" def:"seed of every random stream"`
 	Version      string   `json:"version"` // of rollcall
 	Command      string   `json:"command"` // that gives this result again; without workers, engine and folder, which cannot change it
@@ -595,7 +596,7 @@ type Trust struct {
 type Assumption struct {
 	Path    string `json:"path"` // "adoption.level"
 	Value   string `json:"value"`
-	Mark    string `json:"mark"` // S: read in a source; A: approximate
+	Mark    string `json:"mark"` // S: read in a source; A: approximate; M: measured
 	Source  string `json:"source"`
 	Low     string `json:"low"` // plausible range; empty where none is stated
 	High    string `json:"high"`

@@ -92,7 +92,7 @@ type Scenario struct {
 type Assumption struct {
 	Path      string // "adoption.level"
 	Value     string // as written
-	Mark      string // "S" read in a source, "A" approximate
+	Mark      string // "S" read in a source, "A" approximate, "M" measured
 	Source    string
 	Low, High string // plausible range, as written; empty where none
 	Changed   bool   // by a scenario that extends the one with the note, or by a setting

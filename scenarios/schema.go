@@ -167,7 +167,7 @@ func (f *field) defName() string {
 func annotated(plain object, ranged bool) object {
 	properties := object{
 		"value":  plain,
-		"mark":   object{"enum": []any{"S", "A"}, "description": "S: read in a source. A: approximate"},
+		"mark":   object{"enum": []any{"S", "A", "M"}, "description": "S: read in a source. A: approximate. M: measured, by rollcall calibrate"},
 		"source": object{"type": []any{"string", "number"}, "description": "where the value is from"},
 	}
 	if ranged {

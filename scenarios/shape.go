@@ -124,8 +124,8 @@ func (l *loader) checkNoted(f *field, t *tree, path string) *tree {
 		case "value":
 			value = l.check(f, v, path)
 		case "mark":
-			if n.mark = v.text; v.shape != scalar || (v.text != "S" && v.text != "A") {
-				fail(v.place, e.key, &mistake{v.describe() + " is no mark", "write S for read in a source, A for approximate"})
+			if n.mark = v.text; v.shape != scalar || (v.text != "S" && v.text != "A" && v.text != "M") {
+				fail(v.place, e.key, &mistake{v.describe() + " is no mark", "write S for read in a source, A for approximate, M for measured"})
 			}
 		case "source":
 			if n.source = v.text; v.shape != scalar || v.style == plainNull {

@@ -183,7 +183,7 @@ func resolved(file string, r *reports.Result) (parameters []reports.Parameter, o
 	if r.Uncertainty != nil {
 		replications = int(r.Uncertainty.Asked)
 	}
-	if inputsHash(s, replications) != r.Meta.InputsSHA256 {
+	if inputsHash(s, replications, r.Meta.ProfileSHA) != r.Meta.InputsSHA256 {
 		return nil, true
 	}
 	for _, p := range s.Parameters() {

@@ -97,7 +97,7 @@ Start with:  rollcall run announced`,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRunE = notEmpty
-	root.AddCommand(runCommand(), scenarioCommand(), journeyCommand(), serveCommand(), keysCommand(), tokenCommand(), auditCommand(), chaosCommand(), selftestCommand(), compareCommand(), whyCommand(), planCommand(), backtestCommand(), cardCommand(), benchCommand(), liveCommand())
+	root.AddCommand(runCommand(), scenarioCommand(), journeyCommand(), serveCommand(), keysCommand(), tokenCommand(), auditCommand(), chaosCommand(), selftestCommand(), compareCommand(), whyCommand(), planCommand(), backtestCommand(), cardCommand(), benchCommand(), calibrateCommand(), liveCommand())
 	return root
 }
 

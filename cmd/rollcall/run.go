@@ -21,6 +21,7 @@ import (
 
 	"rollcall.example/rollcall/reports"
 	"rollcall.example/rollcall/scenarios"
+	"rollcall.example/rollcall/sim/calibrate"
 	"rollcall.example/rollcall/sim/nation"
 	"rollcall.example/rollcall/sim/plain"
 	"rollcall.example/rollcall/sim/rollout"
@@ -38,6 +39,7 @@ type runFlags struct {
 	json    bool
 
 	replications int
+	profile      string
 
 	cpuprofile, memprofile string
 }
@@ -61,7 +63,8 @@ assumed, and which assumptions move them most; replications.csv has every run.`,
 		Example: `  rollcall run announced
   rollcall run six-hour-outage --set faults.outage.at="2025-02-28 13:00" --set faults.outage.for=2h
   rollcall run announced --regions KR-50,KR-49 --panel 500 --out trial
-  rollcall run announced --replications 20`,
+  rollcall run announced --replications 20
+  rollcall run announced --profile profile.json`,
 		Args: one("scenario, or its file"), ValidArgsFunction: completeScenario,
 		RunE: func(c *cobra.Command, args []string) error {
 			stop, err := profile(f.cpuprofile, f.memprofile)
@@ -81,6 +84,7 @@ assumed, and which assumptions move them most; replications.csv has every run.`,
 	fl.StringArrayVar(&f.sets, "set", nil, "change a parameter: `KEY=VALUE`, as in centres.counters.KR-26=4")
 	fl.StringVar(&f.out, "out", "", "`DIR` for the result (default rollcall-out/SCENARIO)")
 	fl.BoolVar(&f.json, "json", false, "print result.json on standard output, the summary on standard error")
+	fl.StringVar(&f.profile, "profile", "", "`FILE` of rollcall calibrate: the service takes as long as was measured, before --set")
 	fl.StringVar(&f.cpuprofile, "cpuprofile", "", "write a CPU profile to `FILE` (go tool pprof)")
 	fl.StringVar(&f.memprofile, "memprofile", "", "write a profile of the memory in use at the end to `FILE`")
 	return c
@@ -93,6 +97,9 @@ func (f *runFlags) settings(scenario string) (sets []string, typed map[string]st
 	words := []string{"rollcall", "run", quote(scenario)}
 	typed = map[string]string{}
 	sets = append(sets, f.sets...)
+	if f.profile != "" {
+		words = append(words, "--profile", quote(f.profile))
+	}
 	for _, s := range f.sets {
 		words = append(words, "--set", quote(s))
 	}
@@ -164,6 +171,14 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 	if err != nil {
 		return usage(err)
 	}
+	var measured *calibrate.Profile
+	var digest string
+	if f.profile != "" {
+		if measured, digest, err = readProfile(f.profile); err != nil {
+			return usage(err)
+		}
+		sets = append(measured.Settings(digest), sets...)
+	}
 	s, err := load(name, sets)
 	if err != nil {
 		return usage(asTyped(err, typed))
@@ -195,7 +210,10 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 
 	r := &reports.Result{}
 	statistics.Fill(r, o, twin)
-	r.Meta.InputsSHA256 = inputsHash(s, f.replications)
+	if measured != nil {
+		r.Meta.ProfileSHA = digest
+	}
+	r.Meta.InputsSHA256 = inputsHash(s, f.replications, r.Meta.ProfileSHA)
 	r.Meta.Version, r.Meta.Command = version, command
 	r.Meta.Started = began.Format(time.RFC3339)
 	r.Scenario = s.YAML()
@@ -216,6 +234,11 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 			return internal(err)
 		}
 	}
+	if measured != nil {
+		if err := besideMeasured(r, s, measured); err != nil {
+			return internal(err)
+		}
+	}
 	if err := statistics.Judge(r, s); err != nil {
 		return usage(err)
 	}
@@ -229,6 +252,9 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 		}
 	}
 	said := notes(o, r)
+	if measured != nil {
+		said = append(said, cautions(f.profile, measured)...)
+	}
 	if f.replications > 0 {
 		o, twin = nil, nil // one nation at a time
 		if r.Uncertainty, err = replicate(ctx, s, people, r, f, p); err != nil {
@@ -401,9 +427,13 @@ func loadMap() (*reports.Map, error) {
 }
 
 // inputsHash covers all that can change the answer: the resolved scenario (with
-// seed, regions and panel), the data, and how many replications there are, if any.
-func inputsHash(s *scenarios.Scenario, replications int) string {
+// seed, regions and panel), the data, and which profile and how many replications
+// there are, if any.
+func inputsHash(s *scenarios.Scenario, replications int, profile string) string {
 	h := sha256.New()
+	if profile != "" {
+		fmt.Fprintf(h, "profile: %s\n", profile)
+	}
 	if replications > 0 {
 		fmt.Fprintf(h, "replications: %d\n", replications)
 	}

@@ -219,11 +219,7 @@ func New(s *scenarios.Scenario) (*Service, error) {
 	}
 	sv.compileFaults(s, index)
 	for op := range Op(NumOps) {
-		var us int64
-		for _, h := range sv.path[op] {
-			us += h.work
-		}
-		sv.base[op] = Fate{0, int32((us + 999) / 1000)}
+		sv.base[op] = Fate{0, int32((sv.Alone(op).Microseconds() + 999) / 1000)}
 	}
 	const day = 24 * time.Hour // whoever reads the hours reads whole days, whenever the run ends
 	hours := 24*int((s.End.Sub(s.Start.Time)+day-1)/day) + 2
@@ -232,4 +228,13 @@ func New(s *scenarios.Scenario) (*Service, error) {
 		*x = make([][NumOps]int64, hours)
 	}
 	return sv, nil
+}
+
+// Alone is how long an operation takes while nobody waits, network apart.
+func (sv *Service) Alone(op Op) time.Duration {
+	var us int64
+	for _, h := range sv.path[op] {
+		us += h.work
+	}
+	return time.Duration(us) * time.Microsecond
 }

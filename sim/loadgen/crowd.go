@@ -179,6 +179,10 @@ func (c *Crowd) note(f func(*oracle.History)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f(&c.history)
+	if c.o.Forget {
+		c.history = oracle.History{Policy: c.history.Policy, Others: c.history.Others}
+		clear(c.held)
+	}
 }
 
 // Restarted writes down that the service, or one of its replicas, crashed and came

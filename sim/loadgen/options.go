@@ -61,6 +61,10 @@ type Options struct {
 	// building, fetching and clocks may add to it (S4, S12). AuditSkew is how far
 	// the service's clock may be off.
 	StatusEvery, Allowance, AuditSkew time.Duration
+
+	// Forget keeps no history, so that nothing can be judged afterwards: for loads whose
+	// memory must not grow. Wrong answers are found all the same.
+	Forget bool
 }
 
 // Party is who calls, and the key with which they prove it (private_key_jwt).
