@@ -121,7 +121,7 @@ const words = {
     good: 'good', suspended: 'suspended', say: 'Tell the person: number', show: '^Show a QR code', age: '^19 or over', accepted: 'Accepted: the card is good',
     refused: 'Suspended: do not accept', yes: 'yes', back: '^Back to the resident', scan: '^Scan$', tx: '^The six digits', face: '^Take the picture', agree: '^Agree',
     other: '^한국어', home: '^Residents', signOut: '^Sign out', log: 'mobile card issued', text: '^The same as text',
-    check: '^Check$', cardGood: 'Good: this number', cardSuspended: 'Suspended: do not accept', newPhone: '^Take a new phone', releasePhone: '^Release the phone$',
+    check: '^Check$', cardGood: 'Good: this number', cardSuspended: 'Suspended: do not accept', newPhone: '^A new phone', takePhone: '^Take a new phone', releasePhone: '^Release the phone$',
     phoneReleased: 'it may get a mobile card again', checkNav: '^Check a plastic card',
   },
   ko: {
@@ -130,7 +130,7 @@ const words = {
     good: '유효', suspended: '정지', say: '신고인에게 알려', show: '^QR 코드 보이기', age: '^19세 이상', accepted: '확인됨: 유효한 신분증',
     refused: '정지됨: 지금은', yes: '예', back: '^주민 화면으로', scan: '^스캔$', tx: '^직원이 알려 준', face: '^촬영하고', agree: '^동의하고',
     other: '^English', home: '^주민', signOut: '^로그아웃', log: '모바일 주민등록증 발급', text: '^글자로 보기',
-    check: '^확인$', cardGood: '유효: 사용 중인', cardSuspended: '정지됨: 지금은', newPhone: '^새 휴대폰으로 바꾸기', releasePhone: '^휴대폰 해제$',
+    check: '^확인$', cardGood: '유효: 사용 중인', cardSuspended: '정지됨: 지금은', newPhone: '^새 휴대폰$', takePhone: '^새 휴대폰으로 바꾸기', releasePhone: '^휴대폰 해제$',
     phoneReleased: '다시 모바일 주민등록증을', checkNav: '^주민등록증 확인',
   },
 };
@@ -296,7 +296,9 @@ async function day(lang, resident, w) {
     await type(clerk, w.why, 'phone in the river');
     await press(clerk, w.report);
     await phone.goto(`${base}/demo/phones/${resident}`);
-    await press(phone, w.newPhone);
+    await tabTo(phone, w.newPhone);
+    await phone.keyboard.press('Enter'); // unfolds it
+    await press(phone, w.takePhone);
     await clerk.goto(`${base}/console/residents/${resident}`);
     await press(clerk, w.qr);
     await phoneScans(phone, resident, clerk, w);
