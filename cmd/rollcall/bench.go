@@ -211,8 +211,9 @@ func measure(ctx context.Context, stdout io.Writer, out, run, cpuprofile string,
 // loaded is how many residents the service that is loaded has.
 const loaded = 60
 
-// startService starts rollcall serve with a demonstration and without limits of rate.
-func startService(ctx context.Context, self, data, cpuprofile string) (*bench.Service, error) {
+// startService starts rollcall serve with a demonstration and without limits of rate,
+// and with more settings.
+func startService(ctx context.Context, self, data, cpuprofile string, settings ...string) (*bench.Service, error) {
 	s, err := scenarios.Load("announced", nil)
 	if err != nil {
 		return nil, err
@@ -226,8 +227,12 @@ func startService(ctx context.Context, self, data, cpuprofile string) (*bench.Se
 		return nil, err
 	}
 	const any = "1000000000"
-	out, err := startChild(ctx, data, self, "serve", "--listen", "127.0.0.1:0", "--data", data, "--cpuprofile", cpuprofile, "--all-open", "--demo", "--demo-residents", strconv.Itoa(loaded),
-		"--rate-address", any, "--rate-citizen", any, "--rate-staff", any, "--rate-verifier", any)
+	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--all-open", "--demo", "--demo-residents", strconv.Itoa(loaded),
+		"--rate-address", any, "--rate-citizen", any, "--rate-staff", any, "--rate-verifier", any}, settings...)
+	if cpuprofile != "" {
+		args = append(args, "--cpuprofile", cpuprofile)
+	}
+	out, err := startChild(ctx, data, self, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -165,6 +165,44 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	return nil
 }
 
+// Do does what a benchmark measures so many times, and measures nothing: for whoever
+// counts by other means.
+func Do(ctx context.Context, o Options, name string, n int) error {
+	for _, b := range table() {
+		if b.name != name {
+			continue
+		}
+		e := &env{ctx: ctx, o: o, made: map[string]*subject{}}
+		defer e.close()
+		s, err := e.subject(b)
+		if err == nil && s == nil {
+			err = errors.New("there is no service to do it to")
+		}
+		if err == nil && s.prepare != nil {
+			err = s.prepare(n)
+		}
+		if err != nil {
+			return err
+		}
+		return s.run(n)
+	}
+	return fmt.Errorf("%w: %s", ErrNone, name)
+}
+
+// Primitives is the cryptography that a benchmark is held against, by floor:
+// "Floor/P256Verify" twice.
+func Primitives(name string) map[string]float64 {
+	out := map[string]float64{}
+	for _, b := range table() {
+		if b.name == name {
+			for _, p := range b.floor {
+				out[p.floor] += p.times
+			}
+		}
+	}
+	return out
+}
+
 // sample is what some operations cost.
 type sample struct {
 	n             int
