@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -256,6 +257,59 @@ func TestACrowdIsToldThatTheDiskIsFull(t *testing.T) {
 		}
 	}
 	o.suffer(t, p, 4)
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	chainHolds(t, "--database", filepath.Join(disk, "register.db"))
+}
+
+// A process that is killed just when its disk is full leaves a log that ends anywhere:
+// what it acknowledged before stands.
+func TestACrowdLosesNothingWhenTheServiceIsKilledOnAFullDisk(t *testing.T) {
+	o := newOutage(t, "killed on a full disk")
+	dir, disk := t.TempDir(), smallDisk(t, "64M")
+	flags := append(slices.Clone(crowdFlags), "--database", filepath.Join(disk, "register.db"))
+	p, err := start(dir, os.Environ(), flags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+	flags = append(flags, "--listen", strings.TrimPrefix(strings.Replace(p.url, "localhost", "127.0.0.1", 1), "https://"))
+	const seed = 6
+	c := crowd(t, p, seed, o.citizens)
+	said, ballast := p.err, filepath.Join(disk, "ballast")
+	rush, stop, all := rushing(c, seed)
+	for range 3 {
+		time.Sleep(o.lasts / 4)
+		full := time.Now()
+		err := fillUp(ballast, 256<<10)
+		time.Sleep(o.lasts / 4)
+		down := c.Stamp()
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+		if err = errors.Join(err, os.Remove(ballast)); err == nil {
+			p, err = start(dir, os.Environ(), flags...)
+		}
+		if err != nil {
+			close(stop)
+			t.Fatal(err)
+		}
+		p.err.also(said)
+		c.Faulty(o.name, full, time.Now())
+		c.Restarted(down, c.Stamp())
+	}
+	time.Sleep(o.lasts / 4)
+	close(stop)
+	all.Wait()
+	p.err = said
+	if v := judged(t, c, p); slices.Contains(v.Untested(), "S5") {
+		t.Error("S5 could not have been broken: it was not tested")
+	}
+	full := strings.Count(said.String(), "no room left")
+	t.Logf("%s 3 times: its log says %d times that there is no room", o.name, full)
+	if full == 0 {
+		t.Error("the disk was never full")
+	}
+	report(t, c, rush)
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 	chainHolds(t, "--database", filepath.Join(disk, "register.db"))
