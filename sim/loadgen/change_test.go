@@ -59,9 +59,9 @@ func (c *Citizen) reported(t *testing.T, all ...any) *change {
 }
 
 var (
-	lost    = &wallet.Refused{Status: 409, Code: "not-in-force"}
-	shed    = &wallet.Refused{Status: 503, Code: "not-ready"}
-	silence = errors.New("connection reset")
+	lost       = &wallet.Refused{Status: 409, Code: "not-in-force"}
+	shed       = &wallet.Refused{Status: 503, Code: "not-ready"}
+	errSilence = errors.New("connection reset")
 )
 
 func TestWhatAnAnswerDecides(t *testing.T) {
@@ -170,7 +170,7 @@ func TestAReleaseIsHeldAgainstTheReportInForce(t *testing.T) {
 
 func TestWithoutAnAnswerOneAsksAgainWithTheSameKey(t *testing.T) {
 	c := alone()
-	ch := c.reported(t, silence, shed, receipt{Sequence: 7})
+	ch := c.reported(t, errSilence, shed, receipt{Sequence: 7})
 	if r := c.make(t.Context(), ch); !r.Unknown || r.Wrong != "" || !c.Pending() || c.knows.physical != 0 {
 		t.Errorf("%+v, %+v", r, c.knows)
 	}
@@ -188,7 +188,7 @@ func TestWithoutAnAnswerOneAsksAgainWithTheSameKey(t *testing.T) {
 
 func TestWhoeverGetsNoAnswerGivesUpAtLast(t *testing.T) {
 	c := alone()
-	c.make(t.Context(), c.reported(t, silence))
+	c.make(t.Context(), c.reported(t, errSilence))
 	err := c.Settle(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "citizen 1, report physical-lost: no answer after 200 attempts: connection reset") {
 		t.Error(err)
