@@ -30,7 +30,7 @@ import (
 )
 
 func benchCommand() *cobra.Command {
-	var out, run, baseline, figures, tolerance, cpuprofile, memprofile string
+	var out, run, baseline, figures, tolerance, cpuprofile, memprofile, peers string
 	var took time.Duration
 	var count int
 	var list bool
@@ -84,7 +84,7 @@ one is worse than the tolerance, with 95 % confidence. That takes 4 counts of ea
 				if stop, err = profile(cpuprofile, memprofile); err != nil {
 					return usage(err)
 				}
-				now, err = measure(c.Context(), c.OutOrStdout(), out, run, serviceProfile(cpuprofile), took, count)
+				now, err = measure(c.Context(), c.OutOrStdout(), out, run, serviceProfile(cpuprofile), peers, took, count)
 				if e := stop(); err == nil && e != nil {
 					err = internal(e)
 				}
@@ -102,6 +102,7 @@ one is worse than the tolerance, with 95 % confidence. That takes 4 counts of ea
 	c.Flags().StringVar(&baseline, "baseline", "", "compare with the figures in this `FILE`")
 	c.Flags().StringVar(&tolerance, "tolerance", "10%", "how much worse x-floor and allocs/op may be, in `PERCENT`")
 	c.Flags().StringVar(&figures, "figures", "", "compare the figures in this `FILE` instead of measuring")
+	c.Flags().StringVar(&peers, "peers", "", "measure other people's verifiers, too: `FILE` is readers/peers.mjs (Node.js)")
 	c.Flags().StringVar(&cpuprofile, "cpuprofile", "", "write a CPU profile to `FILE` (go tool pprof; label benchmark); that of the service to the file of the same name with .service before its ending (label operation)")
 	c.Flags().StringVar(&memprofile, "memprofile", "", "write a profile of allocations to `FILE`")
 	c.Flags().BoolVar(&list, "list", false, "print the names of all benchmarks, and end")
@@ -164,13 +165,19 @@ func compareFigures(w io.Writer, before, now bench.Figures, tolerance float64) e
 }
 
 // measure measures, and writes the figures as they come.
-func measure(ctx context.Context, stdout io.Writer, out, run, cpuprofile string, took time.Duration, count int) (bench.Figures, error) {
+func measure(ctx context.Context, stdout io.Writer, out, run, cpuprofile, peers string, took time.Duration, count int) (bench.Figures, error) {
 	o := bench.Options{Now: time.Now, CPU: cpuOf(os.Getpid()), Time: took, Count: count, Processor: cpuName()}
 	if run != "" {
 		var err error
 		if o.Run, err = regexp.Compile(run); err != nil {
 			return nil, usage(fmt.Errorf("--run: %w", err))
 		}
+	}
+	if peers != "" {
+		if _, err := os.Stat(peers); err != nil {
+			return nil, usage(fmt.Errorf("--peers: %w (readers/peers.mjs is there to be named)", err))
+		}
+		o.Peers = func(ctx context.Context, sample string) (*bench.Peers, error) { return startPeers(ctx, peers, sample) }
 	}
 	dir, err := os.MkdirTemp("", "rollcall-bench-")
 	if err != nil {
@@ -201,7 +208,7 @@ func measure(ctx context.Context, stdout io.Writer, out, run, cpuprofile string,
 		w = io.MultiWriter(w, f)
 	}
 	if err := bench.Run(ctx, w, o); errors.Is(err, bench.ErrNone) {
-		return nil, usage(fmt.Errorf("--run: %w (--list shows them)", err))
+		return nil, usage(fmt.Errorf("--run: %w (--list shows them; Peer/... takes --peers)", err))
 	} else if err != nil {
 		return nil, internal(err)
 	}

@@ -17,9 +17,11 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"path"
 	"regexp"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +51,8 @@ type Options struct {
 	// request with nothing. Either may be nil: then nothing is measured end to end.
 	Serve func(ctx context.Context, data string) (*Service, error)
 	Empty func(ctx context.Context) (*Service, error)
+	// Peers starts other people's verifiers on a file, a Sample; nil: they are not measured.
+	Peers func(ctx context.Context, sample string) (*Peers, error)
 
 	Processor string // its name
 }
@@ -68,6 +72,11 @@ type benchmark struct {
 	may float64
 	// wire are requests and commits, which no cryptography is.
 	wire []part
+	// beside are benchmarks that do the same: x-cold, say, is how many times the
+	// processor time of .../cold it takes.
+	beside []string
+	// peer: it is somebody else's, and measured only with Options.Peers.
+	peer bool
 	// slow: only when it is asked for by name.
 	slow bool
 	make func(*env) (*subject, error)
@@ -118,7 +127,7 @@ func Names() (all []string) {
 }
 
 func table() []benchmark {
-	return append(append(append(floors(), cards()...), tokens()...), endToEnd()...)
+	return slices.Concat(floors(), cards(), tokens(), peers(), endToEnd())
 }
 
 // Run measures, and writes a line for each benchmark and count.
@@ -128,6 +137,9 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	}
 	var chosen []benchmark
 	for _, b := range table() {
+		if b.peer && o.Peers == nil {
+			continue
+		}
 		if o.Run == nil && !b.slow || o.Run != nil && o.Run.MatchString(b.name) {
 			chosen = append(chosen, b)
 		}
@@ -295,10 +307,13 @@ func (e *env) measure(b benchmark) (string, error) {
 	if s.fixed > 0 {
 		turns = 1
 	}
-	parts := append(append([]part{}, b.floor...), b.wire...)
+	parts := slices.Concat(b.floor, b.wire)
+	for _, name := range b.beside {
+		parts = append(parts, part{name, 1})
+	}
 	floors, many, costs := make([]*subject, len(parts)), make([]int, len(parts)), make([]sample, len(parts))
 	for i, p := range parts {
-		f, err := e.floor(p.floor)
+		f, err := e.named(p.floor)
 		if err != nil {
 			return "", err
 		}
@@ -337,12 +352,16 @@ func (e *env) measure(b benchmark) (string, error) {
 		all.add(got)
 	}
 	per := func(d time.Duration) float64 { return float64(d) / float64(all.n) }
-	sum, wire := 0.0, 0.0
+	sum, wire, others := 0.0, 0.0, []figure(nil)
 	for i, p := range parts {
 		if floors[i] == nil {
 			continue
 		}
 		cost := p.times * float64(costs[i].cpu) / float64(costs[i].n)
+		if i >= len(b.floor)+len(b.wire) {
+			others = append(others, figure{per(all.cpu) / cost, "x-" + path.Base(p.floor)})
+			continue
+		}
 		if wire += cost; i < len(b.floor) {
 			sum += cost
 		}
@@ -357,6 +376,7 @@ func (e *env) measure(b benchmark) (string, error) {
 	if b.may > 0 {
 		figures = append(figures, figure{b.may, "x-allowed"})
 	}
+	figures = append(figures, others...)
 	if s.remote {
 		if e.o.CPU != nil && all.own+all.cpu > 0 {
 			figures = append(figures, figure{100 * float64(all.own) / float64(all.own+all.cpu), "%generator"})

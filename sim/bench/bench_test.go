@@ -3,6 +3,8 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"math"
@@ -11,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rollcall.example/rollcall/reference/mdoc"
 )
 
 func figuresOf(t *testing.T, file string) Figures {
@@ -138,6 +142,61 @@ func TestEveryPartIsMeasuredBesideItsFloor(t *testing.T) {
 		if (len(f["x-floor"]) == 1) != (len(one.floor) > 0) || (len(f["x-allowed"]) == 1) != (one.may > 0) {
 			t.Errorf("%s has the wrong figures: %v", one.name, f)
 		}
+	}
+}
+
+// Peers get the responses that ours is measured with, and their cost stands beside both ways of
+// ours; without peers, or asked for by nobody, there are none.
+func TestPeersAreMeasuredOnTheSameResponsesBesideOurs(t *testing.T) {
+	var sample Sample
+	asked := map[string]int{}
+	o := Options{Now: time.Now, Run: regexp.MustCompile("^(Peer/|Floor/node/)"), Time: time.Millisecond, Count: 1, Dir: t.TempDir()}
+	o.Peers = func(_ context.Context, file string) (*Peers, error) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		return &Peers{Stop: func() { asked["stop"]++ }, Do: func(name string, n int) error { asked[name] += n; return nil }}, json.Unmarshal(text, &sample)
+	}
+	var b bytes.Buffer
+	if err := Run(context.Background(), &b, o); err != nil {
+		t.Fatal(err)
+	}
+	all, err := Read(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Peer/auth0-mdl/Verify", "Peer/owf-mdoc/Verify"} {
+		for _, unit := range []string{"ns/op", "x-floor", "x-cold", "x-chain-cached"} {
+			if len(all[name][unit]) != 1 {
+				t.Errorf("%s has no %s: %v", name, unit, all[name])
+			}
+		}
+	}
+	for _, name := range []string{"node", "@auth0/mdl", "@owf/mdoc"} {
+		if asked[name] == 0 {
+			t.Errorf("%s was asked for nothing", name)
+		}
+	}
+	if asked["stop"] != 1 {
+		t.Errorf("peers were stopped %d times", asked["stop"])
+	}
+	root, _ := pem.Decode([]byte(sample.Root))
+	if root == nil || len(sample.Responses) != many {
+		t.Fatalf("the sample has %d responses and the root %.20q", len(sample.Responses), sample.Root)
+	}
+	anchors, err := mdoc.NewTrustAnchors(root.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range sample.Responses {
+		if _, err := mdoc.Verify(r, sample.Transcript, anchors, sample.At); err != nil {
+			t.Errorf("response %d: %v", i, err)
+		}
+	}
+	o.Peers = nil
+	if err := Run(context.Background(), &b, o); !errors.Is(err, ErrNone) {
+		t.Errorf("without peers: %v", err)
 	}
 }
 

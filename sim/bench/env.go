@@ -22,6 +22,7 @@ type env struct {
 	made  map[string]*subject
 	w     *world
 	s     *Service
+	p     *Peers
 	ended []func()
 }
 
@@ -48,13 +49,14 @@ func (e *env) subject(b benchmark) (*subject, error) {
 	return s, err
 }
 
-func (e *env) floor(name string) (*subject, error) {
-	for _, b := range floors() {
+// named makes what a benchmark of the table measures, beside which another is measured.
+func (e *env) named(name string) (*subject, error) {
+	for _, b := range table() {
 		if b.name == name {
 			return e.subject(b)
 		}
 	}
-	return nil, fmt.Errorf("there is no floor %q", name)
+	return nil, fmt.Errorf("there is no benchmark %q", name)
 }
 
 // key is a key that everybody knows.
@@ -156,6 +158,24 @@ func (w *world) trust() (err error) {
 func (w *world) issue(index uint64) ([]byte, error) {
 	return mdoc.Issue(w.signer, chance(fmt.Sprint(index)), &w.phone.PublicKey, w.elements,
 		mdoc.Validity{Signed: signed, From: signed, Until: signed.AddDate(3, 0, 0)}, &mdoc.StatusRef{URI: "https://rollcall.example/status/1", Index: index})
+}
+
+// many is how many responses a verifier sees in turn.
+const many = 256
+
+// responses are of as many cards.
+func (w *world) responses() ([][]byte, error) {
+	all := make([][]byte, many)
+	for i := range all {
+		card, err := w.issue(uint64(i))
+		if err == nil {
+			all[i], err = w.present(card)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 func (w *world) present(card []byte) ([]byte, error) {
