@@ -141,10 +141,8 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 	if err != nil {
 		return usage(err)
 	}
-	for _, old := range []string{reports.ResultFile, reports.ReportFile, reports.JUnitFile, dashboardFile, k6LogFile} {
-		if err := os.Remove(filepath.Join(f.out, old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return usage(fmt.Errorf("--out: %w", err))
-		}
+	if err := clearLoad(f.out); err != nil {
+		return usage(fmt.Errorf("--out: %w", err))
 	}
 	k6, err := findK6(ctx, f.k6)
 	if err != nil {
@@ -175,6 +173,7 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 		return internal(err)
 	}
 	if ctx.Err() != nil {
+		_ = clearLoad(f.out) // k6 has made one of the part that was
 		return &exit{exitInternal, errors.New("interrupted; there is no result")}
 	}
 	code := ended.code
@@ -201,6 +200,16 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 		fmt.Fprintf(stderr, "profiles of the service: go tool pprof -tags %s, then go tool pprof -top -tagfocus operation=NAME %s\n", profiles, profiles)
 	}
 	return judgeLive(r, code, s.Name)
+}
+
+// clearLoad removes the result of a load.
+func clearLoad(out string) error {
+	for _, old := range []string{reports.ResultFile, reports.ReportFile, reports.JUnitFile, dashboardFile, k6LogFile} {
+		if err := os.Remove(filepath.Join(out, old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // judgeLive chooses the exit code: what is wrong counts before what is not valid.
