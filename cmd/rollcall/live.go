@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,6 +112,26 @@ func (f *liveFlags) check(given func(string) bool) error {
 	if f.series != "" {
 		if _, err := os.Stat(f.series); err != nil {
 			return fmt.Errorf("--series: %w", err)
+		}
+	}
+	return f.known(given)
+}
+
+// known refuses settings that a load which is built in does not have.
+func (f *liveFlags) known(given func(string) bool) error {
+	knows := loads.Settings(f.load)
+	if knows == nil {
+		return nil // a file: who wrote it knows
+	}
+	said := [][2]string{{"--rate", "RATE"}, {"--duration", "DURATION"}, {"--vus", "VUS"}, {"--citizens", "CITIZENS"}, {"--series", "SERIES"}}
+	said = slices.DeleteFunc(said, func(s [2]string) bool { return !given(s[0][2:]) })
+	for _, e := range f.env {
+		name, _, _ := strings.Cut(e, "=")
+		said = append(said, [2]string{"--env", name})
+	}
+	for _, s := range said {
+		if !slices.Contains(knows, s[1]) {
+			return fmt.Errorf("%s: the load %s has no setting %s (it has %s)", s[0], f.load, s[1], strings.Join(knows, ", "))
 		}
 	}
 	return nil

@@ -5,6 +5,8 @@ package load
 import (
 	"embed"
 	"io/fs"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +18,24 @@ const nation = "nation.js"
 
 // Files are the scripts, with what they share.
 func Files() fs.FS { return files }
+
+// setting is where a script reads one of its settings.
+var setting = regexp.MustCompile(`(?:number|seconds|env)\('([A-Z_]+)'|__ENV\.([A-Z_]+)`)
+
+// Settings lists what a load can be told by the environment; nil: there is no such load.
+func Settings(name string) (all []string) {
+	for _, file := range []string{name + ".js", nation} {
+		text, err := files.ReadFile(file)
+		if err != nil {
+			return nil
+		}
+		for _, m := range setting.FindAllStringSubmatch(string(text), -1) {
+			all = append(all, m[1]+m[2])
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
 
 // Names lists the loads.
 func Names() (all []string) {

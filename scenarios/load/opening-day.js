@@ -1,10 +1,10 @@
 // The days of a nation run, one after the other, some seconds each: as many come for
 // a card, show one and report a loss as in its series.csv, all in one proportion, the
-// busiest day at the rate PEAK. FROM=2025-03-28 begins with that day.
+// busiest day at the rate RATE. FROM=2025-03-28 begins with that day.
 import { town, always, unanswered, number, seconds } from './nation.js'
 
 if (!__ENV.SERIES) throw new Error('opening-day takes its rates from a nation run: give SERIES=/path/to/series.csv (rollcall run announced writes one)')
-const day = seconds('DAY', '5s'), peak = number('PEAK', 20), vus = number('VUS', 100)
+const day = seconds('DAY', '5s'), peak = number('RATE', 20), vus = number('VUS', 100)
 
 // days sums the regions of each date, and keeps those from the first busy one on.
 function days(text) {
