@@ -14,9 +14,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"hash"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 
@@ -29,18 +28,21 @@ type Token struct {
 	signature               []byte
 }
 
+var dot = []byte{'.'}
+
 // Parse takes a token apart. Its size is for the caller to limit.
 func Parse(token []byte) (*Token, error) {
-	parts := bytes.SplitN(token, []byte{'.'}, 4)
-	if len(parts) != 3 {
+	header, rest, two := bytes.Cut(token, dot)
+	payload, signature, three := bytes.Cut(rest, dot)
+	if !two || !three || bytes.Contains(signature, dot) {
 		return nil, errors.New("a signed JWT has three parts")
 	}
-	t := &Token{payload: parts[1], signed: token[:len(parts[0])+1+len(parts[1])]}
+	t := &Token{payload: payload, signed: token[:len(header)+1+len(payload)]}
 	var err error
-	if t.header, err = Decode(parts[0]); err != nil {
+	if t.header, err = Decode(header); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	if t.signature, err = Decode(parts[2]); err != nil {
+	if t.signature, err = Decode(signature); err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
 	}
 	return t, nil
@@ -60,7 +62,7 @@ func (t *Token) Header(typ string, v any) error {
 }
 
 func (t *Token) judgeHeader(typ string, names known) (map[string]any, error) {
-	tree, err := readValue(t.header, maxDepth)
+	tree, err := readValue(t.header, maxDepth, "")
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +93,16 @@ func (t *Token) Verify(key *ecdsa.PublicKey) bool {
 	return cose.VerifyDigest(key, digest[:], t.signature)
 }
 
+// VerifyHashing is Verify that leaves h, a SHA-256 of nothing yet, at the end of what was
+// signed: whoever needs the hash of a text that begins with it goes on from there.
+func (t *Token) VerifyHashing(h hash.Hash, key *ecdsa.PublicKey) bool {
+	h.Write(t.signed)
+	return cose.VerifyDigest(key, h.Sum(make([]byte, 0, sha256.Size)), t.signature)
+}
+
+// SignedSize is the size of what was signed, with which the token begins.
+func (t *Token) SignedSize() int { return len(t.signed) }
+
 // Claims reads the claims into a struct.
 func (t *Token) Claims(v any) error {
 	data, err := Decode(t.payload)
@@ -107,15 +119,18 @@ var strict = base64.RawURLEncoding.Strict()
 
 // Decode reads base64url without padding, line breaks or bits left over.
 func Decode(s []byte) ([]byte, error) {
-	if bytes.ContainsAny(s, "\r\n") { // the decoder would pass over them
+	return appendDecoded(make([]byte, 0, base64.RawURLEncoding.DecodedLen(len(s))), s)
+}
+
+func appendDecoded(b, s []byte) ([]byte, error) {
+	if bytes.IndexByte(s, '\n') >= 0 || bytes.IndexByte(s, '\r') >= 0 { // the decoder would pass over them
 		return nil, errors.New("a line break in base64url")
 	}
-	out := make([]byte, base64.RawURLEncoding.DecodedLen(len(s)))
-	n, err := strict.Decode(out, s)
+	b, err := strict.AppendDecode(b, s)
 	if err != nil {
 		return nil, err
 	}
-	return out[:n], nil
+	return b, nil
 }
 
 // maxDepth limits the nesting of JSON.
@@ -126,7 +141,7 @@ const maxDepth = 8
 // none may be a name of the struct in another case, wherever it stands, which
 // encoding/json would take for it.
 func Unmarshal(data []byte, v any) error {
-	tree, err := readValue(data, maxDepth)
+	tree, err := readValue(data, maxDepth, "")
 	if err != nil {
 		return err
 	}
@@ -172,16 +187,17 @@ func listFields(t reflect.Type, names known) known {
 func checkCase(v any, names known) error {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) { // the same faults give the same error
-			for _, k := range names {
-				if name != k && strings.EqualFold(name, k) {
-					return fmt.Errorf("%.40q is %q in another case", name, k)
-				}
+		var faulty string // the first by name: the same faults give the same error
+		var fault error
+		for name, inner := range v {
+			if fault != nil && name > faulty {
+				continue
 			}
-			if err := checkCase(v[name], names); err != nil {
-				return err
+			if err := checkMember(name, inner, names); err != nil {
+				faulty, fault = name, err
 			}
 		}
+		return fault
 	case []any:
 		for _, inner := range v {
 			if err := checkCase(inner, names); err != nil {
@@ -190,4 +206,13 @@ func checkCase(v any, names known) error {
 		}
 	}
 	return nil
+}
+
+func checkMember(name string, v any, names known) error {
+	for _, k := range names {
+		if name != k && strings.EqualFold(name, k) {
+			return fmt.Errorf("%.40q is %q in another case", name, k)
+		}
+	}
+	return checkCase(v, names)
 }

@@ -71,14 +71,13 @@ func (k Key) Public() (*ecdsa.PublicKey, error) {
 	if k.D != nil || k.K != nil {
 		return nil, errors.New("a private key stands where a public one is expected")
 	}
-	point := make([]byte, 1, 65)
-	point[0] = 4
-	for _, coordinate := range []string{k.X, k.Y} {
-		b, err := Decode([]byte(coordinate))
-		if err != nil || len(b) != 32 {
+	point := append(make([]byte, 0, 65), 4)
+	for _, coordinate := range [...]string{k.X, k.Y} {
+		longer, err := appendDecoded(point, []byte(coordinate))
+		if err != nil || len(longer) != len(point)+32 {
 			return nil, errors.New("a coordinate of a key is not 32 bytes in base64url")
 		}
-		point = append(point, b...)
+		point = longer
 	}
 	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 	if err != nil {

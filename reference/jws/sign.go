@@ -136,6 +136,8 @@ func headerOf(tree map[string]any) (h Header, err error) {
 	return h, nil
 }
 
+var strictStd = base64.StdEncoding.Strict() // certificates are not in base64url (RFC 7515 §4.1.6)
+
 func chainOf(list []any) ([][]byte, error) {
 	if len(list) > maxChain {
 		return nil, fmt.Errorf("x5c has %d certificates; at most %d are read", len(list), maxChain)
@@ -143,13 +145,27 @@ func chainOf(list []any) ([][]byte, error) {
 	chain := make([][]byte, len(list))
 	for i, v := range list {
 		text, _ := v.(string)
-		der, err := base64.StdEncoding.Strict().DecodeString(text) // not base64url (RFC 7515 §4.1.6)
-		if err != nil || len(der) == 0 || len(der) > maxCertificate || strings.ContainsAny(text, "\r\n") {
+		der, err := strictStd.DecodeString(text)
+		if err != nil || len(der) == 0 || len(der) > maxCertificate || strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0 {
 			return nil, fmt.Errorf("certificate %d of x5c is not 1 to %d bytes in base64", i+1, maxCertificate)
 		}
 		chain[i] = der
 	}
 	return chain, nil
+}
+
+// Object is the payload as Object reads it, but for members called list: one that is
+// an array of nothing but strings is a []string.
+func (t *Token) Object(list string) (map[string]any, error) {
+	v, err := ReadEncoded(t.payload, list)
+	if err != nil {
+		return nil, fmt.Errorf("claims: %w", err)
+	}
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("claims: %w", errNoObject)
+	}
+	return object, nil
 }
 
 // Payload is the payload as it was signed.

@@ -1,11 +1,15 @@
 package jws
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -17,13 +21,40 @@ const maxValueDepth = 16
 // beforehand: a map[string]any, []any, string, json.Number, bool or nil. What two
 // readers could read in two ways is refused: a name that comes twice in an object,
 // half a surrogate pair, bytes that are no UTF-8.
-func Value(data []byte) (any, error) { return readValue(data, maxValueDepth) }
+func Value(data []byte) (any, error) { return readValue(data, maxValueDepth, "") }
 
-func readValue(data []byte, depth int) (any, error) {
+// ReadEncoded is Value for base64url (Decode), but for members called list: one that is
+// an array of nothing but strings is a []string.
+func ReadEncoded(encoded []byte, list string) (any, error) {
+	room := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	data, err := appendDecoded((*room)[:0], encoded)
+	if err != nil {
+		return nil, err
+	}
+	if cap(data) <= maxRoom {
+		*room = data
+	}
+	return readValue(data, maxValueDepth, list)
+}
+
+// What is needed only while a value is read is used again, unless it has grown large.
+var (
+	rooms   = sync.Pool{New: func() any { return new([]byte) }}
+	parsers = sync.Pool{New: func() any { return new(parser) }}
+)
+
+const (
+	maxRoom = 32 << 10 // bytes
+	maxOpen = 128      // members and elements
+)
+
+func readValue(data []byte, depth int, list string) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("it is not UTF-8")
 	}
-	p := parser{data: string(data), deepest: depth} // strings are cut out of it, not copied
+	p := parsers.Get().(*parser)
+	p.bytes, p.data, p.at, p.deepest, p.list = data, string(data), 0, depth, list // strings are cut out of it, not copied
 	v, err := p.value(0)
 	if err != nil {
 		return nil, err
@@ -31,8 +62,13 @@ func readValue(data []byte, depth int) (any, error) {
 	if p.space(); p.at != len(data) {
 		return nil, p.wrong("something follows the value")
 	}
+	if p.bytes, p.data = nil, ""; cap(p.members) <= maxOpen && cap(p.elements) <= maxOpen && cap(p.texts) <= maxOpen {
+		parsers.Put(p)
+	}
 	return v, nil
 }
+
+var errNoObject = errors.New("it is not a JSON object")
 
 // Object is Value for an object.
 func Object(data []byte) (map[string]any, error) {
@@ -42,15 +78,28 @@ func Object(data []byte) (map[string]any, error) {
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		return nil, errors.New("it is not a JSON object")
+		return nil, errNoObject
 	}
 	return object, nil
 }
 
 type parser struct {
+	bytes   []byte // the same as data
 	data    string
 	at      int
-	deepest int // nesting
+	deepest int    // nesting
+	list    string // name of members that may be a []string
+
+	// Of objects and arrays that are not at their end, from the outside in: maps and slices
+	// are made in one piece.
+	members  []member
+	elements []any
+	texts    []string
+}
+
+type member struct {
+	name  string
+	value any
 }
 
 func (p *parser) wrong(what string) error {
@@ -110,11 +159,11 @@ func (p *parser) value(depth int) (any, error) {
 }
 
 func (p *parser) object(depth int) (any, error) {
-	members := map[string]any{}
 	if p.next() == '}' {
 		p.at++
-		return members, nil
+		return map[string]any{}, nil
 	}
+	mine := len(p.members)
 	for {
 		if p.next() != '"' {
 			return nil, p.wrong("a name is expected")
@@ -123,47 +172,97 @@ func (p *parser) object(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := members[name]; twice {
-			return nil, fmt.Errorf("%.40q comes twice", name)
-		}
 		if p.next() != ':' {
 			return nil, p.wrong("a colon is expected")
 		}
 		p.at++
-		v, err := p.value(depth)
+		v, err := p.memberValue(name, depth)
 		if err != nil {
 			return nil, err
 		}
-		members[name] = v
+		p.members = append(p.members, member{name, v})
 		switch p.next() {
 		case ',':
 			p.at++
 		case '}':
 			p.at++
-			return members, nil
+			return p.closeObject(mine)
 		default:
 			return nil, p.wrong("a comma or the end of an object is expected")
 		}
 	}
 }
 
+// closeObject makes an object of the members from mine on.
+func (p *parser) closeObject(mine int) (any, error) {
+	all := p.members[mine:]
+	object := make(map[string]any, len(all))
+	for i, m := range all {
+		if object[m.name] = m.value; len(object) == i {
+			return nil, fmt.Errorf("%.40q comes twice", m.name)
+		}
+	}
+	clear(all)
+	p.members = p.members[:mine]
+	return object, nil
+}
+
+// memberValue is the value of a member: a []string if it has the name for that, and is one.
+func (p *parser) memberValue(name string, depth int) (any, error) {
+	if p.list != "" && name == p.list && p.next() == '[' && depth < p.deepest {
+		begin := p.at
+		if texts := p.allTexts(); texts != nil {
+			return texts, nil
+		}
+		p.at = begin // it is something else
+		clear(p.texts)
+	}
+	return p.value(depth)
+}
+
+// allTexts reads an array, at its opening bracket, of strings alone; nil: it is none.
+func (p *parser) allTexts() (all []string) {
+	p.texts = p.texts[:0]
+	for next := byte(','); next == ','; next = p.next() {
+		p.at++ // the bracket, or the comma
+		if p.next() != '"' {
+			return nil
+		}
+		text, err := p.text()
+		if err != nil {
+			return nil
+		}
+		p.texts = append(p.texts, text)
+	}
+	if p.peek() != ']' {
+		return nil
+	}
+	p.at++
+	all = slices.Clone(p.texts)
+	clear(p.texts)
+	return all
+}
+
 func (p *parser) array(depth int) (any, error) {
-	elements := []any{}
 	if p.next() == ']' {
 		p.at++
-		return elements, nil
+		return []any{}, nil
 	}
+	mine := len(p.elements)
 	for {
 		v, err := p.value(depth)
 		if err != nil {
 			return nil, err
 		}
-		elements = append(elements, v)
+		p.elements = append(p.elements, v)
 		switch p.next() {
 		case ',':
 			p.at++
 		case ']':
 			p.at++
+			elements := slices.Clone(p.elements[mine:])
+			clear(p.elements[mine:])
+			p.elements = p.elements[:mine]
 			return elements, nil
 		default:
 			return nil, p.wrong("a comma or the end of an array is expected")
@@ -175,7 +274,16 @@ func (p *parser) array(depth int) (any, error) {
 func (p *parser) text() (string, error) {
 	p.at++
 	begin := p.at
-	for p.at < len(p.data) { // most strings have no escapes
+	for p.at+8 <= len(p.bytes) { // most strings have no escapes, and many are long
+		special := specials(binary.LittleEndian.Uint64(p.bytes[p.at:]))
+		if special == 0 {
+			p.at += 8
+			continue
+		}
+		p.at += bits.TrailingZeros64(special) / 8
+		break
+	}
+	for p.at < len(p.data) {
 		switch c := p.data[p.at]; {
 		case c == '"':
 			p.at++
@@ -188,6 +296,14 @@ func (p *parser) text() (string, error) {
 		p.at++
 	}
 	return "", p.wrong("a string does not end")
+}
+
+// specials is not 0 if one of eight bytes is a quote, a backslash or a control character;
+// its lowest bit then lies in the first of them.
+func specials(eight uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, slash := eight^'"'*ones, eight^'\\'*ones
+	return ((quote-ones)&^quote | (slash-ones)&^slash | (eight-' '*ones)&^eight) & tops
 }
 
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}

@@ -2,7 +2,9 @@ package jws
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -60,4 +62,73 @@ func FuzzValue(f *testing.F) {
 			t.Errorf("%q was written as %q: %v", data, again, err)
 		}
 	})
+}
+
+// A string is read eight bytes at a time.
+func TestWhatEndsAStringOrMayNotStandInItIsFoundAtEveryPlace(t *testing.T) {
+	for length := range 20 {
+		for at := range length {
+			for b := range 256 {
+				text := bytes.Repeat([]byte{'a'}, length)
+				text[at] = byte(b)
+				data := append(append([]byte{'"'}, text...), '"')
+				got, err := Value(data)
+				var want string
+				if good := json.Valid(data) && b < 0x80; good != (err == nil) {
+					t.Fatalf("%q: %v", data, err)
+				} else if good {
+					if err := json.Unmarshal(data, &want); err != nil || got != want {
+						t.Fatalf("%q is read as %q (%v)", data, got, err)
+					}
+				}
+			}
+		}
+	}
+}
+
+// What reading lists adds is their type: whatever is refused is refused, and for the
+// same reason.
+func TestListsOfStringsAreReadAsSuchAndEverythingElseAsBefore(t *testing.T) {
+	var plain func(v any) any
+	plain = func(v any) any {
+		switch v := v.(type) {
+		case []string:
+			out := make([]any, len(v))
+			for i, s := range v {
+				out[i] = s
+			}
+			return out
+		case []any:
+			for i := range v {
+				v[i] = plain(v[i])
+			}
+		case map[string]any:
+			for name := range v {
+				v[name] = plain(v[name])
+			}
+		}
+		return v
+	}
+	for text, is := range map[string]string{
+		`{"l": ["a", "b\n"]}`: "[]string", `{"l":["a" , "b" ] }`: "[]string", `{"l": ["a"]}`: "[]string",
+		`{"l": []}`: "[]interface {}", `{"l": ["a", 1]}`: "[]interface {}", `{"l": [["a"]]}`: "[]interface {}", `{"l": "a"}`: "string", `{"m": ["a"]}`: "<nil>",
+		`{"l": ["a",]}`: "", `{"l": ["a"`: "", `{"l": ["a" "b"]}`: "", `{"l": ["a}`: "", `{"l": ["\x"]}`: "", `{"l": ["a"], "l": ["a"]}`: "",
+		strings.Repeat(`{"l":`, maxValueDepth-1) + `["a"]` + strings.Repeat("}", maxValueDepth-1): "map[string]interface {}",
+		strings.Repeat(`{"l":`, maxValueDepth) + `["a"]` + strings.Repeat("}", maxValueDepth):     "",
+	} {
+		want, refused := Value([]byte(text))
+		got, err := ReadEncoded(base64.RawURLEncoding.AppendEncode(nil, []byte(text)), "l")
+		if fmt.Sprint(err) != fmt.Sprint(refused) {
+			t.Errorf("%s: %v, not %v", text, err, refused)
+		}
+		if (is == "") != (err != nil) {
+			t.Errorf("%s: %v", text, err)
+		}
+		if object, ok := got.(map[string]any); ok && fmt.Sprintf("%T", object["l"]) != is {
+			t.Errorf("%s: it is a %T, not %s", text, object["l"], is)
+		}
+		if !reflect.DeepEqual(plain(got), want) {
+			t.Errorf("%s: %v, not %v", text, got, want)
+		}
+	}
 }

@@ -126,7 +126,7 @@ func (w *world) forge(t testing.TB, header jws.Header, payload any, disclosures 
 func (w *world) bind(t testing.TB, shown string, change func(header *jws.Header, claims map[string]any)) string {
 	t.Helper()
 	h := jws.Header{Type: bindingType}
-	c := map[string]any{"iat": w.want.At.Unix(), "aud": w.want.Audience, "nonce": w.want.Nonce, "sd_hash": digestOf(shown)}
+	c := map[string]any{"iat": w.want.At.Unix(), "aud": w.want.Audience, "nonce": w.want.Nonce, "sd_hash": digestOf([]byte(shown))}
 	if change != nil {
 		change(&h, c)
 	}

@@ -41,12 +41,13 @@ func FuzzResolve(f *testing.F) {
 	f.Add(`{"a": {"_sd": ["D0", "x"]}}`, `["s", "b", [{"...": "D1"}]]`, `["s", {"c": 1}]`)
 	f.Fuzz(func(t *testing.T, payload, first, second string) {
 		b := disclosed(second)
-		a := disclosed(strings.ReplaceAll(first, "D1", digestOf(b)))
-		object, err := jws.Object([]byte(strings.NewReplacer("D0", digestOf(a), "D1", digestOf(b)).Replace(payload)))
-		if err != nil {
+		a := disclosed(strings.ReplaceAll(first, "D1", digestOf([]byte(b))))
+		v, err := jws.ReadEncoded([]byte(disclosed(strings.NewReplacer("D0", digestOf([]byte(a)), "D1", digestOf([]byte(b))).Replace(payload))), digests)
+		object, ok := v.(map[string]any)
+		if err != nil || !ok {
 			return
 		}
-		claims, all, err := resolve(object, []string{a, b})
+		claims, all, err := resolve(object, [][]byte{[]byte(a), []byte(b)})
 		if err != nil {
 			return
 		}

@@ -216,7 +216,7 @@ func (b *builder) value(v any, c *choice, at Path) (any, error) {
 
 func (b *builder) object(members map[string]any, c *choice, at Path, decoys int) (map[string]any, error) {
 	out := make(map[string]any, len(members)+10)
-	var digests []string
+	var hidden []string
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		p := append(slices.Clone(at), name)
 		if name == "_sd" || name == "..." {
@@ -235,18 +235,18 @@ func (b *builder) object(members map[string]any, c *choice, at Path, decoys int)
 		if err != nil {
 			return nil, err
 		}
-		digests = append(digests, digest)
+		hidden = append(hidden, digest)
 	}
 	for range decoys {
 		var word [sha256.Size]byte
 		if _, err := io.ReadFull(b.random, word[:]); err != nil {
 			return nil, fmt.Errorf("no randomness for the decoys: %w", err)
 		}
-		digests = append(digests, digestOf(base64.RawURLEncoding.EncodeToString(word[:])))
+		hidden = append(hidden, digestOf(base64.RawURLEncoding.AppendEncode(nil, word[:])))
 	}
-	if digests != nil {
-		slices.Sort(digests) // their order must not be the claims' (RFC 9901 §4.2.4.1)
-		out["_sd"] = digests
+	if hidden != nil {
+		slices.Sort(hidden) // their order must not be the claims' (RFC 9901 §4.2.4.1)
+		out[digests] = hidden
 	}
 	return out, nil
 }
@@ -267,11 +267,17 @@ func (b *builder) disclose(parts ...any) (string, error) {
 	}
 	encoded := base64.RawURLEncoding.EncodeToString(text)
 	b.disclosures = append(b.disclosures, encoded)
-	return digestOf(encoded), nil
+	return digestOf([]byte(encoded)), nil
 }
 
 // digestOf is the digest of a disclosure, over its letters (RFC 9901 §4.2.3).
-func digestOf(disclosure string) string {
-	sum := sha256.Sum256([]byte(disclosure))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+func digestOf(disclosure []byte) string {
+	sum := sha256.Sum256(disclosure)
+	return digestText(sum[:])
+}
+
+func digestText(sum []byte) string {
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], sum)
+	return string(text[:])
 }

@@ -42,19 +42,19 @@ func Present(card string, show []Path, b Binding, device crypto.Signer) (string,
 		}
 	}
 	var text strings.Builder
-	text.WriteString(p.signed)
+	text.Write(p.signed)
 	text.WriteByte('~')
 	for _, d := range all {
 		for _, path := range show {
 			if path.meets(d.at) {
-				text.WriteString(d.encoded)
+				text.Write(d.encoded)
 				text.WriteByte('~')
 				break
 			}
 		}
 	}
 	binding, err := jws.With(device).Token(jws.Header{Type: bindingType},
-		bindingClaims{b.IssuedAt.Unix(), b.Audience, b.Nonce, digestOf(text.String())})
+		bindingClaims{b.IssuedAt.Unix(), b.Audience, b.Nonce, digestOf([]byte(text.String()))})
 	if err != nil {
 		return "", fmt.Errorf("the phone's key: %w", err)
 	}
@@ -74,15 +74,15 @@ func Claims(card string) (claims map[string]any, disclosable []Path, err error) 
 	return claims, disclosable, nil
 }
 
-func open(card string) (*parts, map[string]any, []*disclosure, error) {
+func open(card string) (*parts, map[string]any, []disclosure, error) {
 	p, err := split(card)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if p.binding != "" {
+	if len(p.binding) != 0 {
 		return nil, nil, nil, refuse(ErrMalformed, "a key binding stands in it: it is a presentation and no card")
 	}
-	t, err := jws.Parse([]byte(p.signed))
+	t, err := jws.Parse(p.signed)
 	if err != nil {
 		return nil, nil, nil, malformed("what the issuer signed", err)
 	}
@@ -95,11 +95,7 @@ func open(card string) (*parts, map[string]any, []*disclosure, error) {
 }
 
 func payloadOf(t *jws.Token) (map[string]any, error) {
-	data, err := t.Payload()
-	if err != nil {
-		return nil, malformed("what the issuer signed", err)
-	}
-	payload, err := jws.Object(data)
+	payload, err := t.Object(digests)
 	if err != nil {
 		return nil, malformed("what the issuer signed", err)
 	}

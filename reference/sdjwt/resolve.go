@@ -1,9 +1,11 @@
 package sdjwt
 
 import (
+	"bytes"
 	"fmt"
+	"hash"
 	"slices"
-	"strings"
+	"sync"
 
 	"rollcall.example/rollcall/reference/jws"
 )
@@ -22,32 +24,37 @@ const (
 
 // parts are those of the compact serialisation (RFC 9901 §4).
 type parts struct {
-	signed      string
-	disclosures []string
-	bound       string // all before the key binding, over which sd_hash is
-	binding     string // the key binding JWT, or nothing
+	signed      []byte
+	disclosures [][]byte
+	bound       []byte    // all before the key binding, over which sd_hash is
+	binding     []byte    // the key binding JWT, or nothing
+	hashed      hash.Hash // of the beginning of bound; nil: of nothing
+	hashedSize  int
 }
 
 func split(text string) (*parts, error) {
 	if len(text) > MaxSize {
 		return nil, refuse(ErrMalformed, "%d bytes; at most %d are read", len(text), MaxSize)
 	}
-	end := strings.LastIndexByte(text, '~')
+	all := []byte(text) // of which everything else is a piece
+	end := bytes.LastIndexByte(all, '~')
 	if end < 0 {
 		return nil, refuse(ErrMalformed, "there is no ~ in it: it is no SD-JWT")
 	}
-	if n := strings.Count(text, "~"); n > maxDisclosures+1 {
+	if n := bytes.Count(all, tilde); n > maxDisclosures+1 {
 		return nil, refuse(ErrMalformed, "%d disclosures; at most %d are read", n-1, maxDisclosures)
 	}
-	p := &parts{bound: text[:end+1], binding: text[end+1:]}
-	all := strings.Split(text[:end], "~")
-	p.signed, p.disclosures = all[0], all[1:]
+	p := &parts{bound: all[:end+1], binding: all[end+1:]}
+	pieces := bytes.Split(all[:end], tilde)
+	p.signed, p.disclosures = pieces[0], pieces[1:]
 	return p, nil
 }
 
+var tilde = []byte{'~'}
+
 // disclosure is one that was sent, and where it belongs.
 type disclosure struct {
-	encoded string
+	encoded []byte
 	element bool   // of an array: it has no name
 	name    string // of a member
 	value   any
@@ -55,64 +62,106 @@ type disclosure struct {
 	at      Path // its place, once it is used
 }
 
-func parseDisclosure(encoded string) (*disclosure, error) {
-	text, err := jws.Decode([]byte(encoded))
+func (d *disclosure) parse(encoded []byte) error {
+	v, err := jws.ReadEncoded(encoded, digests)
 	if err != nil {
-		return nil, err
-	}
-	v, err := jws.Value(text)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	list, ok := v.([]any)
 	if !ok || len(list) != 2 && len(list) != 3 {
-		return nil, fmt.Errorf("it is not an array of salt, name and value, or of salt and value")
+		return fmt.Errorf("it is not an array of salt, name and value, or of salt and value")
 	}
 	if _, ok := list[0].(string); !ok {
-		return nil, fmt.Errorf("its salt is no string")
+		return fmt.Errorf("its salt is no string")
 	}
-	d := &disclosure{encoded: encoded, element: len(list) == 2, value: list[len(list)-1]}
+	d.encoded, d.element, d.value = encoded, len(list) == 2, list[len(list)-1]
 	if !d.element {
 		if d.name, ok = list[1].(string); !ok {
-			return nil, fmt.Errorf("its name is no string")
+			return fmt.Errorf("its name is no string")
 		}
 		if d.name == "_sd" || d.name == "..." || d.name == "_sd_alg" {
-			return nil, fmt.Errorf("its name is %q, which is not free", d.name)
+			return fmt.Errorf("its name is %q, which is not free", d.name)
 		}
 	}
-	return d, nil
+	return nil
 }
+
+// digests is the name of the members that hold digests.
+const digests = "_sd"
 
 // resolver puts disclosures in the places of their digests (RFC 9901 §7.1, step 3).
 type resolver struct {
-	sent map[string]*disclosure
-	seen map[string]bool // digests met so far
+	of   map[string]*disclosure // by digest: those sent, and nil for one that was met and not sent
+	seen int                    // digests met so far
+}
+
+// resolvers are used again: most of what resolving takes is the room of the map.
+var resolvers = sync.Pool{New: func() any { return &resolver{of: make(map[string]*disclosure, 64)} }}
+
+func (r *resolver) done() {
+	if len(r.of) <= 128 {
+		clear(r.of)
+		r.seen = 0
+		resolvers.Put(r)
+	}
+}
+
+// place is where a claim stands, from the inside out, so that on the way to it nothing
+// is made; nil is the outermost object.
+type place struct {
+	up      *place
+	name    string
+	element int // place in an array; -1: it is a member
+	depth   int
+}
+
+func (p *place) deep() int {
+	if p == nil {
+		return 0
+	}
+	return p.depth
+}
+
+func (p *place) member(name string) place { return place{p, name, -1, p.deep() + 1} }
+
+func (p *place) at(element int) place { return place{p, "", element, p.deep() + 1} }
+
+func (p *place) path() Path {
+	out := make(Path, p.deep())
+	for ; p != nil; p = p.up {
+		if p.element < 0 {
+			out[p.depth-1] = p.name
+		} else {
+			out[p.depth-1] = p.element
+		}
+	}
+	return out
 }
 
 // resolve turns a payload, which it changes, into the claims that are disclosed.
-func resolve(payload map[string]any, encoded []string) (map[string]any, []*disclosure, error) {
+func resolve(payload map[string]any, encoded [][]byte) (map[string]any, []disclosure, error) {
 	if alg, there := payload["_sd_alg"]; there && alg != sha256Name {
 		return nil, nil, refuse(ErrMalformed, "_sd_alg is %.40q, not %q", fmt.Sprint(alg), sha256Name)
 	}
 	delete(payload, "_sd_alg")
-	r := resolver{make(map[string]*disclosure, len(encoded)), make(map[string]bool, 64)}
-	all := make([]*disclosure, len(encoded))
+	r := resolvers.Get().(*resolver)
+	defer r.done()
+	all := make([]disclosure, len(encoded))
 	for i, e := range encoded {
-		d, err := parseDisclosure(e)
-		if err != nil {
+		if err := all[i].parse(e); err != nil {
 			return nil, nil, fmt.Errorf("%w: %w", ErrDisclosure, malformed(fmt.Sprintf("disclosure %d", i+1), err))
 		}
 		digest := digestOf(e)
-		if r.sent[digest] != nil {
+		if r.of[digest] != nil {
 			return nil, nil, refuse(ErrDisclosure, "disclosure %d is sent twice", i+1)
 		}
-		r.sent[digest], all[i] = d, d
+		r.of[digest] = &all[i]
 	}
 	if err := r.object(payload, nil); err != nil {
 		return nil, nil, err
 	}
-	for i, d := range all {
-		if !d.used {
+	for i := range all {
+		if !all[i].used {
 			return nil, nil, refuse(ErrDisclosure, "disclosure %d belongs to no digest that was signed", i+1)
 		}
 	}
@@ -120,26 +169,25 @@ func resolve(payload map[string]any, encoded []string) (map[string]any, []*discl
 }
 
 // take returns the disclosure of a digest, nil if it was not sent.
-func (r *resolver) take(v any, at Path) (*disclosure, error) {
-	digest, ok := v.(string)
+func (r *resolver) take(digest string, at *place) (*disclosure, error) {
+	d, known := r.of[digest]
 	switch {
-	case !ok:
-		return nil, refuse(ErrMalformed, "a digest at %s is no string", at)
-	case r.seen[digest]:
-		return nil, refuse(ErrDisclosure, "a digest stands at %s that stands elsewhere, too", at)
-	case len(r.seen) == maxDigests:
+	case known && (d == nil || d.used):
+		return nil, refuse(ErrDisclosure, "a digest stands at %s that stands elsewhere, too", at.path())
+	case r.seen == maxDigests:
 		return nil, refuse(ErrMalformed, "more than %d digests", maxDigests)
 	}
-	r.seen[digest] = true
-	d := r.sent[digest]
-	if d != nil {
-		d.used = true
+	r.seen++
+	if d == nil {
+		r.of[digest] = nil
+		return nil, nil
 	}
+	d.used = true
 	return d, nil
 }
 
-func (r *resolver) value(v any, at Path) (any, error) {
-	if len(at) > maxDepth {
+func (r *resolver) value(v any, at *place) (any, error) {
+	if at.deep() > maxDepth {
 		return nil, refuse(ErrMalformed, "claims lie more than %d deep", maxDepth)
 	}
 	switch v := v.(type) {
@@ -151,13 +199,14 @@ func (r *resolver) value(v any, at Path) (any, error) {
 	return v, nil
 }
 
-func (r *resolver) object(members map[string]any, at Path) error {
-	digests, hidden := members["_sd"]
-	delete(members, "_sd")
+func (r *resolver) object(members map[string]any, at *place) error {
+	hidden, hides := members[digests]
+	delete(members, digests)
 	if _, there := members["..."]; there {
-		return refuse(ErrMalformed, `there is a claim "..." at %s`, at)
+		return refuse(ErrMalformed, `there is a claim "..." at %s`, at.path())
 	}
-	var inner []string
+	var room [8]string
+	inner := room[:0]
 	for name, v := range members {
 		switch v.(type) {
 		case map[string]any, []any:
@@ -166,51 +215,74 @@ func (r *resolver) object(members map[string]any, at Path) error {
 	}
 	slices.Sort(inner) // the same faults give the same error
 	for _, name := range inner {
-		v, err := r.value(members[name], append(slices.Clip(at), name))
+		here := at.member(name)
+		v, err := r.value(members[name], &here)
 		if err != nil {
 			return err
 		}
-		members[name] = v
+		if list, ok := v.([]any); ok { // an object is changed where it is
+			members[name] = list
+		}
 	}
-	if !hidden {
+	if !hides {
 		return nil
 	}
-	list, ok := digests.([]any)
-	if !ok {
-		return refuse(ErrMalformed, "_sd at %s is no array", at)
-	}
-	for _, digest := range list {
-		d, err := r.take(digest, at)
-		if err != nil {
-			return err
+	switch list := hidden.(type) {
+	case []string:
+		for _, digest := range list {
+			if err := r.reveal(members, digest, at); err != nil {
+				return err
+			}
 		}
-		if d == nil {
-			continue
+	case []any: // not of strings alone, or none
+		for _, v := range list {
+			digest, ok := v.(string)
+			if !ok {
+				return refuse(ErrMalformed, "a digest at %s is no string", at.path())
+			}
+			if err := r.reveal(members, digest, at); err != nil {
+				return err
+			}
 		}
-		d.at = append(slices.Clip(at), d.name)
-		switch _, there := members[d.name]; {
-		case d.element:
-			return refuse(ErrDisclosure, "an element of an array is disclosed at %s, where members are", at)
-		case there:
-			return refuse(ErrDisclosure, "the claim %s is there already", d.at)
-		}
-		if members[d.name], err = r.value(d.value, d.at); err != nil {
-			return err
-		}
+	default:
+		return refuse(ErrMalformed, "_sd at %s is no array", at.path())
 	}
 	return nil
 }
 
-func (r *resolver) array(elements []any, at Path) ([]any, error) {
-	out := make([]any, 0, len(elements))
+// reveal puts the member whose digest this is, if it was sent, among the members.
+func (r *resolver) reveal(members map[string]any, digest string, at *place) error {
+	d, err := r.take(digest, at)
+	if d == nil || err != nil {
+		return err
+	}
+	here := at.member(d.name)
+	d.at = here.path()
+	switch _, there := members[d.name]; {
+	case d.element:
+		return refuse(ErrDisclosure, "an element of an array is disclosed at %s, where members are", at.path())
+	case there:
+		return refuse(ErrDisclosure, "the claim %s is there already", d.at)
+	}
+	members[d.name], err = r.value(d.value, &here)
+	return err
+}
+
+// array is made in the room of the elements.
+func (r *resolver) array(elements []any, at *place) ([]any, error) {
+	out := elements[:0]
 	for _, e := range elements {
-		p := append(slices.Clip(at), len(out))
+		here := at.at(len(out))
 		if object, ok := e.(map[string]any); ok {
-			if digest, hidden := object["..."]; hidden {
+			if v, hidden := object["..."]; hidden {
 				if len(object) != 1 {
-					return nil, refuse(ErrMalformed, `more than "..." stands in an element at %s`, at)
+					return nil, refuse(ErrMalformed, `more than "..." stands in an element at %s`, at.path())
 				}
-				d, err := r.take(digest, p)
+				digest, ok := v.(string)
+				if !ok {
+					return nil, refuse(ErrMalformed, "a digest at %s is no string", here.path())
+				}
+				d, err := r.take(digest, &here)
 				if err != nil {
 					return nil, err
 				}
@@ -218,12 +290,12 @@ func (r *resolver) array(elements []any, at Path) ([]any, error) {
 					continue
 				}
 				if !d.element {
-					return nil, refuse(ErrDisclosure, "a member %.40q is disclosed at %s, where elements are", d.name, at)
+					return nil, refuse(ErrDisclosure, "a member %.40q is disclosed at %s, where elements are", d.name, at.path())
 				}
-				d.at, e = p, d.value
+				d.at, e = here.path(), d.value
 			}
 		}
-		v, err := r.value(e, p)
+		v, err := r.value(e, &here)
 		if err != nil {
 			return nil, err
 		}

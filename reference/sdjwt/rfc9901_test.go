@@ -58,7 +58,7 @@ func TestTheExamplesOfTheRFCAreRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		token, err := jws.Parse([]byte(p.signed))
+		token, err := jws.Parse(p.signed)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package sdjwt
 
 import (
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
@@ -52,7 +53,7 @@ func Verify(presentation string, anchors *mdoc.TrustAnchors, want Expected) (*Pr
 	if err != nil {
 		return nil, err
 	}
-	if p.binding == "" {
+	if len(p.binding) == 0 {
 		return nil, refuse(ErrBinding, "it has no key binding")
 	}
 	shown, err := p.verify(want, trusting(anchors, want.At))
@@ -72,7 +73,7 @@ func VerifyCard(card string, anchors *mdoc.TrustAnchors, types []string, at time
 	if err != nil {
 		return nil, err
 	}
-	if p.binding != "" {
+	if len(p.binding) != 0 {
 		return nil, refuse(ErrMalformed, "a key binding stands in it: it is a presentation and no card")
 	}
 	return p.verify(Expected{Types: types, At: at}, trusting(anchors, at))
@@ -87,7 +88,7 @@ func trusting(anchors *mdoc.TrustAnchors, at time.Time) trust {
 
 // verify checks all but the key binding.
 func (p *parts) verify(want Expected, trusted trust) (*Presented, error) {
-	t, err := jws.Parse([]byte(p.signed))
+	t, err := jws.Parse(p.signed)
 	if err != nil {
 		return nil, malformed("what the issuer signed", err)
 	}
@@ -99,7 +100,8 @@ func (p *parts) verify(want Expected, trusted trust) (*Presented, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !t.Verify(signer.Key) {
+	p.hashed, p.hashedSize = sha256.New(), t.SignedSize()
+	if !t.VerifyHashing(p.hashed, signer.Key) {
 		return nil, refuse(ErrIssuerSignature, "it is not by %q", signer.Name)
 	}
 	payload, err := payloadOf(t)
@@ -111,7 +113,9 @@ func (p *parts) verify(want Expected, trusted trust) (*Presented, error) {
 		return nil, err
 	}
 	shown := &Presented{Claims: claims, Authority: signer.Authority}
-	for _, d := range all {
+	shown.Disclose = slices.Grow(shown.Disclose, len(all))
+	for i := range all {
+		d := &all[i]
 		if len(d.at) == 1 && slices.Contains(reserved, d.name) && d.name != "iat" {
 			return nil, refuse(ErrDisclosure, "%s must always be shown", d.name)
 		}
@@ -143,7 +147,7 @@ func (p *parts) checkBinding(shown *Presented, want Expected) error {
 	if len(p.binding) > maxBinding {
 		return refuse(ErrBinding, "the key binding has %d bytes; at most %d are read", len(p.binding), maxBinding)
 	}
-	t, err := jws.Parse([]byte(p.binding))
+	t, err := jws.Parse(p.binding)
 	if err != nil {
 		return refuse(ErrBinding, "the key binding: %v", err)
 	}
@@ -169,20 +173,27 @@ func (p *parts) checkBinding(shown *Presented, want Expected) error {
 		return refuse(ErrBinding, "it was made %s, now it is %s", made.Format(time.RFC3339), want.At.UTC().Format(time.RFC3339))
 	case made.Before(want.At.Add(-MaxBindingAge - MaxClockSkew)):
 		return refuse(ErrBinding, "it was made %s, which is too long ago", made.Format(time.RFC3339))
-	case !same(c.Hash, digestOf(p.bound)):
+	case !same(c.Hash, p.boundDigest()):
 		return refuse(ErrBinding, "sd_hash is of another presentation")
 	}
 	shown.Binding = Binding{c.Audience, c.Nonce, made}
 	return nil
 }
 
+// boundDigest is sd_hash (RFC 9901 §4.3.1). What the issuer signed, most of the text, has
+// been hashed for its signature, and is not again.
+func (p *parts) boundDigest() string {
+	if p.hashed == nil {
+		return digestOf(p.bound)
+	}
+	p.hashed.Write(p.bound[p.hashedSize:])
+	p.hashedSize = len(p.bound)
+	return digestText(p.hashed.Sum(make([]byte, 0, sha256.Size)))
+}
+
 // bindingOf reads the claims of a key binding.
 func bindingOf(t *jws.Token) (c bindingClaims, err error) {
-	data, err := t.Payload()
-	if err != nil {
-		return c, err
-	}
-	claims, err := jws.Object(data)
+	claims, err := t.Object("")
 	if err != nil {
 		return c, err
 	}

@@ -125,17 +125,17 @@ func TestWhatTheIssuerSignedIsRefused(t *testing.T) {
 		}},
 		{name: "digests that are no list", kind: ErrMalformed, because: "_sd", payload: func(p map[string]any) { p["_sd"] = "digest" }},
 		{name: "a digest that is no text", kind: ErrMalformed, because: "digest", payload: func(p map[string]any) { p["_sd"] = []any{1} }},
-		{name: "a digest twice", kind: ErrDisclosure, because: "elsewhere", payload: func(p map[string]any) { p["_sd"] = []any{digestOf(name), digestOf(name)} }},
+		{name: "a digest twice", kind: ErrDisclosure, because: "elsewhere", payload: func(p map[string]any) { p["_sd"] = []any{digestOf([]byte(name)), digestOf([]byte(name))} }},
 		{name: "a decoy twice", kind: ErrDisclosure, because: "elsewhere", payload: func(p map[string]any) {
 			p["_sd"] = []any{"decoy"}
 			p["address"] = map[string]any{"_sd": []any{"decoy"}}
 		}},
 		{name: "a digest in two kinds of places", kind: ErrDisclosure, because: "where elements are", payload: func(p map[string]any) {
-			p["_sd"] = []any{digestOf(name)}
-			p["list"] = []any{map[string]any{"...": digestOf(name)}}
+			p["_sd"] = []any{digestOf([]byte(name))}
+			p["list"] = []any{map[string]any{"...": digestOf([]byte(name))}}
 		}, disclosures: []string{name}},
 		{name: "a digest in itself, by way of a disclosure", kind: ErrDisclosure, because: "elsewhere", payload: func(p map[string]any) {
-			p["_sd"] = []any{"decoy", digestOf(disclosed(`["salt", "a", {"_sd": ["decoy"]}]`))}
+			p["_sd"] = []any{"decoy", digestOf([]byte(disclosed(`["salt", "a", {"_sd": ["decoy"]}]`)))}
 		}, disclosures: []string{disclosed(`["salt", "a", {"_sd": ["decoy"]}]`)}},
 		{name: "too many digests", kind: ErrMalformed, because: "1024", payload: func(p map[string]any) {
 			var list []string
@@ -150,20 +150,20 @@ func TestWhatTheIssuerSignedIsRefused(t *testing.T) {
 			p["a"] = []any{map[string]any{"...": "x", "b": 1}}
 		}},
 		{name: "too deep", kind: ErrMalformed, because: "deep", payload: func(p map[string]any) {
-			p["_sd"] = []any{digestOf(disclosed(`["salt", "a", ` + deep + `]`))}
+			p["_sd"] = []any{digestOf([]byte(disclosed(`["salt", "a", ` + deep + `]`)))}
 		}, disclosures: []string{disclosed(`["salt", "a", ` + deep + `]`)}},
 		{name: "an unsigned disclosure", kind: ErrDisclosure, because: "no digest", disclosures: []string{name}},
-		{name: "a disclosure twice", kind: ErrDisclosure, because: "twice", payload: func(p map[string]any) { p["_sd"] = []any{digestOf(name)} }, disclosures: []string{name, name}},
+		{name: "a disclosure twice", kind: ErrDisclosure, because: "twice", payload: func(p map[string]any) { p["_sd"] = []any{digestOf([]byte(name))} }, disclosures: []string{name, name}},
 		{name: "an empty disclosure", kind: ErrDisclosure, because: "disclosure 1", disclosures: []string{""}},
 		{name: "a claim that is there already", kind: ErrDisclosure, because: "there already", payload: func(p map[string]any) {
-			p["_sd"], p["family_name"] = []any{digestOf(name)}, "박"
+			p["_sd"], p["family_name"] = []any{digestOf([]byte(name))}, "박"
 		}, disclosures: []string{name}},
 		{name: "a claim by two disclosures", kind: ErrDisclosure, because: "there already", payload: func(p map[string]any) {
-			p["_sd"] = []any{digestOf(name), digestOf(disclosed(`["other", "family_name", "박"]`))}
+			p["_sd"] = []any{digestOf([]byte(name)), digestOf([]byte(disclosed(`["other", "family_name", "박"]`)))}
 		}, disclosures: []string{name, disclosed(`["other", "family_name", "박"]`)}},
-		{name: "an element where a member belongs", kind: ErrDisclosure, because: "element", payload: func(p map[string]any) { p["_sd"] = []any{digestOf(element)} }, disclosures: []string{element}},
+		{name: "an element where a member belongs", kind: ErrDisclosure, because: "element", payload: func(p map[string]any) { p["_sd"] = []any{digestOf([]byte(element))} }, disclosures: []string{element}},
 		{name: "a member where an element belongs", kind: ErrDisclosure, because: "member", payload: func(p map[string]any) {
-			p["list"] = []any{map[string]any{"...": digestOf(name)}}
+			p["list"] = []any{map[string]any{"...": digestOf([]byte(name))}}
 		}, disclosures: []string{name}},
 		{name: "a disclosure named _sd", kind: ErrDisclosure, because: "not free", disclosures: []string{disclosed(`["salt", "_sd", ["x"]]`)}},
 		{name: "a disclosure named ...", kind: ErrDisclosure, because: "not free", disclosures: []string{disclosed(`["salt", "...", "x"]`)}},
@@ -179,10 +179,10 @@ func TestWhatTheIssuerSignedIsRefused(t *testing.T) {
 		{name: "a disclosure with bits left over", kind: ErrDisclosure, because: "disclosure 1", disclosures: []string{"WyJzYWx0Il1"}},
 		{name: "exp disclosed", kind: ErrDisclosure, because: "always be shown", payload: func(p map[string]any) {
 			delete(p, "exp")
-			p["_sd"] = []any{digestOf(disclosed(`["salt", "exp", 1900000000]`))}
+			p["_sd"] = []any{digestOf([]byte(disclosed(`["salt", "exp", 1900000000]`)))}
 		}, disclosures: []string{disclosed(`["salt", "exp", 1900000000]`)}},
 		{name: "status disclosed", kind: ErrDisclosure, because: "always be shown", payload: func(p map[string]any) {
-			p["_sd"] = []any{digestOf(disclosed(`["salt", "status", {}]`))}
+			p["_sd"] = []any{digestOf([]byte(disclosed(`["salt", "status", {}]`)))}
 		}, disclosures: []string{disclosed(`["salt", "status", {}]`)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -223,7 +223,7 @@ func TestTheKeyBindingIsOfThisPhoneForThisRequestNow(t *testing.T) {
 		{"made in the future", "now it is", func(h *jws.Header, c map[string]any) { c["iat"] = at + 61 }},
 		{"made long ago", "too long ago", func(h *jws.Header, c map[string]any) { c["iat"] = at - 361 }},
 		{"no time", "no time", func(h *jws.Header, c map[string]any) { delete(c, "iat") }},
-		{"another presentation", "sd_hash", func(h *jws.Header, c map[string]any) { c["sd_hash"] = digestOf("x") }},
+		{"another presentation", "sd_hash", func(h *jws.Header, c map[string]any) { c["sd_hash"] = digestOf([]byte("x")) }},
 		{"no sd_hash", "sd_hash", func(h *jws.Header, c map[string]any) { delete(c, "sd_hash") }},
 		{"larger than any", "at most", func(h *jws.Header, c map[string]any) { c["x"] = strings.Repeat("x", maxBinding) }},
 	} {
