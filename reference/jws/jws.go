@@ -24,8 +24,9 @@ import (
 
 // Token is a JWS whose parts have been taken apart and not been judged.
 type Token struct {
-	header, payload, signed []byte
+	header, payload, signed []byte // payload and signed are encoded
 	signature               []byte
+	read                    *readHeader // what ReadHeader read and nobody has vouched for yet
 }
 
 var dot = []byte{'.'}
@@ -39,8 +40,10 @@ func Parse(token []byte) (*Token, error) {
 	}
 	t := &Token{payload: payload, signed: token[:len(header)+1+len(payload)]}
 	var err error
-	if t.header, err = Decode(header); err != nil {
-		return nil, fmt.Errorf("header: %w", err)
+	if t.read = headers.get(header); t.read == nil {
+		if t.header, err = Decode(header); err != nil {
+			return nil, fmt.Errorf("header: %w", err)
+		}
 	}
 	if t.signature, err = Decode(signature); err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
@@ -51,6 +54,9 @@ func Parse(token []byte) (*Token, error) {
 // Header reads the header into a struct, of a token that says it is of this type
 // and signed with ES256, and marks nothing as critical.
 func (t *Token) Header(typ string, v any) error {
+	if t.header == nil { // it is one that ReadHeader remembers
+		t.header, _ = Decode(t.signed[:bytes.IndexByte(t.signed, '.')])
+	}
 	h, err := t.judgeHeader(typ, known{"alg", "typ", "crit"})
 	if err == nil {
 		err = unmarshal(t.header, h, v)
@@ -90,14 +96,24 @@ func (t *Token) judgeHeader(typ string, names known) (map[string]any, error) {
 // Verify says whether key signed the token.
 func (t *Token) Verify(key *ecdsa.PublicKey) bool {
 	digest := sha256.Sum256(t.signed)
-	return cose.VerifyDigest(key, digest[:], t.signature)
+	return t.verifyDigest(key, digest[:])
+}
+
+func (t *Token) verifyDigest(key *ecdsa.PublicKey, digest []byte) bool {
+	if !cose.VerifyDigest(key, digest, t.signature) {
+		return false
+	}
+	if t.read != nil && !t.read.kept {
+		headers.keep(t.signed[:bytes.IndexByte(t.signed, '.')], t.read)
+	}
+	return true
 }
 
 // VerifyHashing is Verify that leaves h, a SHA-256 of nothing yet, at the end of what was
 // signed: whoever needs the hash of a text that begins with it goes on from there.
 func (t *Token) VerifyHashing(h hash.Hash, key *ecdsa.PublicKey) bool {
 	h.Write(t.signed)
-	return cose.VerifyDigest(key, h.Sum(make([]byte, 0, sha256.Size)), t.signature)
+	return t.verifyDigest(key, h.Sum(make([]byte, 0, sha256.Size)))
 }
 
 // SignedSize is the size of what was signed, with which the token begins.

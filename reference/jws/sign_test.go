@@ -7,6 +7,8 @@ import (
 	"crypto/elliptic"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -223,5 +225,85 @@ func TestASignerThatFailsSignsNothing(t *testing.T) {
 	}
 	if _, err := With(key(t)).Token(Header{}, func() {}); err == nil {
 		t.Error("claims that are no JSON were signed")
+	}
+}
+
+// Whoever makes up headers drives none out that is used.
+func TestOnlyHeadersOfGoodSignaturesThatManyTokensHaveAreRemembered(t *testing.T) {
+	key := key(t)
+	other, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{9}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := func(i int) [][]byte { return [][]byte{[]byte(fmt.Sprint("certificate ", i))} }
+	remembered := func(token string) bool {
+		text, _, _ := strings.Cut(token, ".")
+		return headers.get([]byte(text)) != nil
+	}
+	public, err := KeyOf(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		header Header
+		by     *ecdsa.PrivateKey
+		want   bool
+	}{
+		"a chain":                  {Header{Type: "t", Chain: certificate(-1)}, key, true},
+		"nothing but a type":       {Header{Type: "of this test"}, key, true},
+		"a forged one":             {Header{Type: "t", Chain: certificate(-2)}, other, false},
+		"one wallet's key":         {Header{Type: "t", Key: &public}, key, false},
+		"the name of a key":        {Header{Type: "t", KeyID: "k"}, key, false},
+		"one wallet's attestation": {Header{Type: "t", KeyAttestation: "a"}, key, false},
+	} {
+		token, err := With(c.by).Token(c.header, struct{}{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second time it may be remembered
+			read, err := Parse([]byte(token))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := read.ReadHeader(c.header.Type)
+			if err != nil || !reflect.DeepEqual(got, c.header) {
+				t.Errorf("%s: %+v, %v", what, got, err)
+			}
+			if good := read.Verify(&key.PublicKey); good != (c.by == key) {
+				t.Errorf("%s: good: %t", what, good)
+			}
+			if remembered(token) != c.want {
+				t.Errorf("%s: remembered: %t", what, !c.want)
+			}
+		}
+		if again, err := Parse([]byte(token)); err != nil {
+			t.Fatal(err)
+		} else if _, err := again.ReadHeader("another"); err == nil || !strings.Contains(err.Error(), `not "another"`) {
+			t.Errorf("%s, read as another type: %v", what, err)
+		}
+		var whole struct {
+			Type string `json:"typ"`
+		}
+		if again, err := Parse([]byte(token)); err != nil {
+			t.Fatal(err)
+		} else if err := again.Header(c.header.Type, &whole); err != nil || whole.Type != c.header.Type {
+			t.Errorf("%s, read into a struct: %q, %v", what, whole.Type, err)
+		}
+	}
+	for i := range 5 * maxHeaders {
+		token, err := With(key).Token(Header{Type: "t", Chain: certificate(i)}, struct{}{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := Parse([]byte(token))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := read.ReadHeader("t"); err != nil || !read.Verify(&key.PublicKey) || !remembered(token) {
+			t.Fatalf("%d: %v", i, err)
+		}
+		if n := len(headers.young) + len(headers.old); n > 2*maxHeaders {
+			t.Fatalf("%d headers are remembered", n)
+		}
 	}
 }

@@ -108,7 +108,7 @@ func (w *world) present(t testing.TB, show ...Path) string {
 }
 
 func (w *world) verify(presentation string) (*Presented, error) {
-	return Verify(presentation, w.anchors, w.want)
+	return Verify([]byte(presentation), w.anchors, w.want)
 }
 
 // forge signs a payload as the issuer would, whatever stands in it, and binds it

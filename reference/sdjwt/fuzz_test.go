@@ -90,7 +90,7 @@ func FuzzPresent(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p, err := split(text)
+		p, err := split([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}

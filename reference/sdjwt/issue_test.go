@@ -85,7 +85,7 @@ func TestDecoysCannotBeToldFromDigests(t *testing.T) {
 	w := newWorld(t)
 	count := func(decoys int) int {
 		w.credential.Decoys = decoys
-		p, err := split(w.issue(t, w.credential))
+		p, err := split([]byte(w.issue(t, w.credential)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -75,7 +75,7 @@ func Claims(card string) (claims map[string]any, disclosable []Path, err error) 
 }
 
 func open(card string) (*parts, map[string]any, []disclosure, error) {
-	p, err := split(card)
+	p, err := split([]byte(card))
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -140,7 +140,7 @@ func TestSampleForIndependentReaders(t *testing.T) {
 		Claims: p.claims, Disclosure: p.disclosable, Decoys: 5,
 	}))
 	presentation := must(sdjwt.Present(card, p.show, sdjwt.Binding{Audience: audience, Nonce: nonce, IssuedAt: moment}, p.phone))
-	shown, err := sdjwt.Verify(presentation, p.anchors, sdjwt.Expected{Types: []string{sdjwt.Type}, Audience: audience, Nonce: nonce, At: moment})
+	shown, err := sdjwt.Verify([]byte(presentation), p.anchors, sdjwt.Expected{Types: []string{sdjwt.Type}, Audience: audience, Nonce: nonce, At: moment})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestWhatOthersWriteIsRead(t *testing.T) {
 			t.Errorf("%s: %v, %v; not %v", path, got, err, want)
 		}
 	}
-	shown, err := sdjwt.Verify(theirs.Presentation, p.anchors, sdjwt.Expected{Types: []string{sdjwt.Type}, Audience: audience, Nonce: nonce, At: moment})
+	shown, err := sdjwt.Verify([]byte(theirs.Presentation), p.anchors, sdjwt.Expected{Types: []string{sdjwt.Type}, Audience: audience, Nonce: nonce, At: moment})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestWhatOthersWriteIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sdjwt.Verify(again, p.anchors, sdjwt.Expected{Types: []string{sdjwt.Type}, Audience: audience, Nonce: nonce, At: moment}); err != nil {
+	if _, err := sdjwt.Verify([]byte(again), p.anchors, sdjwt.Expected{Types: []string{sdjwt.Type}, Audience: audience, Nonce: nonce, At: moment}); err != nil {
 		t.Error(err)
 	}
 	if len(theirs.Encrypted) != 2 {

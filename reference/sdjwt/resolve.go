@@ -32,20 +32,20 @@ type parts struct {
 	hashedSize  int
 }
 
-func split(text string) (*parts, error) {
+// split takes a text apart, of which everything is a piece: it must not be changed.
+func split(text []byte) (*parts, error) {
 	if len(text) > MaxSize {
 		return nil, refuse(ErrMalformed, "%d bytes; at most %d are read", len(text), MaxSize)
 	}
-	all := []byte(text) // of which everything else is a piece
-	end := bytes.LastIndexByte(all, '~')
+	end := bytes.LastIndexByte(text, '~')
 	if end < 0 {
 		return nil, refuse(ErrMalformed, "there is no ~ in it: it is no SD-JWT")
 	}
-	if n := bytes.Count(all, tilde); n > maxDisclosures+1 {
+	if n := bytes.Count(text, tilde); n > maxDisclosures+1 {
 		return nil, refuse(ErrMalformed, "%d disclosures; at most %d are read", n-1, maxDisclosures)
 	}
-	p := &parts{bound: all[:end+1], binding: all[end+1:]}
-	pieces := bytes.Split(all[:end], tilde)
+	p := &parts{bound: text[:end+1], binding: text[end+1:]}
+	pieces := bytes.Split(text[:end], tilde)
 	p.signed, p.disclosures = pieces[0], pieces[1:]
 	return p, nil
 }

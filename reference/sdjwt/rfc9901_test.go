@@ -54,7 +54,7 @@ func TestTheExamplesOfTheRFCAreRead(t *testing.T) {
 			"cnf": {"jwk": {"kty": "EC", "crv": "P-256", "x": "TCAER19Zvu3OHF4j4W4vfSVoHIP1ILilDls7vCeGemc", "y": "ZxjiWWbZMQGHVWKVQ4hbSIirsVfuecCE6t4jT9F2HZQ"}}}`,
 	} {
 		text, trusted := example(t, name)
-		p, err := split(text)
+		p, err := split([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestTheExampleWithKeyBindingIsVerified(t *testing.T) {
 	text, trusted := example(t, "pid-kb.txt")
 	want := Expected{Types: []string{"urn:eudi:pid:de:1"}, Audience: "https://verifier.example.org", Nonce: "1234567890", At: time.Unix(1748454271, 0)}
 	verify := func(text string, want Expected) (*Presented, error) {
-		p, err := split(text)
+		p, err := split([]byte(text))
 		if err != nil {
 			return nil, err
 		}

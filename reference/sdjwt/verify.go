@@ -48,7 +48,7 @@ type Presented struct {
 // Verify checks a presentation: form, chain, issuer's signature, disclosures,
 // type and times (RFC 9901 §7.1), and that the phone made it for this request
 // (§7.3). That a nonce is used once is for the caller to see.
-func Verify(presentation string, anchors *mdoc.TrustAnchors, want Expected) (*Presented, error) {
+func Verify(presentation []byte, anchors *mdoc.TrustAnchors, want Expected) (*Presented, error) {
 	p, err := split(presentation)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func Verify(presentation string, anchors *mdoc.TrustAnchors, want Expected) (*Pr
 // VerifyCard checks a card as its holder got it from the issuer: Verify without a
 // key binding.
 func VerifyCard(card string, anchors *mdoc.TrustAnchors, types []string, at time.Time) (*Presented, error) {
-	p, err := split(card)
+	p, err := split([]byte(card))
 	if err != nil {
 		return nil, err
 	}

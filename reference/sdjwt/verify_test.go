@@ -267,7 +267,7 @@ func TestTheKeyBindingIsOfThisPhoneForThisRequestNow(t *testing.T) {
 		"no audience": {Expected{Types: w.want.Types, Nonce: w.want.Nonce, At: w.want.At}, "aud"},
 	} {
 		text := w.bind(t, bare, func(h *jws.Header, claims map[string]any) { delete(claims, c.claim) })
-		if _, err := Verify(text, w.anchors, c.want); !errors.Is(err, ErrBinding) {
+		if _, err := Verify([]byte(text), w.anchors, c.want); !errors.Is(err, ErrBinding) {
 			t.Errorf("%s expected: %v", name, err)
 		}
 	}
@@ -280,12 +280,12 @@ func TestOtherIssuersAndTimesAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Verify(text, strangers, w.want); !errors.Is(err, mdoc.ErrUntrusted) {
+	if _, err := Verify([]byte(text), strangers, w.want); !errors.Is(err, mdoc.ErrUntrusted) {
 		t.Errorf("another authority: %v", err)
 	}
 	later := w.want
 	later.At = issuedAt.AddDate(2, 0, 0)
-	if _, err := Verify(text, w.anchors, later); !errors.Is(err, mdoc.ErrSignerExpired) {
+	if _, err := Verify([]byte(text), w.anchors, later); !errors.Is(err, mdoc.ErrSignerExpired) {
 		t.Errorf("after the certificate: %v", err)
 	}
 	status, err := mdoc.NewStatusSigner(w.iaca, &testKey("ds").PublicKey, spec("status", issuedAt.AddDate(0, -1, 0), 400))

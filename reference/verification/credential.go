@@ -69,7 +69,7 @@ func (s *Service) VerifyShown(ctx context.Context, t Transaction, shown []Shown,
 			out[i].Type, out[i].Authority, out[i].Elements = p.DocType, p.Authority, p.Elements
 			out[i].Claims = map[string]any{mdoc.Namespace: elements}
 		case sdjwt.Format:
-			p, err := sdjwt.Verify(string(one.Presentation), s.options.Anchors, sdjwt.Expected{
+			p, err := sdjwt.Verify(one.Presentation, s.options.Anchors, sdjwt.Expected{
 				Types: []string{sdjwt.Type}, Audience: t.ClientID, Nonce: t.Nonce, At: now,
 			})
 			if err != nil {

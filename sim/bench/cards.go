@@ -98,7 +98,7 @@ func verifySDJWT(e *env) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := make([]string, many)
+	shown := make([][]byte, many)
 	for i := range shown {
 		c := w.credential
 		c.Status = &mdoc.StatusRef{URI: "https://rollcall.example/status/1", Index: uint64(i)}
@@ -106,10 +106,12 @@ func verifySDJWT(e *env) (*subject, error) {
 		if err != nil {
 			return nil, err
 		}
-		if shown[i], err = sdjwt.Present(card, []sdjwt.Path{{"family_name"}, {"given_name"}, {"birthdate"}, {"age_equal_or_over", "19"}},
-			sdjwt.Binding{Audience: w.want.Audience, Nonce: w.want.Nonce, IssuedAt: w.want.At}, w.phone); err != nil {
+		text, err := sdjwt.Present(card, []sdjwt.Path{{"family_name"}, {"given_name"}, {"birthdate"}, {"age_equal_or_over", "19"}},
+			sdjwt.Binding{Audience: w.want.Audience, Nonce: w.want.Nonce, IssuedAt: w.want.At}, w.phone)
+		if err != nil {
 			return nil, err
 		}
+		shown[i] = []byte(text)
 	}
 	anchors, err := mdoc.NewTrustAnchors(w.iaca.Certificate())
 	if err != nil {
