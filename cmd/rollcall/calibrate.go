@@ -205,12 +205,21 @@ func planOf(acts []act, f *calibrateFlags) calibrate.Plan {
 		p.Callers, p.Slices, p.Others = []int{1, 2, 4, 8, 16}, 2, p.Others[:1]
 		p.Rates, p.Predict = []float64{0.4, 0.6, 0.8}, 20_000
 	}
+	// What may take as long as it likes gets the time that the rest leaves.
+	for i := range acts {
+		p.Names = append(p.Names, acts[i].name)
+	}
+	rates, checks := time.Duration(len(p.Rates)), time.Duration(len(p.Checks))
+	open := time.Duration(len(acts))*p.Alone + rates*p.Rate + checks*p.Check
+	if rest := f.time - (p.Length() - open) - time.Duration(len(p.Groups))*p.Profiled; rest > open {
+		more := float64(rest) / float64(open)
+		for _, d := range []*time.Duration{&p.Alone, &p.Rate, &p.Check} {
+			*d = time.Duration(more * float64(*d))
+		}
+	}
 	p.Spare = f.patience
 	if p.Spare < 0 {
 		p.Spare = p.Length() / 5
-	}
-	for i := range acts {
-		p.Names = append(p.Names, acts[i].name)
 	}
 	return p
 }
@@ -277,6 +286,10 @@ func theService(ctx context.Context, f *calibrateFlags) (*calibrated, error) {
 	s.url, s.cpu, s.ops = child.URL, child.CPU, "http://"+ops
 	s.stop = func() { child.Stop(); remove() }
 	s.settings = calibrate.Settings{Store: "SQLite, synchronous=FULL, commits in groups", Copies: 10, ListPlace: 1 << 20, Started: true}
+	if inMemory(dir) {
+		s.settings.Store += "; in memory"
+		s.notes = append(s.notes, "The register lay in memory, where a commit waits for no disk: TMPDIR names another folder.")
+	}
 	if s.ca, err = os.ReadFile(filepath.Join(data, authorityFile)); err != nil {
 		s.stop()
 		return nil, internal(err)

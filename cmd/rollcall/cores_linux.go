@@ -98,6 +98,12 @@ func machineCPU() func() time.Duration {
 	return func() time.Duration { used, _ := read(); return used }
 }
 
+// inMemory says that files of a folder lie in memory, where a sync costs nothing.
+func inMemory(dir string) bool {
+	var s unix.Statfs_t
+	return unix.Statfs(dir, &s) == nil && s.Type == unix.TMPFS_MAGIC
+}
+
 // alarm waits for moments more exactly than a timer of the runtime does, which may be
 // a millisecond late. It is for one goroutine.
 type alarm struct {

@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 //	rows FILE MIN                  at least so many lines, each with the same
 //	                               number of fields
 //
-// those about the service in serve_test.go, and the condition [namespaces]: a script may mount a file system of its own.
+// those about the service in serve_test.go, and two conditions. [namespaces]: a script may mount a file system of its
+// own. [campaign]: what takes longer is wanted (ROLLCALL_CAMPAIGN).
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -48,10 +49,13 @@ func TestScripts(t *testing.T) {
 			"ended":     scripted.finished,
 		},
 		Condition: func(name string) (bool, error) {
-			if name != "namespaces" {
-				return false, fmt.Errorf("no condition is called %s", name)
+			switch name {
+			case "namespaces":
+				return namespaces(), nil
+			case "campaign":
+				return os.Getenv("ROLLCALL_CAMPAIGN") != "", nil
 			}
-			return namespaces(), nil
+			return false, fmt.Errorf("no condition is called %s", name)
 		},
 	})
 }

@@ -69,7 +69,7 @@ type session struct {
 	p      Plan
 	random *rand.Rand
 	passed time.Duration
-	spare  time.Duration // for measuring again what others disturbed
+	spare  time.Duration // for measuring again what others disturbed: each step has its part, and what is left
 	slices int           // measured
 	busy   int           // of those that were used, disturbed
 
@@ -93,7 +93,6 @@ func Measure(ctx context.Context, b Bench, p Plan, out *Profile) error {
 	for k := range s.alone {
 		s.alone[k] = newSample(len(p.Names))
 	}
-	s.spare = p.Spare
 	stopped := func(err error) bool {
 		if err != nil && ctx.Err() != nil {
 			if out.Partial == "" {
@@ -144,6 +143,7 @@ func (s *session) step(what string, d time.Duration) {
 		s.p.Step(what, float64(s.passed)/float64(s.p.Length()))
 	}
 	s.passed += d
+	s.spare += time.Duration(float64(s.p.Spare) * float64(d) / float64(s.p.Length()))
 }
 
 // disturbed is the share of a core that others may take of a slice: where they take
@@ -160,7 +160,7 @@ func (s *session) undisturbed(measure func() (*Sample, error)) (*Sample, error) 
 		if one.Others <= disturbed*one.Seconds {
 			return one, nil
 		}
-		if s.spare < 0 {
+		if s.spare <= 0 {
 			s.busy++
 			return one, nil
 		}

@@ -80,9 +80,18 @@ func Print(w io.Writer, p *Profile) error {
 		}
 		t.Flush()
 	}
+	if t := p.Tuned; t != nil {
+		switch {
+		case t.Economy == 1 && t.Pauses.PerSecond*t.Pauses.Mean < 1e-3:
+			fmt.Fprintf(&b, "\nThe operations' own times explain the latencies of these rates to %.0f %%: nothing was fitted to them.\n", 100*t.Error)
+		default:
+			fmt.Fprintf(&b, "\nFitted to the latencies of these rates, to %.0f %%: who finds others there takes %.2f of the time; %.1f pauses a second, of %s ms on average.\n",
+				100*t.Error, t.Economy, t.Pauses.PerSecond, ms(t.Pauses.Mean))
+		}
+	}
 	if len(p.Checks) > 0 {
 		fmt.Fprintln(&b, "\nLoads that were not used in fitting, predicted before they were measured:")
-		fmt.Fprintln(t, "load a second\tservice busy\tothers\tof\tn\tquantile\tpredicted, ms\tmeasured, ms\terror\t")
+		fmt.Fprintln(t, "load a second\tservice busy\tothers\tof\tn\tquantile\tpredicted, ms\tmeasured, ms (95 %)\terror\t")
 		for i := range p.Checks {
 			c := &p.Checks[i]
 			rows := []struct {
@@ -100,22 +109,28 @@ func Print(w io.Writer, p *Profile) error {
 			for _, r := range rows {
 				p50, p95, p99 := r.c.Holds()
 				for _, q := range []struct {
-					name                string
-					predicted, measured float64
-					holds               bool
-				}{{"p50", r.c.Predicted.P50, r.c.Measured.P50, p50}, {"p95", r.c.Predicted.P95, r.c.Measured.P95, p95}, {"p99", r.c.Predicted.P99, r.c.Measured.P99, p99}} {
+					name      string
+					predicted float64
+					measured  Estimate
+					holds     bool
+				}{{"p50", r.c.Predicted.P50, Estimate{r.c.Measured.P50, r.c.Low.P50, r.c.High.P50}, p50},
+					{"p95", r.c.Predicted.P95, Estimate{r.c.Measured.P95, r.c.Low.P95, r.c.High.P95}, p95},
+					{"p99", r.c.Predicted.P99, Estimate{r.c.Measured.P99, r.c.Low.P99, r.c.High.P99}, p99}} {
 					verdict := "holds"
 					if !q.holds {
 						verdict = "does not hold"
 					}
+					if c.OthersBusy > disturbed {
+						verdict += " (disturbed)"
+					}
 					if r.name != "all" && q.name == "p99" && r.c.Count < 500 {
 						continue // a handful of measurements
 					}
-					off := Off(q.predicted, q.measured)
+					off := Off(q.predicted, q.measured.Value)
 					if math.IsNaN(off) {
 						continue
 					}
-					fmt.Fprintf(t, "%.1f\t%.0f %%\t%.0f %%\t%s\t%d\t%s\t%s\t%s\t%+.1f %%\t%s\n", c.PerSecond, 100*c.ServiceBusy, 100*c.OthersBusy, r.name, r.c.Count, q.name, ms(q.predicted), ms(q.measured), 100*off, verdict)
+					fmt.Fprintf(t, "%.1f\t%.0f %%\t%.0f %%\t%s\t%d\t%s\t%s\t%s\t%+.1f %%\t%s\n", c.PerSecond, 100*c.ServiceBusy, 100*c.OthersBusy, r.name, r.c.Count, q.name, ms(q.predicted), within(q.measured), 100*off, verdict)
 				}
 			}
 		}
