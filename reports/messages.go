@@ -290,6 +290,7 @@ var messages = map[string]phrase{
 	"trust.assume":              {"Assumptions", "가정"},
 	"trust.assume.text":         {"What is not a published fact is marked A, with the range it may plausibly have. Change one with --set and see what moves.", "공개된 사실이 아닌 것에는 A 표시와 그럴듯한 범위를 적었습니다. --set으로 하나를 바꾸어 무엇이 움직이는지 보십시오. 매개변수와 그 근거는 영어로 적혀 있습니다."},
 	"trust.published":           {"Parameters from published sources", "공개된 자료에서 온 매개변수"},
+	"trust.measured":            {"Parameters measured at the real service", "실제 서비스에서 측정한 매개변수"},
 	"trust.assumed":             {"Assumed parameters", "가정한 매개변수"},
 	"trust.never":               {"Never validated", "검증된 적 없는 것"},
 	"trust.sources":             {"Sources of the data", "자료의 출처"},

@@ -281,7 +281,7 @@ type keyedFunction struct {
 	*Function
 }
 
-// Assumed and Published are the indices of the assumptions with that mark,
+// Assumed, Measured and Published are the indices of the assumptions with that mark,
 // and Mattering those that are said to move the answer most.
 func (p *page) Mattering() []int {
 	var out []int
@@ -292,13 +292,14 @@ func (p *page) Mattering() []int {
 	}
 	return out
 }
-func (p *page) Assumed() []int   { return p.marked(false) }
-func (p *page) Published() []int { return p.marked(true) }
+func (p *page) Assumed() []int   { return p.marked("A") }
+func (p *page) Measured() []int  { return p.marked("M") }
+func (p *page) Published() []int { return p.marked("S") }
 
-func (p *page) marked(published bool) []int {
+func (p *page) marked(mark string) []int {
 	var out []int
 	for i, a := range p.Trust.Assumptions {
-		if (a.Mark == "S") == published {
+		if a.Mark == mark {
 			out = append(out, i)
 		}
 	}

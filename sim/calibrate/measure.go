@@ -405,7 +405,7 @@ func (s *session) economies(demands, generator Demands) {
 	}
 	// Those with the most callers, by the order of measuring: the last number of
 	// callers, and the other mixes.
-	most := fmt.Sprint("callers ", slices.Max(s.p.Callers))
+	most := fmt.Sprint("callers ", s.out.Callers[len(s.out.Callers)-1].Callers)
 	var processor, occupied, ours []float64
 	for i := range s.heavy {
 		if g := s.heavy[i].Group; g != most && strings.HasPrefix(g, "callers ") {

@@ -144,6 +144,9 @@ func TestWhatWasMeasuredBeforeAnInterruptionIsKept(t *testing.T) {
 			if err := Measure(ctx, newEmulated().bench(), p, out); err != nil {
 				t.Fatal(err)
 			}
+			if _, err := out.Encode(); err != nil {
+				t.Errorf("interrupted at %s it cannot be kept: %v", at, err)
+			}
 			if !strings.Contains(out.Partial, want) || len(out.Demands) == 0 {
 				t.Errorf("interrupted at %s: %q, %d demands", at, out.Partial, len(out.Demands))
 			}
