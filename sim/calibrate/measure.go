@@ -524,7 +524,7 @@ func (s *session) saturate(ctx context.Context) error {
 		}
 		s.out.Saturation = append(s.out.Saturation, offered(top*share, &one))
 		s.seen = append(s.seen, s.compare(Latency{}, parts, (*Sample).Times))
-		if one.Missed > 0 {
+		if float64(one.Missed) > 0.05*float64(one.Total()+one.Missed) {
 			s.out.Notes = append(s.out.Notes, fmt.Sprintf("at %.0f operations a second %d were left out, as no citizen was free: it is beyond saturation", top*share, one.Missed))
 			break
 		}
@@ -633,11 +633,20 @@ func (s *session) tune() {
 		mean, share := min(math.Exp(q[2]), 0.25), min(math.Exp(q[1]), 0.3)
 		return Tuned{Economy: math.Exp(q[0]), Pauses: Pauses{PerSecond: share / mean, Mean: mean}}
 	}
+	// However much waits there, the throughput that was reached can be reached.
+	routes, _, service := s.network(Tuned{})
+	each := 0.0
+	for k, r := range routes {
+		for _, v := range r.Visits {
+			each += s.p.Mix[k] * (v.Serve + v.Wait)
+		}
+	}
+	most := math.Log(float64(service.Servers) * (1 - min(service.Background, 0.5)) / max(s.top()*each, 1e-9))
 	use := s.usable()
 	var left float64
 	points := 0
 	off := func(q []float64) float64 {
-		if math.Abs(q[0]) > 0.7 || q[2] < -9 {
+		if math.Abs(q[0]) > 0.7 || q[0] > most || q[2] < -9 {
 			return 1e6
 		}
 		t := plain(q)
@@ -664,10 +673,10 @@ func (s *session) tune() {
 		}
 		return sum
 	}
-	best := []float64{0, math.Log(1e-4), math.Log(1e-3)} // the routes alone
+	best := []float64{min(0, most), math.Log(1e-4), math.Log(1e-3)} // the routes alone
 	// What they explain as well as chance allows needs no parameters.
 	if least := off(best); least > 1.5*float64(points) {
-		for _, economy := range []float64{0.85, 1, 1.15} {
+		for _, economy := range []float64{0.85, 1, math.Exp(min(most, 0.14))} {
 			for _, pauses := range [][2]float64{{1e-4, 1e-3}, {0.02, 0.01}, {0.06, 0.01}, {0.04, 0.03}} {
 				q := []float64{math.Log(economy), math.Log(pauses[0]), math.Log(pauses[1])}
 				if v := off(q); v < least {
