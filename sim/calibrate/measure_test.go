@@ -165,3 +165,22 @@ func TestWhatWasMeasuredBeforeAnInterruptionIsKept(t *testing.T) {
 		}
 	})
 }
+
+// Rates that something else made slow would have every operation take more; but what
+// the service has been seen to do it can do.
+func TestNothingIsFittedThatTheHighestThroughputContradicts(t *testing.T) {
+	s := &session{p: Plan{Mix: []float64{1}, Rates: []float64{0.2, 0.4, 0.6}, Predict: 8000, Seed: 1},
+		out: &Profile{Machine: Machine{ServiceCores: 1, GeneratorCores: 8}, Operations: []Operation{{Route: Route{Visits: []Visit{{Serve: 1e-3}}}}}}}
+	for range 3 {
+		s.out.Callers = append(s.out.Callers, Throughput{16, 950})
+	}
+	for _, share := range s.p.Rates {
+		slow := Latency{3e-3, 6e-3, 9e-3}
+		s.out.Saturation = append(s.out.Saturation, Offered{PerSecond: 950 * share, Done: 950 * share, ServiceBusy: share, Latency: slow})
+		s.seen = append(s.seen, Compared{Measured: slow, Low: slow, High: slow})
+	}
+	s.tune()
+	if took := s.out.Tuned.Economy * 1e-3; took*950 > 1+1e-9 {
+		t.Errorf("an operation is said to take %.4g s, and 950 a second were done", took)
+	}
+}
