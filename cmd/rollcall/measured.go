@@ -12,7 +12,6 @@ import (
 	"rollcall.example/rollcall/reports"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/calibrate"
-	"rollcall.example/rollcall/sim/capacity"
 )
 
 // readProfile reads a profile, and says which one it is: its SHA-256.
@@ -51,39 +50,30 @@ func cautions(name string, p *calibrate.Profile) (all []string) {
 	return all
 }
 
-// comparable are operations whose answer the nation's service gives with demands that
-// were all measured, so that its time can stand beside the measured one.
-var comparable = []struct {
-	op     capacity.Op
-	name   string
-	metric string
-}{
-	{capacity.VerifyOnline, calibrate.Present, "answer to an online check under a light load, ms"},
-	{capacity.Report, calibrate.Report, "answer to a report of loss under a light load, ms"},
-	{capacity.Release, calibrate.Release, "answer to a release under a light load, ms"},
-}
-
-// besideMeasured puts what the nation's service answers in beside what was measured
-// under the lightest load that no demand was fitted to.
-func besideMeasured(r *reports.Result, s *scenarios.Scenario, p *calibrate.Profile) error {
-	if len(p.Checks) == 0 {
-		return nil
+// besideMeasured puts what the nation's service can carry, and how busy a load keeps it,
+// beside what was measured: the most that callers got, and the loads that nothing was
+// fitted to. Comparing faces is apart, as none was measured.
+func besideMeasured(r *reports.Result, s *scenarios.Scenario, p *calibrate.Profile) {
+	row := func(metric string, nation, live float64) {
+		round := func(v float64) reports.Num { return reports.Num(math.Round(v*1e3) / 1e3) }
+		r.Agreement = append(r.Agreement, reports.Agreement{Metric: metric, Nation: round(nation), Panel: reports.None(), Live: round(live),
+			Margin: round(calibrate.Tolerance * live), Agrees: math.Abs(calibrate.Off(nation, live)) <= calibrate.Tolerance})
 	}
-	service, err := capacity.New(s)
-	if err != nil {
-		return err
+	work := func(operation string) (seconds float64) {
+		for _, d := range s.Service.Demands[operation] {
+			seconds += d.Seconds()
+		}
+		return seconds
 	}
-	const digits = 1e3 // of a millisecond: microseconds
-	for _, c := range comparable {
-		live, ok := p.Checks[0].Answer[c.name]
-		if !ok {
+	for i := range p.Checks {
+		c := &p.Checks[i]
+		each, counted := c.Mean(work)
+		if !counted {
 			continue
 		}
-		live = math.Round(live*1e3*digits) / digits
-		nation := float64(service.Alone(c.op).Microseconds()) / digits
-		margin := math.Round(calibrate.Tolerance*live*digits) / digits
-		r.Agreement = append(r.Agreement, reports.Agreement{Metric: c.metric, Nation: reports.Num(nation), Panel: reports.None(), Live: reports.Num(live),
-			Margin: reports.Num(margin), Agrees: math.Abs(nation-live) <= margin})
+		if top := p.Top(); i == 0 && top > 0 {
+			row("operations a second of the measured mix that one machine serves at most", float64(p.Machine.ServiceCores)/each, top)
+		}
+		row(fmt.Sprintf("processors that %.0f operations a second of the measured mix keep busy", c.PerSecond), c.Done*each, c.ServiceBusy)
 	}
-	return nil
 }

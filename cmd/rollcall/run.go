@@ -235,9 +235,7 @@ func run(ctx context.Context, name string, f *runFlags, stdout, stderr io.Writer
 		}
 	}
 	if measured != nil {
-		if err := besideMeasured(r, s, measured); err != nil {
-			return internal(err)
-		}
+		besideMeasured(r, s, measured)
 	}
 	if err := statistics.Judge(r, s); err != nil {
 		return usage(err)

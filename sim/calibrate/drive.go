@@ -41,14 +41,6 @@ type Span struct{ From, To time.Time }
 
 func (t *Trace) took() float64 { return t.To.Sub(t.From).Seconds() }
 
-// answered is the time that the service had of it.
-func (t *Trace) answered() (s float64) {
-	for _, r := range t.Requests {
-		s += r.To.Sub(r.From).Seconds()
-	}
-	return s
-}
-
 // Sample is what was seen of a stretch of load. It began and ended with nothing under
 // way.
 type Sample struct {

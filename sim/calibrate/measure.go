@@ -342,19 +342,6 @@ func (s *session) measureTogether(ctx context.Context) error {
 	return nil
 }
 
-// top is the highest throughput that the mix reached.
-func (s *session) top() (most float64) {
-	by := map[int][]float64{}
-	for _, t := range s.out.Callers {
-		by[t.Callers] = append(by[t.Callers], t.PerSecond)
-	}
-	for _, x := range by {
-		slices.Sort(x)
-		most = max(most, Quantile(x, 0.5))
-	}
-	return most
-}
-
 // fit fits everything but what is predicted.
 func (s *session) fit() error {
 	n := len(s.p.Names)
@@ -515,7 +502,7 @@ const StatusNode = "status"
 
 // saturate offers more and more until the service can do no more.
 func (s *session) saturate(ctx context.Context) error {
-	top := s.top()
+	top := s.out.Top()
 	for _, share := range s.p.Rates {
 		s.step(fmt.Sprintf("open, %.0f %% of the highest throughput", 100*share), s.p.Rate)
 		one, parts, err := s.offer(ctx, top*share, s.p.Rate)
@@ -641,7 +628,7 @@ func (s *session) tune() {
 			each += s.p.Mix[k] * (v.Serve + v.Wait)
 		}
 	}
-	most := math.Log(float64(service.Servers) * (1 - min(service.Background, 0.5)) / max(s.top()*each, 1e-9))
+	most := math.Log(float64(service.Servers) * (1 - min(service.Background, 0.5)) / max(s.out.Top()*each, 1e-9))
 	use := s.usable()
 	var left float64
 	points := 0
@@ -706,7 +693,7 @@ func (s *session) check(ctx context.Context) error {
 	}
 	busier := service
 	busier.Economy = s.out.Economy.Processor.Value
-	top := s.top()
+	top := s.out.Top()
 	for _, share := range s.p.Checks {
 		load := Load{PerSecond: top * share, Shares: s.p.Mix}
 		by, all := Predict(routes, load, callers, service, s.p.Predict, s.p.Seed)
@@ -718,20 +705,13 @@ func (s *session) check(ctx context.Context) error {
 			return err
 		}
 		c := Check{Offered: offered(load.PerSecond, &one), PredictedBusy: busy, Count: one.Total(),
-			All: s.compare(all, parts, (*Sample).Times), Operations: map[string]Compared{}, Answer: map[string]float64{}}
+			All: s.compare(all, parts, (*Sample).Times), Operations: map[string]Compared{}, DoneBy: map[string]int{}}
 		for k, name := range s.p.Names {
+			c.DoneBy[name] = one.Done[k]
 			if len(one.Latency[k]) < few {
 				continue
 			}
 			c.Operations[name] = s.compare(by[k], parts, func(p *Sample) []float64 { return p.Latency[k] })
-			var answers []float64
-			for i := range one.Traces[k] {
-				answers = append(answers, one.Traces[k][i].answered())
-			}
-			slices.Sort(answers)
-			if a := Quantile(answers, 0.5); !math.IsNaN(a) {
-				c.Answer[name] = a
-			}
 		}
 		s.out.Checks = append(s.out.Checks, c)
 	}

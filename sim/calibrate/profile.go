@@ -124,9 +124,33 @@ type Check struct {
 	PredictedBusy float64             `json:"predicted_busy"`
 	All           Compared            `json:"all"`
 	Operations    map[string]Compared `json:"operations"`
-	// Answer is the time of the service's answers alone, by operation: p50, callers' work apart.
-	Answer map[string]float64 `json:"answer_p50_s"`
-	Count  int                `json:"count"`
+	DoneBy        map[string]int      `json:"done_by_operation"`
+	Count         int                 `json:"count"`
+}
+
+// Mean is what an operation of the load takes on average, by what each takes that the
+// capacity model has; false: there were none of these.
+func (c *Check) Mean(work func(modelled string) (seconds float64)) (seconds float64, any bool) {
+	for name, n := range c.DoneBy {
+		if m := modelled[name]; m != "" {
+			seconds += float64(n) * work(m) / float64(max(c.Count, 1))
+			any = true
+		}
+	}
+	return seconds, any
+}
+
+// Top is the highest throughput that callers got, operations a second.
+func (p *Profile) Top() (most float64) {
+	by := map[int][]float64{}
+	for _, t := range p.Callers {
+		by[t.Callers] = append(by[t.Callers], t.PerSecond)
+	}
+	for _, x := range by {
+		slices.Sort(x)
+		most = max(most, Quantile(x, 0.5))
+	}
+	return most
 }
 
 // Compared is a prediction beside its measurement, and the latter's interval of 95 %.
@@ -371,9 +395,9 @@ func (d *document) judge(p *Profile) *Fault {
 		}
 	}
 	for i := range p.Checks {
-		for op, s := range p.Checks[i].Answer {
-			if !(s > 0 && s < 3600) {
-				return d.fault(fmt.Sprintf("checks[%d].answer_p50_s.%s", i, op), "%v s is no time of an answer", s)
+		for op, n := range p.Checks[i].DoneBy {
+			if n < 0 || n > p.Checks[i].Count {
+				return d.fault(fmt.Sprintf("checks[%d].done_by_operation.%s", i, op), "%d of %d operations cannot be", n, p.Checks[i].Count)
 			}
 		}
 	}

@@ -12,7 +12,7 @@ func sample() *Profile {
 		Operations: []Operation{{Name: Present, Count: 100, Processor: e(2e-3)}},
 		Demands:    map[string]map[string]Estimate{"verify": {"gateway": e(1.2345e-3), "register": e(8e-4)}},
 		Servers:    map[string]int{"gateway": 1},
-		Checks:     []Check{{Answer: map[string]float64{Present: 3e-3}}},
+		Checks:     []Check{{DoneBy: map[string]int{Present: 60, FetchLists: 40}, Count: 100}},
 	}
 	for _, op := range []string{"issue", "report", "release"} {
 		p.Demands[op] = map[string]Estimate{"gateway": e(1e-3), "register": e(2e-3)}
@@ -58,7 +58,7 @@ func TestWhatIsWrongInAProfileIsSaidWithItsPlace(t *testing.T) {
 		{`"value": 0.0012345,`, `"value": "fast",`, `string stands here, where float64 belongs`},
 		{`"value": 0.0012345,`, `"value": 0.0012345, "value": 1,`, `demands.verify.gateway.value: is said twice`},
 		{`"gateway": 1`, `"gateway": 0`, `servers.gateway: 0 servers of gateway`},
-		{`"answer_p50_s": {`, `"answer_p50_s": {"x": -3,`, `checks[0].answer_p50_s.x: -3 s is no time`},
+		{`"present": 60`, `"present": 600`, `checks[0].done_by_operation.present: 600 of 100 operations cannot be`},
 		{`"schema"`, `schema`, `p.json:2:3: is not JSON`},
 		{text, `[]`, `p.json:1:1: is no profile`},
 		{text, ``, `p.json:1:1: ends too early`},
