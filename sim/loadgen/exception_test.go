@@ -69,3 +69,25 @@ func TestWhatTheRulesHaveAgainstAnApplication(t *testing.T) {
 		}
 	}
 }
+
+// A service that is started again answers late what was asked in time.
+func TestACodeWhoseTimeIsOverMayBeRefused(t *testing.T) {
+	o := Options{Rules: &lifecycle.Policy{OfferLifetime: 3 * time.Second}}
+	for _, x := range []struct {
+		reason string
+		made   time.Time
+		after  time.Duration
+		late   bool
+	}{
+		{"offer-expired", begin, 4 * time.Second, true},
+		{"invalid_request", begin, 4 * time.Second, true},
+		{"offer-expired", begin, 2 * time.Second, false},
+		{"invalid_request", begin, 2 * time.Second, false},
+		{"offer-used", begin, 4 * time.Second, false},
+		{"invalid_request", time.Time{}, 4 * time.Second, false}, // there was no code
+	} {
+		if got := o.late(x.reason, x.made, begin.Add(x.after)); got != x.late {
+			t.Errorf("%s after %v of a code of %v: %t", x.reason, x.after, x.made, got)
+		}
+	}
+}

@@ -99,6 +99,12 @@ func (c *Citizen) ScanCodeOf(ctx context.Context, other *Citizen) Result {
 	return c.scanned(ctx, &made)
 }
 
+// late says whether a refusal is of a code whose time was over when the answer came: by
+// the rulebook, or because nothing is there any more to be scanned.
+func (o *Options) late(reason string, made, answered time.Time) bool {
+	return !made.IsZero() && answered.Sub(made) > o.Rules.OfferLifetime && (reason == "offer-expired" || reason == "invalid_request")
+}
+
 const nothingToScan = "nothing-to-scan"
 
 // noCode is the result when there is no code to be misused.
@@ -186,7 +192,7 @@ func (c *Citizen) apply(ctx context.Context, app oracle.Application, with plasti
 			standing := c.knows.physical != 0 || c.knows.ordered != 0 || p.lost != 0
 			shown := app.Channel == oracle.Centre || c.knows.document == app.Document
 			may := barred == "" && !standing && shown && misused == nil && app.FaceScore >= c.crowd.o.Scenario.Face.Threshold
-			late := reason == "offer-expired" && ends.Sub(scanned.made) > c.crowd.o.Rules.OfferLifetime
+			late := c.crowd.o.late(reason, scanned.made, ends)
 			switch {
 			case granted && barred != "":
 				return fmt.Sprintf("a mobile card was issued, although %s", barred)
