@@ -25,17 +25,50 @@ func Value(data []byte) (any, error) { return readValue(data, maxValueDepth, "")
 
 // ReadEncoded is Value for base64url (Decode), but for members called list: one that is
 // an array of nothing but strings is a []string.
-func ReadEncoded(encoded []byte, list string) (any, error) {
+func ReadEncoded(encoded []byte, list string) (v any, err error) {
+	err = decoded(encoded, func(data []byte) (err error) {
+		v, err = readValue(data, maxValueDepth, list)
+		return err
+	})
+	return v, err
+}
+
+// ReadElements is ReadEncoded for an array whose elements are put into a slice of the
+// caller's, so that no other is made; n is how many they are, -1 if it is no array. Those
+// that do not fit are left out.
+func ReadElements(encoded []byte, list string, into []any) (n int, err error) {
+	n = -1
+	err = decoded(encoded, func(data []byte) error {
+		return parse(data, maxValueDepth, list, func(p *parser) (err error) {
+			if p.next() != '[' {
+				_, err = p.value(0)
+				return err
+			}
+			p.at++
+			if err = p.open(1); err == nil {
+				n = len(p.elements)
+				copy(into, p.elements)
+				clear(p.elements)
+				p.elements = p.elements[:0]
+			}
+			return err
+		})
+	})
+	return n, err
+}
+
+// decoded lends what base64url encodes.
+func decoded(encoded []byte, to func(data []byte) error) error {
 	room := rooms.Get().(*[]byte)
 	defer rooms.Put(room)
 	data, err := appendDecoded((*room)[:0], encoded)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if cap(data) <= maxRoom {
 		*room = data
 	}
-	return readValue(data, maxValueDepth, list)
+	return to(data)
 }
 
 // What is needed only while a value is read is used again, unless it has grown large.
@@ -49,23 +82,34 @@ const (
 	maxOpen = 128      // members and elements
 )
 
-func readValue(data []byte, depth int, list string) (any, error) {
-	if !utf8.Valid(data) {
-		return nil, errors.New("it is not UTF-8")
-	}
-	p := parsers.Get().(*parser)
-	p.bytes, p.data, p.at, p.deepest, p.list = data, string(data), 0, depth, list // strings are cut out of it, not copied
-	v, err := p.value(0)
+func readValue(data []byte, depth int, list string) (v any, err error) {
+	err = parse(data, depth, list, func(p *parser) (err error) {
+		v, err = p.value(0)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
+	return v, nil
+}
+
+// parse lends a parser that must read all of data.
+func parse(data []byte, depth int, list string, read func(*parser) error) error {
+	if !utf8.Valid(data) {
+		return errors.New("it is not UTF-8")
+	}
+	p := parsers.Get().(*parser)
+	p.bytes, p.data, p.at, p.deepest, p.list = data, string(data), 0, depth, list // strings are cut out of it, not copied
+	if err := read(p); err != nil {
+		return err // a parser that stopped midway is not used again
+	}
 	if p.space(); p.at != len(data) {
-		return nil, p.wrong("something follows the value")
+		return p.wrong("something follows the value")
 	}
 	if p.bytes, p.data = nil, ""; cap(p.members) <= maxOpen && cap(p.elements) <= maxOpen && cap(p.texts) <= maxOpen {
 		parsers.Put(p)
 	}
-	return v, nil
+	return nil
 }
 
 var errNoObject = errors.New("it is not a JSON object")
@@ -244,15 +288,26 @@ func (p *parser) allTexts() (all []string) {
 }
 
 func (p *parser) array(depth int) (any, error) {
+	mine := len(p.elements)
+	if err := p.open(depth); err != nil {
+		return nil, err
+	}
+	elements := append([]any{}, p.elements[mine:]...)
+	clear(p.elements[mine:])
+	p.elements = p.elements[:mine]
+	return elements, nil
+}
+
+// open reads an array, behind its bracket, and leaves its elements on the parser's.
+func (p *parser) open(depth int) error {
 	if p.next() == ']' {
 		p.at++
-		return []any{}, nil
+		return nil
 	}
-	mine := len(p.elements)
 	for {
 		v, err := p.value(depth)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		p.elements = append(p.elements, v)
 		switch p.next() {
@@ -260,12 +315,9 @@ func (p *parser) array(depth int) (any, error) {
 			p.at++
 		case ']':
 			p.at++
-			elements := slices.Clone(p.elements[mine:])
-			clear(p.elements[mine:])
-			p.elements = p.elements[:mine]
-			return elements, nil
+			return nil
 		default:
-			return nil, p.wrong("a comma or the end of an array is expected")
+			return p.wrong("a comma or the end of an array is expected")
 		}
 	}
 }

@@ -132,3 +132,28 @@ func TestListsOfStringsAreReadAsSuchAndEverythingElseAsBefore(t *testing.T) {
 		}
 	}
 }
+
+func TestElementsAreThoseOfTheArray(t *testing.T) {
+	for _, text := range []string{`[]`, ` [ "a" , 1 ] `, `["a", {"l": ["b"]}, [[], null]]`, `["a", "b", "c", "d"]`, `{"l": 1}`, `"a"`, `["a"`, `["a"]]`, `["a",]`, ``,
+		strings.Repeat("[", maxValueDepth) + strings.Repeat("]", maxValueDepth), strings.Repeat("[", maxValueDepth+1) + strings.Repeat("]", maxValueDepth+1)} {
+		encoded := base64.RawURLEncoding.AppendEncode(nil, []byte(text))
+		v, refused := ReadEncoded(encoded, "l")
+		var room [3]any
+		n, err := ReadElements(encoded, "l", room[:])
+		if fmt.Sprint(err) != fmt.Sprint(refused) {
+			t.Errorf("%s: %v, not %v", text, err, refused)
+		}
+		if refused != nil {
+			continue
+		}
+		list, ok := v.([]any)
+		if !ok && n != -1 || ok && n != len(list) {
+			t.Errorf("%s: %d elements", text, n)
+		}
+		for i := range min(len(list), len(room)) {
+			if !reflect.DeepEqual(room[i], list[i]) {
+				t.Errorf("%s: element %d is %v", text, i, room[i])
+			}
+		}
+	}
+}

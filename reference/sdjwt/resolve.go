@@ -62,20 +62,20 @@ type disclosure struct {
 	at      Path // its place, once it is used
 }
 
-func (d *disclosure) parse(encoded []byte) error {
-	v, err := jws.ReadEncoded(encoded, digests)
+func (d *disclosure) parse(encoded []byte, list *[3]any) error {
+	n, err := jws.ReadElements(encoded, digests, list[:])
 	if err != nil {
 		return err
 	}
-	list, ok := v.([]any)
-	if !ok || len(list) != 2 && len(list) != 3 {
+	if n != 2 && n != 3 {
 		return fmt.Errorf("it is not an array of salt, name and value, or of salt and value")
 	}
 	if _, ok := list[0].(string); !ok {
 		return fmt.Errorf("its salt is no string")
 	}
-	d.encoded, d.element, d.value = encoded, len(list) == 2, list[len(list)-1]
+	d.encoded, d.element, d.value = encoded, n == 2, list[n-1]
 	if !d.element {
+		var ok bool
 		if d.name, ok = list[1].(string); !ok {
 			return fmt.Errorf("its name is no string")
 		}
@@ -93,6 +93,7 @@ const digests = "_sd"
 type resolver struct {
 	of   map[string]*disclosure // by digest: those sent, and nil for one that was met and not sent
 	seen int                    // digests met so far
+	list [3]any                 // of the disclosure that is read
 }
 
 // resolvers are used again: most of what resolving takes is the room of the map.
@@ -101,7 +102,7 @@ var resolvers = sync.Pool{New: func() any { return &resolver{of: make(map[string
 func (r *resolver) done() {
 	if len(r.of) <= 128 {
 		clear(r.of)
-		r.seen = 0
+		r.seen, r.list = 0, [3]any{}
 		resolvers.Put(r)
 	}
 }
@@ -148,7 +149,7 @@ func resolve(payload map[string]any, encoded [][]byte) (map[string]any, []disclo
 	defer r.done()
 	all := make([]disclosure, len(encoded))
 	for i, e := range encoded {
-		if err := all[i].parse(e); err != nil {
+		if err := all[i].parse(e, &r.list); err != nil {
 			return nil, nil, fmt.Errorf("%w: %w", ErrDisclosure, malformed(fmt.Sprintf("disclosure %d", i+1), err))
 		}
 		digest := digestOf(e)
