@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"runtime"
@@ -20,7 +21,6 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/web"
@@ -46,7 +46,7 @@ type Router struct {
 	o       Options
 	mux     http.ServeMux
 	meter   *meter
-	tracer  trace.Tracer
+	tracer  trace.Tracer // nil: nothing is traced
 	serving atomic.Int64
 	crowd   crowd
 }
@@ -68,13 +68,13 @@ func build(table []Route, o Options) (*Router, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Traces == nil {
-		o.Traces = noop.NewTracerProvider()
-	}
 	if o.Limits.Remembered <= 0 {
 		o.Limits.Remembered = DefaultLimits.Remembered
 	}
-	s := &Router{o: o, crowd: crowd{of: map[string]int{}}, meter: newMeter(o.Now, o.Limits.Remembered), tracer: o.Traces.Tracer("rollcall")}
+	s := &Router{o: o, crowd: crowd{of: map[string]int{}}, meter: newMeter(o.Now, o.Limits.Remembered)}
+	if o.Traces != nil {
+		s.tracer = o.Traces.Tracer("rollcall")
+	}
 	paths := map[string]*place{}
 	for i := range table {
 		r := &table[i]
@@ -146,16 +146,17 @@ func RequestID(ctx context.Context) string {
 }
 
 // securityHeaders go with every answer. Pages of the console replace the
-// content security policy by one that lets in their own style and script.
-var securityHeaders = map[string]string{
-	"Strict-Transport-Security":    "max-age=63072000; includeSubDomains",
-	"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-	"X-Content-Type-Options":       "nosniff",
-	"X-Frame-Options":              "DENY",
-	"Referrer-Policy":              "no-referrer",
-	"Cross-Origin-Opener-Policy":   "same-origin",
-	"Cross-Origin-Resource-Policy": "same-origin",
-	"Permissions-Policy":           "camera=(), geolocation=(), microphone=()",
+// content security policy by one that lets in their own style and script. The values are
+// shared by all answers: they may be replaced, and not written into.
+var securityHeaders = http.Header{
+	"Strict-Transport-Security":    {"max-age=63072000; includeSubDomains"},
+	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
+	"X-Content-Type-Options":       {"nosniff"},
+	"X-Frame-Options":              {"DENY"},
+	"Referrer-Policy":              {"no-referrer"},
+	"Cross-Origin-Opener-Policy":   {"same-origin"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Permissions-Policy":           {"camera=(), geolocation=(), microphone=()"},
 }
 
 // ServeHTTP implements http.Handler.
@@ -167,9 +168,7 @@ func (s *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{ResponseWriter: w, id: hex.EncodeToString(id[:]), role: access.Anyone}
-	for name, value := range securityHeaders {
-		w.Header().Set(name, value)
-	}
+	maps.Copy(w.Header(), securityHeaders)
 	w.Header().Set("X-Request-Id", x.id)
 	x.request = web.WithFailed(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)), func(e *web.Error) { x.failed = e })
 
@@ -266,29 +265,26 @@ func (p *place) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.route = route
 	// A profile splits by operation.
 	pprof.Do(r.Context(), pprof.Labels("operation", route.Name), func(ctx context.Context) {
-		p.router.serve(x, r.WithContext(ctx))
+		p.router.serve(ctx, x, r)
 	})
 }
 
 // serve takes a request through all that stands before its handler.
-func (s *Router) serve(x *exchange, r *http.Request) {
-	ctx, route := r.Context(), x.route
+func (s *Router) serve(ctx context.Context, x *exchange, r *http.Request) {
+	route := x.route
 	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && contains(s.o.Proxies, at.Addr().Unmap()) {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	}
-	ctx, span := s.tracer.Start(ctx, route.Name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-		attribute.String("http.request.method", r.Method), attribute.String("http.route", route.Path), attribute.String("rollcall.request.id", x.id)))
-	if c := span.SpanContext(); c.IsValid() {
+	if s.tracer != nil {
+		var end func()
+		ctx, end = s.traced(ctx, x)
+		defer end()
+	}
+	if c := trace.SpanContextFromContext(ctx); c.IsValid() {
 		x.trace = c.TraceID().String()
 	}
-	defer func() {
-		span.SetAttributes(attribute.Int("http.response.status_code", x.status), attribute.String("rollcall.role", x.role.String()))
-		if x.status >= http.StatusInternalServerError {
-			span.SetStatus(codes.Error, "")
-		}
-		span.End()
-	}()
-	r = r.WithContext(ctx)
+	x.from = address(r, s.o.Proxies)
+	r = r.WithContext(web.WithAddress(ctx, x.from))
 
 	if n := s.serving.Add(1); s.o.Limits.Concurrent > 0 && n > int64(s.o.Limits.Concurrent) {
 		s.serving.Add(-1)
@@ -296,8 +292,6 @@ func (s *Router) serve(x *exchange, r *http.Request) {
 		return
 	}
 	defer s.serving.Add(-1)
-	x.from = address(r, s.o.Proxies)
-	r = r.WithContext(web.WithAddress(ctx, x.from))
 	if !s.crowd.enter(x.from, s.o.Limits.Each) {
 		x.refuse(r, web.Refuse(http.StatusTooManyRequests, "too_many_requests", "Too many requests at the same time: wait for the answers.").With("Retry-After", "1"))
 		return
@@ -314,6 +308,19 @@ func (s *Router) serve(x *exchange, r *http.Request) {
 		_ = http.NewResponseController(x).SetWriteDeadline(s.o.Now().Add(longAnswer)) // where there is a connection
 	}
 	route.Handler.ServeHTTP(x, r)
+}
+
+// traced begins the span of a request, which end ends.
+func (s *Router) traced(ctx context.Context, x *exchange) (_ context.Context, end func()) {
+	ctx, span := s.tracer.Start(ctx, x.route.Name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+		attribute.String("http.request.method", x.request.Method), attribute.String("http.route", x.route.Path), attribute.String("rollcall.request.id", x.id)))
+	return ctx, func() {
+		span.SetAttributes(attribute.Int("http.response.status_code", x.status), attribute.String("rollcall.role", x.role.String()))
+		if x.status >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, "")
+		}
+		span.End()
+	}
 }
 
 // longAnswer is how long a long answer may take.

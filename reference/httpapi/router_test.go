@@ -169,7 +169,8 @@ func TestEveryAnswerHasItsIdAndTheSecurityHeaders(t *testing.T) {
 			t.Errorf("%s: id %q", path, id)
 		}
 		ids[id] = true
-		for name, want := range securityHeaders {
+		for name, values := range securityHeaders {
+			want := values[0]
 			if got := w.Header().Get(name); got != want {
 				t.Errorf("%s: %s: %q", path, name, got)
 			}
