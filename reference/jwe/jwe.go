@@ -203,16 +203,22 @@ func KeyID(message string) (string, error) {
 // Decrypt reads a message that was encrypted for this key in one of the ways that
 // are accepted; none named: in any that is known here.
 func Decrypt(message string, key *ecdsa.PrivateKey, accepted ...Encryption) (*Message, error) {
+	private, err := key.ECDH()
+	if err != nil {
+		return nil, fmt.Errorf("the recipient's key: %w", err)
+	}
+	return Open(message, private, accepted...)
+}
+
+// Open is Decrypt with a key of crypto/ecdh. To make one of a key of crypto/ecdsa takes a
+// multiplication on the curve, as much as a quarter of the agreement.
+func Open(message string, private *ecdh.PrivateKey, accepted ...Encryption) (*Message, error) {
 	h, parts, err := parse(message)
 	if err != nil {
 		return nil, err
 	}
 	if len(accepted) > 0 && !slices.Contains(accepted, h.Encryption) {
 		return nil, malformed("enc %q is not accepted here", h.Encryption)
-	}
-	private, err := key.ECDH()
-	if err != nil {
-		return nil, fmt.Errorf("the recipient's key: %w", err)
 	}
 	epk, err := h.Ephemeral.Public() // a point that is on the curve
 	if err != nil {

@@ -3,6 +3,7 @@ package openid4vp
 import (
 	"bytes"
 	"context"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hkdf"
@@ -120,13 +121,13 @@ func (e *Endpoints) query(t *transaction) (*dcql.Query, error) {
 }
 
 // answerKey is the key to which the answer of a transaction is encrypted.
-func (e *Endpoints) answerKey(secret []byte) (*ecdsa.PrivateKey, error) {
+func (e *Endpoints) answerKey(secret []byte) (*ecdh.PrivateKey, error) {
 	for i := range byte(8) {
 		d, err := hkdf.Expand(sha256.New, secret, "openid4vp answer "+string('0'+rune(i)), 32)
 		if err != nil {
 			return nil, err
 		}
-		if key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d); err == nil { // all but one in 2^32
+		if key, err := ecdh.P256().NewPrivateKey(d); err == nil { // all but one in 2^32
 			return key, nil
 		}
 	}
@@ -137,7 +138,7 @@ func (e *Endpoints) answerKey(secret []byte) (*ecdsa.PrivateKey, error) {
 // its answer is encrypted.
 type answering struct {
 	verification.Transaction
-	private *ecdsa.PrivateKey
+	private *ecdh.PrivateKey
 	public  jws.Key
 }
 
@@ -150,7 +151,11 @@ func (e *Endpoints) answering(t *transaction) (a answering, err error) {
 	if a.private, err = e.answerKey(secret); err != nil {
 		return a, err
 	}
-	if a.public, err = jws.KeyOf(&a.private.PublicKey); err != nil {
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), a.private.PublicKey().Bytes())
+	if err != nil {
+		return a, err
+	}
+	if a.public, err = jws.KeyOf(public); err != nil {
 		return a, err
 	}
 	name, err := hkdf.Expand(sha256.New, secret, "openid4vp nonce", verification.NameSize)

@@ -2,7 +2,7 @@ package openid4vp
 
 import (
 	"context"
-	"crypto/ecdsa"
+	"crypto/ecdh"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -335,8 +335,8 @@ func (e *Endpoints) decline(w http.ResponseWriter, r *http.Request, t *transacti
 }
 
 // decrypt reads the presentations of an encrypted answer, by the ids of the query.
-func decrypt(id string, key *ecdsa.PrivateKey, message string) (map[string][]string, error) {
-	m, err := jwe.Decrypt(message, key, jwe.A128GCM, jwe.A256GCM)
+func decrypt(id string, key *ecdh.PrivateKey, message string) (map[string][]string, error) {
+	m, err := jwe.Open(message, key, jwe.A128GCM, jwe.A256GCM)
 	if err != nil {
 		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The answer cannot be decrypted: %v.", err)
 	}

@@ -174,8 +174,12 @@ func makeJWE(*env) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
+	private, err := k.ECDH()
+	if err != nil {
+		return nil, err
+	}
 	return &subject{run: each(func() error {
-		_, err := jwe.Decrypt(message, k)
+		_, err := jwe.Open(message, private)
 		return err
 	})}, nil
 }
