@@ -334,6 +334,9 @@ func enterLivers(ctx context.Context, s *calibrated, f *calibrateFlags, citizens
 	for i, c := range crowd.Citizens {
 		p.show(int64(i), int64(citizens), "issuing their cards")
 		if r := c.IssueByTap(ctx); !r.Granted {
+			if f.service != "" {
+				return nil, usage(fmt.Errorf("%s (a service that was calibrated before knows these citizens: --first %d)", r, f.first+citizens))
+			}
 			return nil, internal(fmt.Errorf("%s", r))
 		}
 		if i%4 == 3 { // some have reported theirs lost
