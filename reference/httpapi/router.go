@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/web"
@@ -72,7 +73,7 @@ func build(table []Route, o Options) (*Router, error) {
 		o.Limits.Remembered = DefaultLimits.Remembered
 	}
 	s := &Router{o: o, crowd: crowd{of: map[string]int{}}, meter: newMeter(o.Now, o.Limits.Remembered)}
-	if o.Traces != nil {
+	if _, off := o.Traces.(noop.TracerProvider); !off && o.Traces != nil {
 		s.tracer = o.Traces.Tracer("rollcall")
 	}
 	paths := map[string]*place{}
