@@ -43,8 +43,18 @@ func startPeers(ctx context.Context, script, sample string) (*bench.Peers, error
 		if said := answers.Text(); said != "" {
 			return errors.New(said)
 		}
-		why, _ := os.ReadFile(log.Name())
-		return fmt.Errorf("%s ended: %s", script, strings.TrimSpace(string(why)))
+		text, _ := os.ReadFile(log.Name())
+		why := "it said nothing"
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, "Error") { // above it stands the source, below it the stack
+				why = strings.TrimSpace(line)
+				break
+			}
+		}
+		if strings.Contains(why, "ERR_MODULE_NOT_FOUND") {
+			why += " (in the folder of the script: npm ci --ignore-scripts)"
+		}
+		return fmt.Errorf("%s ended: %s", script, why)
 	}
 	stop := func() {
 		_ = asked.Close() // it ends by itself
@@ -52,7 +62,7 @@ func startPeers(ctx context.Context, script, sample string) (*bench.Peers, error
 	}
 	if err := await("ready"); err != nil {
 		stop()
-		return nil, fmt.Errorf("--peers: %w (are its modules there? in its folder: npm ci --ignore-scripts)", err)
+		return nil, fmt.Errorf("--peers: %w", err)
 	}
 	return &bench.Peers{CPU: cpuOf(child.Process.Pid), Stop: stop, Do: func(name string, n int) error {
 		if _, err := io.WriteString(asked, fmt.Sprintf("%s %d\n", name, n)); err != nil {
