@@ -3,7 +3,10 @@ package sdjwt
 import (
 	"crypto/x509"
 	"errors"
+	"maps"
 	"math/big"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -109,4 +112,43 @@ func TestARotatedKeyIsNotTakenForTheOneBeforeIt(t *testing.T) {
 	if _, err := w.verify(old); err != nil {
 		t.Errorf("a card from before: %v", err)
 	}
+}
+
+// What one verification lends to the next (headers, buffers, maps) is never two's at once.
+func TestManyMayVerifyAtOnce(t *testing.T) {
+	w := newWorld(t)
+	type text struct {
+		presentation, given string
+		want                error
+	}
+	var texts []text
+	for i := range 6 {
+		given := strings.Repeat("하", i+1)
+		c := w.credential
+		c.Claims = maps.Clone(c.Claims)
+		c.Claims["given_name"] = given
+		card, err := Issue(w.signer, testRandom(given), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.card = card
+		good := w.present(t, Path{"given_name"}, Path{"nationalities", 0})
+		texts = append(texts, text{good, given, nil}, text{strings.Replace(good, "~", "~"+disclosed(`["salt", "given_name", "x"]`)+"~", 1), "", ErrDisclosure})
+	}
+	var group sync.WaitGroup
+	for g := range 4 {
+		group.Go(func() {
+			for i := range 60 {
+				one := texts[(g+i)%len(texts)]
+				shown, err := w.verify(one.presentation)
+				if !errors.Is(err, one.want) {
+					t.Error(err)
+				}
+				if err == nil && (shown.Claims["given_name"] != one.given || len(shown.Disclose) != 2) {
+					t.Errorf("%v is shown, not %s", shown.Claims["given_name"], one.given)
+				}
+			}
+		})
+	}
+	group.Wait()
 }
