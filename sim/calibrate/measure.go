@@ -629,11 +629,13 @@ func (s *session) tune() {
 		}
 	}
 	most := math.Log(float64(service.Servers) * (1 - min(service.Background, 0.5)) / max(s.out.Top()*each, 1e-9))
+	// Nor does it take less than the processor time that was used when it never paused.
+	fewest := min(most, math.Log(max(s.out.Economy.Processor.Low, 0.5)))
 	use := s.usable()
 	var left float64
 	points := 0
 	off := func(q []float64) float64 {
-		if math.Abs(q[0]) > 0.7 || q[0] > most || q[2] < -9 {
+		if math.Abs(q[0]) > 0.7 || q[0] > most || q[0] < fewest || q[2] < -9 {
 			return 1e6
 		}
 		t := plain(q)
@@ -663,7 +665,7 @@ func (s *session) tune() {
 	best := []float64{min(0, most), math.Log(1e-4), math.Log(1e-3)} // the routes alone
 	// What they explain as well as chance allows needs no parameters.
 	if least := off(best); least > 1.5*float64(points) {
-		for _, economy := range []float64{0.85, 1, math.Exp(min(most, 0.14))} {
+		for _, economy := range []float64{math.Exp(fewest), 1, math.Exp(min(most, 0.14))} {
 			for _, pauses := range [][2]float64{{1e-4, 1e-3}, {0.02, 0.01}, {0.06, 0.01}, {0.04, 0.03}} {
 				q := []float64{math.Log(economy), math.Log(pauses[0]), math.Log(pauses[1])}
 				if v := off(q); v < least {
