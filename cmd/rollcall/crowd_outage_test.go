@@ -239,7 +239,7 @@ func (o *outage) held(t *testing.T, w *watching, ready *readiness, broken, mende
 // ask again; with room it goes on by itself.
 func TestACrowdIsToldThatTheDiskIsFull(t *testing.T) {
 	o := newOutage(t, "disk full")
-	dir, disk := t.TempDir(), smallDisk(t, "64M")
+	dir, disk := t.TempDir(), smallDisk(t, "256M")
 	p, err := start(dir, os.Environ(), append(slices.Clone(crowdFlags), "--database", filepath.Join(disk, "register.db"))...)
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +266,7 @@ func TestACrowdIsToldThatTheDiskIsFull(t *testing.T) {
 // what it acknowledged before stands.
 func TestACrowdLosesNothingWhenTheServiceIsKilledOnAFullDisk(t *testing.T) {
 	o := newOutage(t, "killed on a full disk")
-	dir, disk := t.TempDir(), smallDisk(t, "64M")
+	dir, disk := t.TempDir(), smallDisk(t, "256M")
 	flags := append(slices.Clone(crowdFlags), "--database", filepath.Join(disk, "register.db"))
 	p, err := start(dir, os.Environ(), flags...)
 	if err != nil {
@@ -286,13 +286,15 @@ func TestACrowdLosesNothingWhenTheServiceIsKilledOnAFullDisk(t *testing.T) {
 		down := c.Stamp()
 		_ = p.cmd.Process.Kill()
 		<-p.ended
+		var again *process
 		if err = errors.Join(err, os.Remove(ballast)); err == nil {
-			p, err = start(dir, os.Environ(), flags...)
+			again, err = start(dir, os.Environ(), flags...)
 		}
 		if err != nil {
 			close(stop)
 			t.Fatal(err)
 		}
+		p = again
 		p.err.also(said)
 		c.Faulty(o.name, full, time.Now())
 		c.Restarted(down, c.Stamp())

@@ -239,8 +239,11 @@ func peace(t *testing.T, c *loadgen.Crowd) {
 		all.Go(func() {
 			one.IssueByTap(t.Context())
 			one.ReportLost(t.Context(), loadgen.PhysicalLost)
+			bound := time.Second + crowdTTL + crowdAllowance + 500*time.Millisecond // publishing, and what follows
+			time.Sleep(bound)
+			one.Present(t.Context(), "bank") // by a list, from which it must be gone (S4)
 			one.Release(t.Context(), loadgen.PhysicalLost)
-			time.Sleep(time.Second + crowdTTL + crowdAllowance + 500*time.Millisecond) // publishing, and what follows
+			time.Sleep(bound)
 			one.Present(t.Context(), "shop")
 		})
 	}
