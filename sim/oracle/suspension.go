@@ -58,6 +58,9 @@ func (c *court) s2() {
 			if o.app == nil || !o.answered {
 				continue
 			}
+			if offer := c.offers[o.app.Offer]; offer != nil && offer.Citizen != l.citizen {
+				continue // the code, and what is refused, is somebody else's card
+			}
 			lo, hi := l.spanOf(o)
 			mobileOnly := true
 			for i := lo; i <= hi; i++ {

@@ -101,6 +101,22 @@ func TestLostPhoneThatStopsAnApplicationWithThePlasticCardIsFound(t *testing.T) 
 	})
 }
 
+// Who has lost only the phone scans a code that was made for somebody else, whose plastic
+// card is reported lost: that card is refused, not theirs.
+func TestACodeOfSomebodyElseWhoseCardIsLostIsNoCardOfTheScanner(t *testing.T) {
+	w := newWorld()
+	w.holders("1", "2")
+	w.lose("1", MobileLost)
+	code := w.offer("2", "open")
+	w.lose("2", PhysicalLost)
+	a := Application{Call: Call{Citizen: "1"}, Channel: Centre, Centre: "open", Municipality: "open", Age: 40, Wallet: "new phone", Offer: code, FaceScore: 0.8}
+	w.call(&a.Call, func() { a.Reason = "card-suspended" })
+	w.h.Applications = append(w.h.Applications, a)
+	if v := Judge(w.history(), Options{}); v.Violations() != 0 {
+		t.Errorf("%s", sentences(v))
+	}
+}
+
 // S3 freshness
 
 func TestReplicaThatLagsBehindIsFound(t *testing.T) {
