@@ -153,9 +153,9 @@ type outage struct {
 func newOutage(t *testing.T, name string) *outage {
 	t.Helper()
 	if os.Getenv("ROLLCALL_CAMPAIGN") == "" {
-		t.Skip("takes most of a minute: ROLLCALL_CAMPAIGN=1 breaks something for ten seconds under a crowd")
+		t.Skip("takes most of a minute: ROLLCALL_CAMPAIGN=1 breaks something for seven seconds under a crowd")
 	}
-	return &outage{name: name, citizens: 100, lasts: 10 * time.Second, early: -1}
+	return &outage{name: name, citizens: 100, lasts: 7 * time.Second, early: -1}
 }
 
 func (o *outage) suffer(t *testing.T, p *process, seed uint64) {
