@@ -218,6 +218,10 @@ func measure(ctx context.Context, stdout io.Writer, out, run, cpuprofile, peers 
 // loaded is how many residents the service that is loaded has.
 const loaded = 60
 
+// anyRate are settings of a service that turns nobody away by rate: who measures it
+// calls from one address.
+var anyRate = []string{"--rate-address", "1000000000", "--rate-citizen", "1000000000", "--rate-staff", "1000000000", "--rate-verifier", "1000000000"}
+
 // startService starts rollcall serve with a demonstration and without limits of rate,
 // and with more settings.
 func startService(ctx context.Context, self, data, cpuprofile string, settings ...string) (*bench.Service, error) {
@@ -233,9 +237,8 @@ func startService(ctx context.Context, self, data, cpuprofile string, settings .
 	if err != nil {
 		return nil, err
 	}
-	const any = "1000000000"
-	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--all-open", "--demo", "--demo-residents", strconv.Itoa(loaded),
-		"--rate-address", any, "--rate-citizen", any, "--rate-staff", any, "--rate-verifier", any}, settings...)
+	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--all-open", "--demo", "--demo-residents", strconv.Itoa(loaded)}, anyRate...)
+	args = append(args, settings...)
 	if cpuprofile != "" {
 		args = append(args, "--cpuprofile", cpuprofile)
 	}

@@ -48,7 +48,6 @@ func thisProgram() (program, error) {
 // startLoaded starts serve of a program, with a demonstration and without
 // limits of rate: all citizens come from one address.
 func startLoaded(ctx context.Context, p program, f *liveFlags, scenario, log string) (*loadedService, error) {
-	const any = "1000000000"
 	data, err := filepath.Abs(f.data)
 	if err != nil {
 		return nil, err
@@ -56,8 +55,8 @@ func startLoaded(ctx context.Context, p program, f *liveFlags, scenario, log str
 	f.data = data
 	s := &loadedService{program: p, args: []string{"serve", "--data", data, "--scenario", scenario, "--all-open", "--demo", "--demo-residents", "1", "--pprof", "--log-level", "warn",
 		"--copies", strconv.Itoa(f.copies), "--status-every", f.statusEvery.String(), "--status-ttl", f.ttl.String(),
-		"--rate-address", any, "--rate-citizen", any, "--rate-staff", any, "--rate-verifier", any,
 		"--connections-address", "10000", "--concurrent-address", "2048"}}
+	s.args = append(s.args, anyRate...)
 	if s.log, err = os.Create(log); err != nil {
 		return nil, err
 	}
