@@ -7,6 +7,7 @@
 import { createHash, randomBytes, verify as verifySignature, X509Certificate, createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { standStill } from './clock.mjs';
 
 const dir = process.argv[2];
 if (!dir) {
@@ -33,16 +34,7 @@ const journey = JSON.parse(read('journey.json', 'utf8'));
 // status list was issued, for these libraries too, some of which ask the clock.
 const jwtPart = (i) => JSON.parse(Buffer.from(statusJWT.split('.')[i], 'base64url').toString());
 const at = jwtPart(1).iat * 1000;
-const RealDate = Date;
-globalThis.Date = class extends RealDate {
-  constructor(...args) {
-    if (args.length === 0) super(at);
-    else super(...args);
-  }
-  static now() {
-    return at;
-  }
-};
+standStill(at);
 
 const auth0 = await import('@auth0/mdl');
 const owf = await import('@owf/mdoc');

@@ -14,6 +14,7 @@ import {
 } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { standStill } from './clock.mjs';
 
 const dir = process.argv[2];
 if (!dir) {
@@ -27,16 +28,7 @@ const bytes = (text) => Buffer.from(text ?? '', 'base64');
 
 // The meetings lie in simulated time, and some libraries ask the clock.
 const at = meetings[0].at;
-const RealDate = Date;
-globalThis.Date = class extends RealDate {
-  constructor(...args) {
-    if (args.length === 0) super(at);
-    else super(...args);
-  }
-  static now() {
-    return at;
-  }
-};
+standStill(at);
 const auth0 = await import('@auth0/mdl');
 const owf = await import('@owf/mdoc');
 

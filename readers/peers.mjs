@@ -9,6 +9,7 @@
 import { createHash, createPublicKey, generateKeyPairSync, randomBytes, sign, verify as verifySignature, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { standStill } from './clock.mjs';
 
 const file = process.argv[2];
 if (!file) {
@@ -21,16 +22,7 @@ const responses = sample.responses.map((r) => Buffer.from(r, 'base64'));
 
 // The responses lie in simulated time, and some libraries ask the clock.
 const at = Date.parse(sample.at);
-const RealDate = Date;
-globalThis.Date = class extends RealDate {
-  constructor(...args) {
-    if (args.length === 0) super(at);
-    else super(...args);
-  }
-  static now() {
-    return at;
-  }
-};
+standStill(at);
 const auth0 = await import('@auth0/mdl');
 const owf = await import('@owf/mdoc');
 

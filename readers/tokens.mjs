@@ -10,6 +10,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { standStill } from './clock.mjs';
 
 const dir = process.argv[2];
 if (!dir) {
@@ -20,16 +21,7 @@ const ours = JSON.parse(readFileSync(join(dir, 'tokens.json'), 'utf8'));
 
 // The sample lies at a moment of its own: for these libraries, too.
 const at = ours.now * 1000;
-const RealDate = Date;
-globalThis.Date = class extends RealDate {
-  constructor(...args) {
-    if (args.length === 0) super(at);
-    else super(...args);
-  }
-  static now() {
-    return at;
-  }
-};
+standStill(at);
 
 const jose = await import('jose');
 const { SDJwtVcInstance, TypeMetadataFormatSchema } = await import('@sd-jwt/sd-jwt-vc');
