@@ -31,6 +31,7 @@ import (
 	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/x5c"
@@ -50,7 +51,7 @@ func check(t testing.TB, err error) {
 // office is the whole service behind its router, as a browser meets it.
 type office struct {
 	*servicetest.World
-	t      *testing.T
+	t      testing.TB
 	router http.Handler
 	desk   *desk.Desk
 }
@@ -74,8 +75,8 @@ var staff = map[string]access.Role{
 
 func passphrase(id string) string { return "the passphrase of " + id }
 
-func newOffice(t *testing.T) *office {
-	w := servicetest.New(t)
+func newOffice(t testing.TB, change ...func(*service.Config)) *office {
+	w := servicetest.New(t, change...)
 	sealing, err := seal.NewKeys([32]byte{7})
 	check(t, err)
 	people, err := parties.New(w.Register, parties.Options{Issuer: base, TokenEndpoint: base + "/parties/token", Keys: sealing, Cost: parties.Cost{Memory: 64, Passes: 1}})

@@ -28,6 +28,7 @@ import (
 	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/web"
@@ -47,13 +48,13 @@ func citizen(c *servicetest.Citizen) access.Caller {
 // counter is a desk with the residents before it.
 type counter struct {
 	*servicetest.World
-	t   *testing.T
+	t   testing.TB
 	mux *http.ServeMux
 	n   int
 }
 
-func open(t *testing.T) *counter {
-	w := servicetest.New(t)
+func open(t testing.TB, change ...func(*service.Config)) *counter {
+	w := servicetest.New(t, change...)
 	keys, err := seal.NewKeys([32]byte{1})
 	if err != nil {
 		t.Fatal(err)

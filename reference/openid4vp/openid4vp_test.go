@@ -56,7 +56,7 @@ func check(t testing.TB, err error) {
 // formats.
 type world struct {
 	*servicetest.World
-	t       *testing.T
+	t       testing.TB
 	mux     *http.ServeMux
 	citizen *servicetest.Citizen
 	mdoc    copyOf
@@ -79,7 +79,7 @@ func (w *world) reader(_ context.Context, party string) (openid4vp.Reader, error
 	return openid4vp.Reader{Sign: jws.With(key), Chain: [][]byte{der}}, err
 }
 
-func newWorld(t *testing.T, change ...func(*service.Config)) *world {
+func newWorld(t testing.TB, change ...func(*service.Config)) *world {
 	w := &world{World: servicetest.New(t, change...), t: t}
 	w.mux = w.replica(w.Verification, func(time.Time) [32]byte { return sha256.Sum256([]byte("answers")) })
 	w.citizen = w.Resident()

@@ -1,0 +1,323 @@
+package openid4vci_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/authorization"
+	"rollcall.example/rollcall/reference/jwe"
+	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/keyproof"
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/oauth"
+	"rollcall.example/rollcall/reference/openid4vci"
+	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/service/servicetest"
+	"rollcall.example/rollcall/reference/web"
+	"rollcall.example/rollcall/reference/x5c"
+)
+
+const (
+	issuer   = "https://id.example"
+	clientID = "https://wallet.example"
+)
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wallet is one with access tokens, and a phone whose maker attests keys.
+type wallet struct {
+	*servicetest.World
+	rehearsal servicetest.Rehearsal
+	server    *authorization.Server
+	vci, slow *openid4vci.Issuer // slow never has the patience to issue
+	keys      *seal.Keys
+	attested  []*ecdsa.PublicKey
+	maker     [][]byte // chain of the phone's attestations
+}
+
+func newWallet(t testing.TB) *wallet {
+	w := &wallet{}
+	w.World = servicetest.New(t, servicetest.Rehearsing(&w.rehearsal))
+	serial := sha256.Sum256([]byte("maker"))
+	spec := mdoc.CertificateSpec{Serial: serial[:16], CommonName: "Maker", NotBefore: servicetest.Noon.AddDate(0, -1, 0), NotAfter: servicetest.Noon.AddDate(1, 0, 0)}
+	root, err := mdoc.NewIACA(servicetest.Key("maker root"), mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: "https://maker.example/", CRL: "https://maker.example/crl"})
+	check(t, err)
+	spec.CommonName = "Maker's attestations"
+	leaf, err := mdoc.NewStatusSigner(root, &servicetest.Key("attestations").PublicKey, spec)
+	check(t, err)
+	w.maker = [][]byte{leaf}
+	makers, err := x5c.NewAnchors("phone maker", root.Certificate())
+	check(t, err)
+	w.keys, err = seal.NewKeys([32]byte{7})
+	check(t, err)
+	w.server, err = authorization.New(authorization.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/oauth/",
+		Providers: makers, Scopes: openid4vci.Scopes})
+	check(t, err)
+	for i, patience := range []time.Duration{time.Minute, time.Nanosecond} {
+		made, err := openid4vci.New(openid4vci.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/vci/", Copies: servicetest.Copies,
+			Proofs:   keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
+			Patience: patience, Interval: 5 * time.Second, Nonces: w.server.GiveNonce})
+		check(t, err)
+		if w.slow = made; i == 0 {
+			w.vci = made
+		}
+	}
+	for _, name := range []string{"device 1", "device 2"} {
+		w.attested = append(w.attested, &servicetest.Key(name).PublicKey)
+	}
+	return w
+}
+
+// granted is the context of a request with the access token of a grant.
+func (w *wallet) granted(t testing.TB, name string, c *servicetest.Citizen, byID bool) context.Context {
+	t.Helper()
+	challenge, err := w.Issuance.Challenge(context.Background())
+	check(t, err)
+	approval, reason, err := w.Issuance.ApproveTap(context.Background(), challenge, c.Evidence(challenge), c.Capture())
+	check(t, err)
+	if reason != lifecycle.Granted {
+		t.Fatal(reason)
+	}
+	dpop, err := jws.KeyOf(&servicetest.Key("dpop").PublicKey)
+	check(t, err)
+	g := authorization.Grant{ID: name, Client: clientID, Wallet: "instance of " + name, Key: dpop.ThumbprintText(), Approval: &approval, Person: uint64(c.ID),
+		Configs: []string{openid4vci.MdocID, openid4vci.SDJWTID}, ByID: byID}
+	token, err := w.keys.Seal(sha256.Sum256([]byte(name)), "access token", w.Now().Add(authorization.TokenLife), g)
+	check(t, err)
+	rec := httptest.NewRecorder()
+	check(t, w.server.GiveNonce(rec))
+	r := httptest.NewRequest("POST", issuer+"/vci/credential", nil)
+	proof, err := oauth.DPoP{Method: "POST", URL: issuer + "/vci/credential", ID: name, IssuedAt: w.Now(), AccessToken: token, Nonce: rec.Header().Get("DPoP-Nonce")}.Proof(servicetest.Key("dpop"))
+	check(t, err)
+	r.Header.Set("DPoP", proof)
+	ctx, err := w.server.DPoP(r, token)
+	check(t, err)
+	return ctx
+}
+
+// proofs are of the wallet's keys, of the type jwt or attestation.
+func (w *wallet) proofs(t testing.TB, typ string) map[string][]string {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	check(t, w.vci.Nonce(rec, httptest.NewRequest("POST", "/vci/nonce", nil)))
+	var nonce struct {
+		Nonce string `json:"c_nonce"`
+	}
+	check(t, json.Unmarshal(rec.Body.Bytes(), &nonce))
+	text, err := keyproof.Attestation{Wallet: "wallet", IssuedAt: w.Now(), Expires: w.Now().Add(time.Hour), Keys: w.attested,
+		KeyStorage: []keyproof.Resistance{keyproof.High}, Nonce: nonce.Nonce}.Sign(jws.With(servicetest.Key("attestations")), w.maker)
+	check(t, err)
+	if typ == "jwt" {
+		text, err = keyproof.Proof{ClientID: clientID, Audience: issuer, IssuedAt: w.Now(), Nonce: nonce.Nonce, Attestation: text}.Sign(servicetest.Key("device 1"))
+		check(t, err)
+	}
+	return map[string][]string{typ: {text}}
+}
+
+// response is a credential response.
+type response struct {
+	Credentials []struct {
+		Credential string `json:"credential"`
+	} `json:"credentials"`
+	Notice      string `json:"notification_id"`
+	Transaction string `json:"transaction_id"`
+}
+
+func send(ctx context.Context, h web.Handler, text string) (*httptest.ResponseRecorder, response) {
+	rec := httptest.NewRecorder()
+	r := httptest.NewRequest("POST", "/vci/", strings.NewReader(text))
+	r.Body = http.MaxBytesReader(rec, r.Body, 128<<10)
+	r.Header.Set("Content-Type", "application/json")
+	web.OAuth(h).ServeHTTP(rec, r.WithContext(ctx))
+	var out response
+	_ = json.Unmarshal(rec.Body.Bytes(), &out)
+	return rec, out
+}
+
+func good(t testing.TB, ctx context.Context, h web.Handler, text string) response {
+	t.Helper()
+	rec, out := send(ctx, h, text)
+	if rec.Code >= 300 {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	return out
+}
+
+func marshal(t testing.TB, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	check(t, err)
+	return string(text)
+}
+
+// holder is the key that a copy is bound to.
+func holder(t *testing.T, text string) *ecdsa.PublicKey {
+	t.Helper()
+	if card, err := base64.RawURLEncoding.DecodeString(text); err == nil {
+		held, err := mdoc.Inspect(card)
+		check(t, err)
+		return held.DeviceKey
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(text, ".")[1])
+	check(t, err)
+	var claims struct {
+		Confirmation struct {
+			Key jws.Key `json:"jwk"`
+		} `json:"cnf"`
+	}
+	check(t, json.Unmarshal(payload, &claims))
+	key, err := claims.Confirmation.Key.Public()
+	check(t, err)
+	return key
+}
+
+// A wallet's requests for cards, changed. None makes the issuer fail, and one that is
+// refused changes nothing. One that is accepted issues one card at most, to the citizen of
+// the token, and every copy is bound to a key that the phone's maker has attested.
+func FuzzRequests(f *testing.F) {
+	w := newWallet(f)
+	first, second := w.Resident(), w.Resident()
+	plain, byID, holds := w.granted(f, "plain", first, false), w.granted(f, "by id", first, true), w.granted(f, "holds a card", second, false)
+	issued := good(f, holds, w.vci.Credential, marshal(f, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(f, "jwt")}))
+	w.rehearsal.Begin()
+
+	own := servicetest.Key("answers")
+	to, err := jws.KeyOf(&own.PublicKey)
+	check(f, err)
+	to.Algorithm, to.KeyID, to.Use = "ECDH-ES", "1", "enc"
+	encrypted := map[string]any{"jwk": to, "enc": jwe.A256GCM}
+	waits := good(f, plain, w.slow.Credential, marshal(f, map[string]any{"credential_configuration_id": openid4vci.SDJWTID, "proofs": w.proofs(f, "attestation")}))
+	if waits.Transaction == "" {
+		f.Fatal("nothing is deferred")
+	}
+
+	// The order is that of the seeds that lie in testdata.
+	steps := []struct {
+		name    string
+		ctx     context.Context
+		handler web.Handler
+		citizen *servicetest.Citizen // for whom a card may be issued
+		seeds   []map[string]any
+	}{
+		{"credential", plain, w.vci.Credential, first, []map[string]any{
+			{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(f, "jwt")},
+			{"credential_configuration_id": openid4vci.SDJWTID, "proofs": w.proofs(f, "attestation"), "credential_response_encryption": encrypted},
+		}},
+		{"credential by its identifier", byID, w.vci.Credential, first, []map[string]any{
+			{"credential_identifier": authorization.Identifier(openid4vci.SDJWTID), "proofs": w.proofs(f, "jwt")},
+		}},
+		{"more copies", holds, w.vci.Credential, nil, []map[string]any{
+			{"credential_configuration_id": openid4vci.SDJWTID, "proofs": w.proofs(f, "attestation")},
+		}},
+		{"credential that takes long", plain, w.slow.Credential, nil, []map[string]any{
+			{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(f, "attestation"), "credential_response_encryption": encrypted},
+		}},
+		{"deferred", plain, w.vci.Deferred, first, []map[string]any{
+			{"transaction_id": waits.Transaction}, {"transaction_id": waits.Transaction, "credential_response_encryption": encrypted},
+		}},
+		{"notification", holds, w.vci.Notify, nil, []map[string]any{
+			{"notification_id": issued.Notice, "event": "credential_accepted", "event_description": "stored"},
+			{"notification_id": issued.Notice, "event": "credential_deleted"},
+		}},
+	}
+	for i, s := range steps {
+		for _, seed := range s.seeds {
+			good(f, s.ctx, s.handler, marshal(f, seed))
+			f.Add(byte(i), marshal(f, seed))
+		}
+	}
+	f.Add(byte(0), `{"credential_configuration_id":"rrc_mdoc","proof":{"proof_type":"jwt","jwt":""},"proofs":{"jwt":[],"attestation":["a","b"],"di_vp":[]}}`)
+	w.rehearsal.Take()
+
+	f.Fuzz(func(t *testing.T, n byte, text string) {
+		s := steps[int(n)%len(steps)]
+		rec, out := send(s.ctx, s.handler, text)
+		wrote := w.rehearsal.Take()
+		switch {
+		case rec.Code >= 500:
+			t.Fatalf("%s: %d %s", s.name, rec.Code, rec.Body)
+		case len(text) > 128<<10 && rec.Code < 300:
+			t.Fatalf("%d bytes are read", len(text))
+		case rec.Code >= 300:
+			if !wrote.Only() {
+				t.Fatalf("%s: refused with %d %s, and written: %+v", s.name, rec.Code, rec.Body, wrote)
+			}
+			return
+		}
+		var asked struct {
+			Config      string    `json:"credential_configuration_id"`
+			Transaction string    `json:"transaction_id"`
+			Notice      string    `json:"notification_id"`
+			Event       string    `json:"event"`
+			Encryption  *struct{} `json:"credential_response_encryption"`
+		}
+		check(t, json.Unmarshal([]byte(text), &asked))
+		var issues []string
+		for _, e := range wrote.Entries {
+			issues = append(issues, e.Event)
+			if s.citizen == nil || e.Person != uint64(s.citizen.ID) || e.Role != "citizen" || len(e.Copies) > 2*servicetest.Copies {
+				t.Errorf("%s: in the log: %+v", s.name, e)
+			}
+		}
+		switch s.name {
+		case "notification":
+			if asked.Notice != issued.Notice || !slices.Contains([]string{"credential_accepted", "credential_failure", "credential_deleted"}, asked.Event) {
+				t.Errorf("accepted: %+v", asked)
+			}
+			if !wrote.Only("PutTicket") || len(wrote.Tickets) != 1 || rec.Code != http.StatusNoContent {
+				t.Errorf("%d, written: %+v", rec.Code, wrote)
+			}
+			return
+		case "deferred":
+			if asked.Transaction != waits.Transaction {
+				t.Errorf("accepted: %+v", asked)
+			}
+		case "credential that takes long":
+			if rec.Code != http.StatusAccepted || !wrote.Only() {
+				t.Errorf("%d, written: %+v", rec.Code, wrote)
+			}
+			return
+		case "more copies":
+			again := asked.Config == openid4vci.MdocID // it has these already: they are signed anew, and nothing is spent
+			if !wrote.Only("PutTicket", "UseNonce") || again != wrote.Only() {
+				t.Errorf("written: %+v", wrote)
+			}
+		}
+		if s.citizen != nil && !slices.Equal(issues, []string{"credential-issued"}) {
+			t.Errorf("%s: in the log: %q", s.name, issues)
+		}
+		if s.citizen != nil && !slices.Contains(wrote.Calls, "UseNonce") {
+			t.Errorf("%s: the nonce can be used again: %q", s.name, wrote.Calls)
+		}
+		if asked.Encryption != nil {
+			if strings.Contains(rec.Body.String(), "credential") || rec.Header().Get("Content-Type") != "application/jwt" {
+				t.Errorf("not encrypted: %s", rec.Body)
+			}
+			return
+		}
+		if len(out.Credentials) != len(w.attested) {
+			t.Errorf("%s: %d copies for %d keys", s.name, len(out.Credentials), len(w.attested))
+		}
+		for _, c := range out.Credentials {
+			key := holder(t, c.Credential)
+			if !slices.ContainsFunc(w.attested, func(k *ecdsa.PublicKey) bool { return k.Equal(key) }) {
+				t.Errorf("%s: a copy is bound to a key that nobody has attested", s.name)
+			}
+		}
+	})
+}
