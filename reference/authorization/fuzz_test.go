@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"math"
@@ -240,6 +241,19 @@ func FuzzMessages(f *testing.F) {
 	byOffer := url.Values{"client_id": {clientID}, "grant_type": {"urn:ietf:params:oauth:grant-type:pre-authorized_code"},
 		"pre-authorized_code": {preAuthorized}, "tx_code": {scan.TxCode}, "authorization_details": detailed["authorization_details"]}
 
+	var secrets servicetest.Secrets
+	base64 := base64.StdEncoding.EncodeToString
+	secrets.Add("uri", uri)
+	secrets.Add("code", byCode.Get("code"))
+	secrets.Add("refresh", refresh)
+	secrets.Add("pre", preAuthorized)
+	secrets.Add("offer", offer)
+	secrets.Add("verifier", verifier)
+	secrets.Add("challenge", oauth.Challenge(verifier))
+	secrets.Add("nonce", base64(nonce))
+	secrets.Add("template", base64(e.Template))
+	secrets.Add("capture", base64(face.Capture))
+
 	wrong := face
 	wrong.TxCode = "000000"
 	for _, s := range []struct {
@@ -251,9 +265,10 @@ func FuzzMessages(f *testing.F) {
 		{faceCheck, marshal(f, face)}, {fetchOffer, offer},
 	} {
 		w.good(f, s.step, s.text, "")
-		f.Add(byte(s.step), s.text)
+		f.Add(byte(s.step), secrets.Hide(s.text))
 	}
-	f.Add(byte(faceCheck), marshal(f, wrong))
+	f.Add(byte(token), byCode.Encode())
+	f.Add(byte(faceCheck), secrets.Hide(marshal(f, wrong)))
 	f.Add(byte(push), strings.Replace(pushed.Encode(), "self", "other", 1)+"&request_uri=urn")
 	w.rehearsal.Take()
 
@@ -265,6 +280,7 @@ func FuzzMessages(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n byte, text string) {
 		s := int(n) % len(steps)
+		text = secrets.Show(text)
 		rec := w.send(s, text)
 		wrote := w.rehearsal.Take()
 		form, _ := url.ParseQuery(text)

@@ -206,6 +206,15 @@ func FuzzRequests(f *testing.F) {
 		f.Fatal("nothing is deferred")
 	}
 
+	var secrets servicetest.Secrets
+	byJWT, byAttestation := w.proofs(f, "jwt"), w.proofs(f, "attestation")
+	secrets.Add("jwt", byJWT["jwt"][0])
+	secrets.Add("attestation", byAttestation["attestation"][0])
+	secrets.Add("waits", waits.Transaction)
+	secrets.Add("notice", issued.Notice)
+	secrets.Add("x", to.X)
+	secrets.Add("y", to.Y)
+
 	// The order is that of the seeds that lie in testdata.
 	steps := []struct {
 		name    string
@@ -215,17 +224,17 @@ func FuzzRequests(f *testing.F) {
 		seeds   []map[string]any
 	}{
 		{"credential", plain, w.vci.Credential, first, []map[string]any{
-			{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(f, "jwt")},
-			{"credential_configuration_id": openid4vci.SDJWTID, "proofs": w.proofs(f, "attestation"), "credential_response_encryption": encrypted},
+			{"credential_configuration_id": openid4vci.MdocID, "proofs": byJWT},
+			{"credential_configuration_id": openid4vci.SDJWTID, "proofs": byAttestation, "credential_response_encryption": encrypted},
 		}},
 		{"credential by its identifier", byID, w.vci.Credential, first, []map[string]any{
-			{"credential_identifier": authorization.Identifier(openid4vci.SDJWTID), "proofs": w.proofs(f, "jwt")},
+			{"credential_identifier": authorization.Identifier(openid4vci.SDJWTID), "proofs": byJWT},
 		}},
 		{"more copies", holds, w.vci.Credential, nil, []map[string]any{
-			{"credential_configuration_id": openid4vci.SDJWTID, "proofs": w.proofs(f, "attestation")},
+			{"credential_configuration_id": openid4vci.SDJWTID, "proofs": byAttestation},
 		}},
 		{"credential that takes long", plain, w.slow.Credential, nil, []map[string]any{
-			{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(f, "attestation"), "credential_response_encryption": encrypted},
+			{"credential_configuration_id": openid4vci.MdocID, "proofs": byAttestation, "credential_response_encryption": encrypted},
 		}},
 		{"deferred", plain, w.vci.Deferred, first, []map[string]any{
 			{"transaction_id": waits.Transaction}, {"transaction_id": waits.Transaction, "credential_response_encryption": encrypted},
@@ -238,7 +247,7 @@ func FuzzRequests(f *testing.F) {
 	for i, s := range steps {
 		for _, seed := range s.seeds {
 			good(f, s.ctx, s.handler, marshal(f, seed))
-			f.Add(byte(i), marshal(f, seed))
+			f.Add(byte(i), secrets.Hide(marshal(f, seed)))
 		}
 	}
 	f.Add(byte(0), `{"credential_configuration_id":"rrc_mdoc","proof":{"proof_type":"jwt","jwt":""},"proofs":{"jwt":[],"attestation":["a","b"],"di_vp":[]}}`)
@@ -246,6 +255,7 @@ func FuzzRequests(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, n byte, text string) {
 		s := steps[int(n)%len(steps)]
+		text = secrets.Show(text)
 		rec, out := send(s.ctx, s.handler, text)
 		wrote := w.rehearsal.Take()
 		switch {

@@ -56,7 +56,15 @@ func FuzzMessages(f *testing.F) {
 		check(f, err)
 		return string(text)
 	}
-	answers := []string{plain(map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}), plain(map[string][]string{"rrc_sd_jwt": {w.showJWT(q, w.binding(q), w.jwt.key)}})}
+	var secrets servicetest.Secrets
+	secrets.Add("open", open)
+	secrets.Add("same", same)
+	secrets.Add("code", code)
+	answers := []string{
+		plain(map[string][]string{"rrc_mdoc": {secrets.Add("mdoc", w.showMdoc(q))}}),
+		plain(map[string][]string{"rrc_sd_jwt": {secrets.Add("jwt", w.showJWT(q, w.binding(q), w.jwt.key))}}),
+	}
+	encrypted := secrets.Add("response", encrypt(f, answers[0]))
 
 	// The order is that of the seeds that lie in testdata.
 	const (
@@ -125,7 +133,7 @@ func FuzzMessages(f *testing.F) {
 	}{
 		{ask, `{"elements":["age_over_19"],"purpose":"cigarettes"}`}, {ask, `{"elements":["age_over_19"],"intent_to_retain":true,"redirect_uri":"https://shop.example/back","progress":true}`}, {ask, dcql},
 		{fetch, "wallet_nonce=mine"}, {fetchByID, open}, {respond, "error=access_denied&state=" + open},
-		{respondSameDevice, "error=access_denied"}, {respond, url.Values{"response": {encrypt(f, answers[0])}}.Encode()},
+		{respondSameDevice, "error=access_denied"}, {respond, "response=" + encrypted},
 		{respondPlain, answers[0]}, {respondPlain, answers[1]}, {result, "response_code=" + code},
 	} {
 		if a := send(f, s.step, s.text); a.status >= 300 {
@@ -140,16 +148,19 @@ func FuzzMessages(f *testing.F) {
 				disclosed[string(one.Claims)] = true
 			}
 		}
-		f.Add(byte(s.step), s.text)
+		f.Add(byte(s.step), secrets.Hide(s.text))
 	}
 	if len(disclosed) != 2 || slices.ContainsFunc(slices.Collect(maps.Keys(disclosed)), func(c string) bool { return strings.Contains(c, "하늘") }) {
 		f.Fatal(disclosed)
 	}
+	f.Add(byte(respondPlain), answers[0])
+	f.Add(byte(respondPlain), answers[1])
 	f.Add(byte(ask), `{"elements":["family_name"],"dcql_query":{}}`)
 	f.Add(byte(respondPlain), `{"vp_token":{"rrc_mdoc":["o2d2ZXJzaW9u"],"rrc_sd_jwt":["a.b.c~"],"other":[]}}`)
 
 	f.Fuzz(func(t *testing.T, n byte, text string) {
 		s := int(n) % steps
+		text = secrets.Show(text)
 		if s == fetchByID && text != url.PathEscape(text) { // is not what a router takes for one part of a path
 			t.Skip()
 		}
