@@ -265,11 +265,11 @@ func FuzzMessages(f *testing.F) {
 		{faceCheck, marshal(f, face)}, {fetchOffer, offer},
 	} {
 		w.good(f, s.step, s.text, "")
-		f.Add(byte(s.step), secrets.Hide(s.text))
+		f.Add(byte(s.step), secrets.Hide(s.text), byte(0), "x")
 	}
-	f.Add(byte(token), byCode.Encode())
-	f.Add(byte(faceCheck), secrets.Hide(marshal(f, wrong)))
-	f.Add(byte(push), strings.Replace(pushed.Encode(), "self", "other", 1)+"&request_uri=urn")
+	f.Add(byte(token), byCode.Encode(), byte(0), "x")
+	f.Add(byte(faceCheck), secrets.Hide(marshal(f, wrong)), byte(0), "x")
+	f.Add(byte(push), strings.Replace(pushed.Encode(), "self", "other", 1)+"&request_uri=urn", byte(0), "x")
 	w.rehearsal.Take()
 
 	same := func(t *testing.T, what, got, want string) {
@@ -278,9 +278,9 @@ func FuzzMessages(f *testing.F) {
 			t.Errorf("accepted with %s %q, not %q", what, got, want)
 		}
 	}
-	f.Fuzz(func(t *testing.T, n byte, text string) {
+	f.Fuzz(func(t *testing.T, n byte, text string, field byte, value string) {
 		s := int(n) % len(steps)
-		text = secrets.Show(text)
+		text = secrets.Show(servicetest.Changed(text, field, value))
 		rec := w.send(s, text)
 		wrote := w.rehearsal.Take()
 		form, _ := url.ParseQuery(text)

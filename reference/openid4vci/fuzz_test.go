@@ -247,15 +247,15 @@ func FuzzRequests(f *testing.F) {
 	for i, s := range steps {
 		for _, seed := range s.seeds {
 			good(f, s.ctx, s.handler, marshal(f, seed))
-			f.Add(byte(i), secrets.Hide(marshal(f, seed)))
+			f.Add(byte(i), secrets.Hide(marshal(f, seed)), byte(0), "x")
 		}
 	}
-	f.Add(byte(0), `{"credential_configuration_id":"rrc_mdoc","proof":{"proof_type":"jwt","jwt":""},"proofs":{"jwt":[],"attestation":["a","b"],"di_vp":[]}}`)
+	f.Add(byte(0), `{"credential_configuration_id":"rrc_mdoc","proof":{"proof_type":"jwt","jwt":""},"proofs":{"jwt":[],"attestation":["a","b"],"di_vp":[]}}`, byte(0), "x")
 	w.rehearsal.Take()
 
-	f.Fuzz(func(t *testing.T, n byte, text string) {
+	f.Fuzz(func(t *testing.T, n byte, text string, field byte, value string) {
 		s := steps[int(n)%len(steps)]
-		text = secrets.Show(text)
+		text = secrets.Show(servicetest.Changed(text, field, value))
 		rec, out := send(s.ctx, s.handler, text)
 		wrote := w.rehearsal.Take()
 		switch {
