@@ -266,6 +266,9 @@ func FuzzMessages(f *testing.F) {
 	} {
 		w.good(f, s.step, s.text, "")
 		f.Add(byte(s.step), secrets.Hide(s.text), byte(0), "x")
+		for i, value := range servicetest.Fields(secrets.Hide(s.text)) {
+			f.Add(byte(s.step), secrets.Hide(s.text), byte(i+1), value)
+		}
 	}
 	f.Add(byte(token), byCode.Encode(), byte(0), "x")
 	f.Add(byte(faceCheck), secrets.Hide(marshal(f, wrong)), byte(0), "x")

@@ -114,6 +114,9 @@ func FuzzForms(f *testing.F) {
 				f.Fatalf("%s %s %s: %d %s", s.by, s.path, seed, p.status, p.body)
 			}
 			f.Add(byte(i), false, seed, byte(0), "x")
+			for k, value := range servicetest.Fields(seed) {
+				f.Add(byte(i), false, seed, byte(k+1), value)
+			}
 		}
 	}
 	f.Add(byte(6), true, form("cause", "physical-lost", "why", "a prank"), byte(0), "x")

@@ -105,6 +105,9 @@ func FuzzRequests(f *testing.F) {
 			f.Fatalf("%s %s: %d %s", s.method, s.path, rec.Code, rec.Body)
 		}
 		f.Add(byte(i), s.id, secrets.Hide(s.text), "k", byte(0), "x")
+		for k, value := range servicetest.Fields(secrets.Hide(s.text)) {
+			f.Add(byte(i), s.id, secrets.Hide(s.text), "k", byte(k+1), value)
+		}
 	}
 	f.Add(byte(6), two, `{"why":"emigrated","why":""}`, strings.Repeat("k", 300), byte(0), "x")
 	rehearsal.Take()

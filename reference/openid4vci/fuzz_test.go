@@ -248,6 +248,9 @@ func FuzzRequests(f *testing.F) {
 		for _, seed := range s.seeds {
 			good(f, s.ctx, s.handler, marshal(f, seed))
 			f.Add(byte(i), secrets.Hide(marshal(f, seed)), byte(0), "x")
+			for k, value := range servicetest.Fields(secrets.Hide(marshal(f, seed))) {
+				f.Add(byte(i), secrets.Hide(marshal(f, seed)), byte(k+1), value)
+			}
 		}
 	}
 	f.Add(byte(0), `{"credential_configuration_id":"rrc_mdoc","proof":{"proof_type":"jwt","jwt":""},"proofs":{"jwt":[],"attestation":["a","b"],"di_vp":[]}}`, byte(0), "x")

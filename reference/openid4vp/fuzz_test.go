@@ -149,6 +149,9 @@ func FuzzMessages(f *testing.F) {
 			}
 		}
 		f.Add(byte(s.step), secrets.Hide(s.text), byte(0), "x")
+		for i, value := range servicetest.Fields(secrets.Hide(s.text)) {
+			f.Add(byte(s.step), secrets.Hide(s.text), byte(i+1), value)
+		}
 	}
 	if len(disclosed) != 2 || slices.ContainsFunc(slices.Collect(maps.Keys(disclosed)), func(c string) bool { return strings.Contains(c, "하늘") }) {
 		f.Fatal(disclosed)

@@ -38,7 +38,7 @@ func Changed(message string, field byte, value string) string {
 	}
 	var object map[string]any
 	if json.Unmarshal([]byte(message), &object) == nil && len(object) > 0 {
-		var leaves []func(any)
+		var leaves []leaf
 		collect(object, func(any) {}, &leaves)
 		var v any = value
 		if json.Unmarshal([]byte(value), &v) != nil {
@@ -47,7 +47,7 @@ func Changed(message string, field byte, value string) string {
 		if len(leaves) == 0 {
 			return message
 		}
-		leaves[int(field-1)%len(leaves)](v)
+		leaves[int(field-1)%len(leaves)].set(v)
 		if text, err := json.Marshal(object); err == nil {
 			return string(text)
 		}
@@ -62,8 +62,37 @@ func Changed(message string, field byte, value string) string {
 	return form.Encode()
 }
 
-// collect lists what sets each leaf of a value.
-func collect(v any, set func(any), leaves *[]func(any)) {
+// Fields are the values of a message's fields in the order of their numbers: what a fuzzer
+// begins with.
+func Fields(message string) (values []string) {
+	var object map[string]any
+	if json.Unmarshal([]byte(message), &object) == nil {
+		var leaves []leaf
+		collect(object, func(any) {}, &leaves)
+		for _, l := range leaves {
+			text, ok := l.value.(string)
+			if !ok {
+				t, _ := json.Marshal(l.value)
+				text = string(t)
+			}
+			values = append(values, text)
+		}
+		return values
+	}
+	form, _ := url.ParseQuery(message)
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		values = append(values, form.Get(name))
+	}
+	return values
+}
+
+type leaf struct {
+	value any
+	set   func(any)
+}
+
+// collect lists the leaves of a value.
+func collect(v any, set func(any), leaves *[]leaf) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
@@ -74,6 +103,6 @@ func collect(v any, set func(any), leaves *[]func(any)) {
 			collect(v[i], func(to any) { v[i] = to }, leaves)
 		}
 	default:
-		*leaves = append(*leaves, set)
+		*leaves = append(*leaves, leaf{v, set})
 	}
 }

@@ -27,6 +27,20 @@ func TestOneFieldOfAMessageIsChanged(t *testing.T) {
 	}
 }
 
+func TestFieldsAreCountedAsTheyAreChanged(t *testing.T) {
+	for _, message := range []string{"a=1&b=x+y", `{"a":null,"b":{"c":[1,"s"]},"d":true}`} {
+		fields := servicetest.Fields(message)
+		for i, value := range fields {
+			if got := servicetest.Changed(message, byte(i+1), value); got != message {
+				t.Errorf("%s with its own field %d is %s", message, i+1, got)
+			}
+		}
+		if len(fields) < 2 {
+			t.Errorf("%s: %q", message, fields)
+		}
+	}
+}
+
 func TestASecretStandsUnderItsName(t *testing.T) {
 	var s servicetest.Secrets
 	s.Add("code", "a:b")
