@@ -216,7 +216,7 @@ func measure(ctx context.Context, stdout io.Writer, out, run, cpuprofile, peers 
 }
 
 // loaded is how many residents the service that is loaded has.
-const loaded = 60
+const loaded = 90
 
 // anyRate are settings of a service that turns nobody away by rate: who measures it
 // calls from one address.

@@ -51,6 +51,7 @@ func endToEnd() []benchmark {
 		{name: "Service/Present/callers=16", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 1. / 16}}, make: presentAtOnce(16)},
 		{name: "Service/Issue/mdoc", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 5}}, make: issue(openid4vci.MdocID)},
 		{name: "Service/Issue/sdjwt", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 5}}, make: issue(openid4vci.SDJWTID)},
+		{name: "Service/Issue/callers=16", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 5. / 16}}, make: issueAtOnce(16)},
 		{name: "Service/Credential/mdoc", floor: requesting, may: allowed, wire: []part{{request, 2}, {sync, 2}}, make: credential(openid4vci.MdocID)},
 		{name: "Service/Suspend/callers=1", wire: []part{{request, 1}, {sync, 1}}, make: suspend(1)},
 		{name: "Service/Suspend/callers=8", wire: []part{{request, 1}, {sync, 1}}, make: suspend(8)},
@@ -123,6 +124,7 @@ var (
 	presentMany  = span{8, 24}
 	issued       = span{24, 36}
 	suspended    = span{36, 48} // and stay so
+	issuedMany   = span{48, 64}
 )
 
 // span is some of the residents whose card has a chip.
@@ -347,15 +349,36 @@ func issue(config string) func(*env) (*subject, error) {
 		i := 0
 		return &subject{remote: true, cpu: s.CPU, kept: e.kept(s), run: each(func() error {
 			i++
-			r, w := rs[i%len(rs)], ws[i%len(ws)]
-			token, err := e.authorise(s, r, w, config)
-			if err != nil {
-				return err
-			}
-			_, err = token.Issue(e.ctx, config, wallet.Ask{Copies: 1})
-			return err
+			return e.getCard(s, rs[i%len(rs)], ws[i%len(ws)], config)
 		})}, nil
 	}
+}
+
+// issueAtOnce is whole issuances to so many residents at the same time.
+func issueAtOnce(callers int) func(*env) (*subject, error) {
+	return func(e *env) (*subject, error) {
+		s, err := e.service()
+		if s == nil {
+			return nil, err
+		}
+		rs, ws, err := e.wallets(s, span{issuedMany.from, issuedMany.from + callers}, "issue at once")
+		if err != nil {
+			return nil, err
+		}
+		return &subject{remote: true, cpu: s.CPU, kept: e.kept(s), run: func(n int) error {
+			return share(n, callers, func(c, _ int) error { return e.getCard(s, rs[c], ws[c], openid4vci.MdocID) })
+		}}, nil
+	}
+}
+
+// getCard is a whole issuance to a resident.
+func (e *env) getCard(s *Service, r *demo.Resident, w *wallet.Wallet, config string) error {
+	token, err := e.authorise(s, r, w, config)
+	if err != nil {
+		return err
+	}
+	_, err = token.Issue(e.ctx, config, wallet.Ask{Copies: 1})
+	return err
 }
 
 // credential is the credential request alone, with its notification; all that leads
