@@ -62,7 +62,7 @@ one ends it at once. SIGHUP makes it read its keys again.`,
 
 // serve serves until the context ends, and then until what was begun is answered.
 func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err error) {
-	debug.SetGCPercent(200) // a small heap of short-lived requests, unlike a nation's
+	debug.SetGCPercent(400) // a small heap of short-lived requests, unlike a nation's
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.text("log-level"))) // the table has seen to it
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))

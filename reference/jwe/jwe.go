@@ -220,11 +220,7 @@ func Open(message string, private *ecdh.PrivateKey, accepted ...Encryption) (*Me
 	if len(accepted) > 0 && !slices.Contains(accepted, h.Encryption) {
 		return nil, malformed("enc %q is not accepted here", h.Encryption)
 	}
-	epk, err := h.Ephemeral.Public() // a point that is on the curve
-	if err != nil {
-		return nil, malformed("epk: %w", err)
-	}
-	public, err := epk.ECDH()
+	public, err := h.Ephemeral.ECDH() // a point that is on the curve
 	if err != nil {
 		return nil, malformed("epk: %w", err)
 	}

@@ -1,6 +1,7 @@
 package jws
 
 import (
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
@@ -36,8 +37,7 @@ func KeyOf(key *ecdsa.PublicKey) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	encode := base64.RawURLEncoding.EncodeToString
-	return Key{Kty: "EC", Crv: "P-256", X: encode(point[1:33]), Y: encode(point[33:])}, nil
+	return keyAt(point), nil
 }
 
 // keyOf reads a JWK of a header.
@@ -63,8 +63,50 @@ func keyOf(tree map[string]any) (*Key, error) {
 	return k, nil
 }
 
+// KeyOfECDH is KeyOf for a key of crypto/ecdh.
+func KeyOfECDH(key *ecdh.PublicKey) (Key, error) {
+	if key == nil || key.Curve() != ecdh.P256() {
+		return Key{}, errors.New("a JWK is made of a P-256 key alone")
+	}
+	return keyAt(key.Bytes()), nil
+}
+
+// keyAt is a point as a JWK.
+func keyAt(point []byte) Key {
+	encode := base64.RawURLEncoding.EncodeToString
+	return Key{Kty: "EC", Crv: "P-256", X: encode(point[1:33]), Y: encode(point[33:])}
+}
+
 // Public is the key, if it is one: a point on P-256 that is not at infinity.
 func (k Key) Public() (*ecdsa.PublicKey, error) {
+	point, err := k.point()
+	if err != nil {
+		return nil, err
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return nil, errNoPoint
+	}
+	return key, nil
+}
+
+// ECDH is Public for crypto/ecdh.
+func (k Key) ECDH() (*ecdh.PublicKey, error) {
+	point, err := k.point()
+	if err != nil {
+		return nil, err
+	}
+	key, err := ecdh.P256().NewPublicKey(point)
+	if err != nil {
+		return nil, errNoPoint
+	}
+	return key, nil
+}
+
+var errNoPoint = errors.New("a key is no point on P-256")
+
+// point is where the key says that it is, uncompressed.
+func (k Key) point() ([]byte, error) {
 	if k.Kty != "EC" || k.Crv != "P-256" {
 		return nil, fmt.Errorf("a key of kind %.20q %.20q is not P-256", k.Kty, k.Crv)
 	}
@@ -79,11 +121,7 @@ func (k Key) Public() (*ecdsa.PublicKey, error) {
 		}
 		point = longer
 	}
-	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
-	if err != nil {
-		return nil, errors.New("a key is no point on P-256")
-	}
-	return key, nil
+	return point, nil
 }
 
 // Thumbprint is the SHA-256 thumbprint of the key (RFC 7638). The key has been

@@ -1,6 +1,7 @@
 package jws
 
 import (
+	"crypto/ecdh"
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
@@ -305,5 +306,35 @@ func TestOnlyHeadersOfGoodSignaturesThatManyTokensHaveAreRemembered(t *testing.T
 		if n := len(headers.young) + len(headers.old); n > 2*maxHeaders {
 			t.Fatalf("%d headers are remembered", n)
 		}
+	}
+}
+
+func TestAKeyIsTheSameToBothPackagesOfTheLibrary(t *testing.T) {
+	k := &key(t).PublicKey
+	jwk, err := KeyOf(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	point, err := jwk.ECDH()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err := k.ECDH(); err != nil || !point.Equal(want) {
+		t.Errorf("another key of crypto/ecdh: %v", err)
+	}
+	if again, err := KeyOfECDH(point); err != nil || again != jwk {
+		t.Errorf("another JWK: %v, %v", again, err)
+	}
+	off := jwk
+	off.Y = off.X
+	if _, err := off.ECDH(); err == nil {
+		t.Error("a point beside the curve is a key")
+	}
+	other, err := ecdh.X25519().NewPrivateKey(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := KeyOfECDH(other.PublicKey()); err == nil {
+		t.Error("a key of X25519 is one of P-256")
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdh"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
@@ -151,11 +149,7 @@ func (e *Endpoints) answering(t *transaction) (a answering, err error) {
 	if a.private, err = e.answerKey(secret); err != nil {
 		return a, err
 	}
-	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), a.private.PublicKey().Bytes())
-	if err != nil {
-		return a, err
-	}
-	if a.public, err = jws.KeyOf(public); err != nil {
+	if a.public, err = jws.KeyOfECDH(a.private.PublicKey()); err != nil {
 		return a, err
 	}
 	name, err := hkdf.Expand(sha256.New, secret, "openid4vp nonce", verification.NameSize)

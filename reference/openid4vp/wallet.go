@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"rollcall.example/rollcall/reference/dcql"
 	"rollcall.example/rollcall/reference/jwe"
@@ -94,14 +95,12 @@ type clientMetadata struct {
 		Keys []jws.Key `json:"keys"`
 	} `json:"jwks"`
 	Encryption []jwe.Encryption `json:"encrypted_response_enc_values_supported"`
-	Formats    map[string]any   `json:"vp_formats_supported"`
+	Formats    json.RawMessage  `json:"vp_formats_supported"`
 }
 
 // formats are those that are verified here (OpenID4VP 1.0 Appendices B.2.2, B.3.4).
-var formats = map[string]any{
-	dcql.Mdoc:    map[string]any{"issuerauth_alg_values": []int{-7}, "deviceauth_alg_values": []int{-7}},
-	sdjwt.Format: map[string]any{"sd-jwt_alg_values": []string{"ES256"}, "kb-jwt_alg_values": []string{"ES256"}},
-}
+var formats = json.RawMessage(`{"` + dcql.Mdoc + `":{"deviceauth_alg_values":[-7],"issuerauth_alg_values":[-7]},` +
+	`"` + sdjwt.Format + `":{"kb-jwt_alg_values":["ES256"],"sd-jwt_alg_values":["ES256"]}}`)
 
 // requestType is the media type of a signed request (RFC 9101 §10.2).
 const requestType = "oauth-authz-req+jwt"
@@ -185,6 +184,7 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "application/"+requestType)
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(signed))) // not in chunks
 	_, _ = w.Write([]byte(signed))
 	return nil
 }
@@ -343,17 +343,41 @@ func decrypt(id string, key *ecdh.PrivateKey, message string) (map[string][]stri
 	if m.KeyID != keyID {
 		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The answer is encrypted for the key %.80q; this request's is %q.", m.KeyID, keyID)
 	}
-	var answer struct {
-		Token map[string][]string `json:"vp_token"`
-		State string              `json:"state"`
-	}
-	if err := jws.Unmarshal(m.Plaintext, &answer); err != nil {
+	answer, err := jws.Object(m.Plaintext)
+	if err != nil {
 		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The answer is not one: %v.", err)
 	}
-	if answer.State != "" && answer.State != id {
+	if state, there := answer["state"]; there && state != id {
 		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The state is another transaction's.")
 	}
-	return answer.Token, nil
+	token, ok := tokenOf(answer["vp_token"])
+	if !ok {
+		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The vp_token is not an object of arrays of texts.")
+	}
+	return token, nil
+}
+
+// tokenOf is a vp_token as the presentations in it (OpenID4VP 1.0 §8.1).
+func tokenOf(v any) (map[string][]string, bool) {
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, false
+	}
+	token := make(map[string][]string, len(object))
+	for id, v := range object {
+		all, ok := v.([]any)
+		if !ok {
+			return nil, false
+		}
+		texts := make([]string, len(all))
+		for i, v := range all {
+			if texts[i], ok = v.(string); !ok {
+				return nil, false
+			}
+		}
+		token[id] = texts
+	}
+	return token, true
 }
 
 // overall is one verdict on all that was shown: accepted only if each is, and

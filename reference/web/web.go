@@ -16,6 +16,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -194,6 +195,7 @@ func write(w http.ResponseWriter, status int, v any) {
 	if w.Header().Get("Cache-Control") == "" {
 		w.Header().Set("Cache-Control", "no-store")
 	}
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len())) // not in chunks
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes()) // nobody is left to be told
 }
@@ -208,8 +210,17 @@ func Body(r *http.Request, types ...string) ([]byte, error) {
 	if !known {
 		return nil, Refuse(http.StatusUnsupportedMediaType, "invalid_request", "Content-Type must be %s.", types[0])
 	}
-	return io.ReadAll(r.Body)
+	if r.ContentLength < 0 || r.ContentLength > maxRoom {
+		return io.ReadAll(r.Body)
+	}
+	body := bytes.NewBuffer(make([]byte, 0, r.ContentLength+bytes.MinRead)) // with room for the end
+	_, err = body.ReadFrom(r.Body)
+	return body.Bytes(), err
 }
+
+// maxRoom is how much room, in bytes, is made for a body because its sender said how
+// long it would be.
+const maxRoom = 64 << 10
 
 // ReadJSON reads a body of JSON into a struct: UTF-8, one value, no name twice,
 // nested at most so deep as package jws reads.

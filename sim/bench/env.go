@@ -22,6 +22,7 @@ type env struct {
 	made  map[string]*subject
 	w     *world
 	s     *Service
+	empty *Service // a server with an empty handler
 	p     *Peers
 	ended []func()
 }

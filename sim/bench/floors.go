@@ -31,6 +31,8 @@ const (
 	gcm     = "Floor/AES128GCM-4KiB"
 	sync    = "Floor/Sync"       // a page is written and synced
 	request = "Floor/TLSRequest" // of a server with an empty handler
+	// The same from sixteen callers at once: fewer of them must be woken.
+	requestMany = "Floor/TLSRequest/callers=16"
 )
 
 func floors() []benchmark {
@@ -45,7 +47,8 @@ func floors() []benchmark {
 		{name: "Floor/JSONDecode", make: makeJSON},
 		{name: "Floor/JWEDecrypt-4KiB", floor: []part{{agree, 1}, {gcm, 1}}, make: makeJWE},
 		{name: sync, make: makeSync},
-		{name: request, make: makeRequest},
+		{name: request, make: makeRequest(1)},
+		{name: requestMany, make: makeRequest(16)},
 	}
 }
 
@@ -200,22 +203,35 @@ func makeSync(e *env) (*subject, error) {
 	})}, nil
 }
 
-func makeRequest(e *env) (*subject, error) {
-	if e.o.Empty == nil {
-		return nil, nil
-	}
-	s, err := e.o.Empty(e.ctx)
-	if err != nil {
-		return nil, err
-	}
-	e.atEnd(s.Stop)
-	body := text(1 << 10)
-	return &subject{remote: true, cpu: s.CPU, run: each(func() error {
-		res, err := s.Client.Post(s.URL, "application/octet-stream", bytes.NewReader(body))
-		if err != nil {
-			return err
+func makeRequest(callers int) func(*env) (*subject, error) {
+	return func(e *env) (*subject, error) {
+		s, err := e.nothing()
+		if s == nil {
+			return nil, err
 		}
-		_, err = io.Copy(io.Discard, res.Body)
-		return errors.Join(err, res.Body.Close())
-	})}, nil
+		body := text(1 << 10)
+		return &subject{remote: true, cpu: s.CPU, run: func(n int) error {
+			return share(n, callers, func(_, _ int) error {
+				res, err := s.Client.Post(s.URL, "application/octet-stream", bytes.NewReader(body))
+				if err != nil {
+					return err
+				}
+				_, err = io.Copy(io.Discard, res.Body)
+				return errors.Join(err, res.Body.Close())
+			})
+		}}, nil
+	}
+}
+
+// nothing starts the server with an empty handler, once.
+func (e *env) nothing() (*Service, error) {
+	if e.empty == nil && e.o.Empty != nil {
+		s, err := e.o.Empty(e.ctx)
+		if err != nil {
+			return nil, err
+		}
+		e.empty = s
+		e.atEnd(s.Stop)
+	}
+	return e.empty, nil
 }
