@@ -1,9 +1,9 @@
 package jws
 
 import (
-	"crypto/ecdh"
 	"bytes"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"encoding/json"
