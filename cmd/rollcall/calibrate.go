@@ -192,7 +192,6 @@ func planOf(acts []act, f *calibrateFlags) calibrate.Plan {
 	p := calibrate.Plan{
 		Groups: [][]int{{0}, {1}, {2}, {3}, {4, 5}},
 		Mix:    []float64{0.06, 0.04, 0.66, 0.04, 0.10, 0.10},
-		Others: [][]float64{{0.35, 0.25, 0.20, 0, 0.10, 0.10}, {0.02, 0.02, 0.20, 0.16, 0.30, 0.30}},
 		Ready:  func(k int) bool { return acts[k].ready() },
 		Alone:  part(0.025, 100*time.Millisecond, time.Minute), Slice: part(0.0033, 50*time.Millisecond, time.Second), Profiled: part(0.013, time.Second, 10*time.Second),
 		Callers: []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32}, Slices: 4,
@@ -201,7 +200,7 @@ func planOf(acts []act, f *calibrateFlags) calibrate.Plan {
 		Predict: 60_000, Seed: f.seed,
 	}
 	if f.time < thorough {
-		p.Callers, p.Slices, p.Others = []int{1, 2, 4, 8, 16}, 2, p.Others[:1]
+		p.Callers, p.Slices = []int{1, 2, 4, 8, 16}, 2
 		p.Rates, p.Predict = []float64{0.4, 0.6, 0.8}, 20_000
 	}
 	// What may take as long as it likes gets the time that the rest leaves.
@@ -263,6 +262,11 @@ func theService(ctx context.Context, f *calibrateFlags) (*calibrated, error) {
 	}
 	data := filepath.Join(dir, "data")
 	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--all-open", "--demo", "--demo-residents", "1", "--pprof", "--ops-listen", ops, "--status-every", "1h"}, anyRate...)
+	// How many processors there are each of the two finds out by its cores.
+	if err := os.Unsetenv("GOMAXPROCS"); err != nil {
+		remove()
+		return nil, internal(err)
+	}
 	var child *bench.Service
 	start := func() (err error) {
 		child, err = startChild(ctx, data, self, args...)
@@ -272,6 +276,7 @@ func theService(ctx context.Context, f *calibrateFlags) (*calibrated, error) {
 		err = startOn(on[:1], start)
 		if err == nil {
 			err = stayOn(on[1:])
+			runtime.SetDefaultGOMAXPROCS()
 		}
 	} else {
 		err = start()

@@ -39,7 +39,17 @@ type Trace struct {
 // Span is a request: from its first byte to the last of its answer.
 type Span struct{ From, To time.Time }
 
+func (s Span) took() float64 { return s.To.Sub(s.From).Seconds() }
+
 func (t *Trace) took() float64 { return t.To.Sub(t.From).Seconds() }
+
+// asked is how long requests of it were under way.
+func (t *Trace) asked() (seconds float64) {
+	for _, q := range t.Requests {
+		seconds += q.took()
+	}
+	return seconds
+}
 
 // Sample is what was seen of a stretch of load. It began and ended with nothing under
 // way.
@@ -206,104 +216,4 @@ func Mixed(shares []float64, random *rand.Rand) func() int {
 		}
 		return slices.IndexFunc(shares, func(s float64) bool { return s > 0 })
 	}
-}
-
-// usual is the share of operations that a route describes: the longest were caught in
-// a pause, which the prediction has by itself.
-const usual = 0.98
-
-// RouteOf is how an operation usually passes callers and service, from traces of one
-// caller alone and the processor time that an operation takes of each; and how long
-// nobody works for one, on average. Processor time of the service goes to its requests
-// by their length. Service and caller may work at the same time (the one still writes
-// its log, the other reads already): then only what adds up to the time is on the route.
-func RouteOf(traces []Trace, service, generator float64) (r Route, held float64) {
-	counts := map[int]int{}
-	most := 0
-	var times []float64
-	mean := 0.0
-	for i := range traces {
-		n := len(traces[i].Requests)
-		if counts[n]++; counts[n] > counts[most] || counts[n] == counts[most] && n < most {
-			most = n
-		}
-		times = append(times, traces[i].took())
-		mean += traces[i].took() / float64(len(traces))
-	}
-	if most == 0 {
-		return r, 0
-	}
-	slices.Sort(times)
-	longest := Quantile(times, usual)
-	inside, before := make([]float64, most), make([]float64, most)
-	var after, whole, used float64
-	for i := range traces {
-		t := &traces[i]
-		if len(t.Requests) != most || t.took() > longest {
-			continue
-		}
-		used++
-		at := t.From
-		for k, q := range t.Requests {
-			before[k] += q.From.Sub(at).Seconds()
-			inside[k] += q.To.Sub(q.From).Seconds()
-			at = q.To
-		}
-		after += t.To.Sub(at).Seconds()
-		whole += t.took()
-	}
-	if used == 0 {
-		return r, 0
-	}
-	var served, gaps float64
-	for k := range most {
-		before[k] /= used
-		inside[k] /= used
-		served += inside[k]
-		gaps += before[k]
-	}
-	after /= used
-	whole /= used
-	gaps += after
-	reading, pace := max(0, generator-gaps), 1.0
-	if generator < gaps && gaps > 0 {
-		pace = generator / gaps // the rest of the gaps is waiting
-	}
-	apart := 1.0
-	if both := service + generator; both > whole {
-		apart = whole / both
-	}
-	wait := max(0, whole-service-generator)
-	for k := range most {
-		share := inside[k] / served
-		r.Visits = append(r.Visits, Visit{Before: apart * before[k] * pace, Serve: apart * service * share, Wait: wait * share, Read: apart * reading / float64(most)})
-	}
-	r.After = apart * after * pace
-	r.Spread = Spread(times[:max(1, int(usual*float64(len(times))))])
-	return r, max(0, mean-service-generator)
-}
-
-// steps of a spread.
-const steps = 200
-
-// Spread is times by their mean: the mean of each of even parts of them, from the
-// shortest to the longest.
-func Spread(times []float64) (out []float64) {
-	s := slices.Sorted(slices.Values(times))
-	mean := 0.0
-	for _, v := range s {
-		mean += v / float64(len(s))
-	}
-	if !(mean > 0) {
-		return nil
-	}
-	n := min(steps, len(s))
-	for i := range n {
-		part, sum := s[i*len(s)/n:(i+1)*len(s)/n], 0.0
-		for _, v := range part {
-			sum += v
-		}
-		out = append(out, sum/float64(len(part))/mean)
-	}
-	return out
 }

@@ -1,16 +1,14 @@
 package calibrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
-
-	"gonum.org/v1/gonum/optimize"
 )
 
 // Operations by name, and the name that the capacity model has for each: "" if it has
@@ -31,20 +29,19 @@ type Plan struct {
 	Names  []string // of operations, as in Bench.Do
 	Groups [][]int  // measured alone; those of a group take turns, as one needs what the other leaves
 	Mix    []float64
-	Others [][]float64 // other mixes, for the regression
 	Ready  func(operation int) bool
 
 	Alone    time.Duration // for each operation
 	Slice    time.Duration
 	Profiled time.Duration // for each group, once more
 	Callers  []int
-	Slices   int       // for each number of callers, and each other mix
+	Slices   int       // for each number of callers
 	Rates    []float64 // of the highest throughput, offered
 	Rate     time.Duration
 	Checks   []float64 // the same, not used in fitting
 	Check    time.Duration
 	Spare    time.Duration // for measuring again what others disturbed
-	Predict  int           // operations that a prediction lets happen; a quarter of it while it is fitted
+	Predict  int           // operations that a prediction lets happen
 	Seed     uint64
 
 	// Profile collects a CPU profile of the service for a time, and says which share of
@@ -56,7 +53,7 @@ type Plan struct {
 
 // Length is about how long the plan takes.
 func (p *Plan) Length() time.Duration {
-	d := 2*p.Slice + time.Duration(len(p.Names))*p.Alone + time.Duration(len(p.Callers)*p.Slices+len(p.Others)*p.Slices)*p.Slice
+	d := 2*p.Slice + time.Duration(len(p.Names))*p.Alone + time.Duration(len(p.Callers)*p.Slices)*p.Slice
 	if p.Profile != nil {
 		d += time.Duration(len(p.Groups)) * p.Profiled
 	}
@@ -75,10 +72,13 @@ type session struct {
 
 	alone  []Sample // by operation, all slices together
 	light  []Interval
-	heavy  []Interval
 	lightG []Interval // of the generator
-	heavyG []Interval
-	seen   []Compared // latencies of the rates that were offered, with their intervals
+	quiet  []*Sample  // of which they are the intervals
+
+	longest float64   // time without an answer that is no pause yet
+	lengths []float64 // of pauses
+	ways    [][]Way   // of operations
+
 	shares []map[string]float64
 	counts []int // samples of the profile
 	out    *Profile
@@ -128,7 +128,7 @@ func Measure(ctx context.Context, b Bench, p Plan, out *Profile) error {
 	} else if err != nil {
 		return err
 	}
-	s.tune()
+	s.learn()
 	if err := s.check(ctx); stopped(err) {
 		out.Partial += fmt.Sprintf(": %d of %d predictions were checked", len(out.Checks), len(p.Checks))
 		return nil
@@ -204,6 +204,7 @@ func (s *session) measureAlone(ctx context.Context) error {
 		}
 		s.light = append(s.light, one.Interval("idle", one.Service))
 		s.lightG = append(s.lightG, one.Interval("idle", one.Generator))
+		s.quiet = append(s.quiet, one)
 	}
 	for _, group := range s.p.Groups {
 		for _, k := range group { // everybody's first time is not the rule
@@ -238,6 +239,7 @@ func (s *session) measureAlone(ctx context.Context) error {
 				s.light = append(s.light, one.Interval(s.p.Names[k], one.Service))
 				s.lightG = append(s.lightG, one.Interval(s.p.Names[k], one.Generator))
 				s.alone[k].add(one)
+				s.quiet = append(s.quiet, one)
 			}
 		}
 		if s.p.Profile == nil {
@@ -304,13 +306,8 @@ func (s *Sample) add(o *Sample) {
 	}
 }
 
-// measureTogether lets more and more callers mix operations, and then mixes them
-// otherwise.
+// measureTogether lets more and more callers mix operations.
 func (s *session) measureTogether(ctx context.Context) error {
-	keep := func(group string, one *Sample) {
-		s.heavy = append(s.heavy, one.Interval(group, one.Service))
-		s.heavyG = append(s.heavyG, one.Interval(group, one.Generator))
-	}
 	var busy []float64
 	for _, n := range s.p.Callers {
 		s.step(fmt.Sprintf("mix, %d callers", n), time.Duration(s.p.Slices)*s.p.Slice)
@@ -319,7 +316,6 @@ func (s *session) measureTogether(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			keep(fmt.Sprint("callers ", n), one)
 			s.out.Callers = append(s.out.Callers, Throughput{n, float64(one.Total()) / one.Seconds})
 			busy = append(busy, one.Service/one.Seconds)
 		}
@@ -328,17 +324,6 @@ func (s *session) measureTogether(ctx context.Context) error {
 	if n := len(busy); n > 0 {
 		s.out.Busy = Estimate{Quantile(busy, 0.95), Quantile(busy, 0.9), busy[n-1]}
 	}
-	most := slices.Max(s.p.Callers)
-	for i, mix := range s.p.Others {
-		s.step(fmt.Sprintf("mix %d", i+2), time.Duration(s.p.Slices)*s.p.Slice)
-		for range s.p.Slices {
-			one, err := s.undisturbed(func() (*Sample, error) { return s.b.Closed(ctx, most, s.p.Slice, s.mixed(mix)) })
-			if err != nil {
-				return err
-			}
-			keep(fmt.Sprint("mix ", i+2), one)
-		}
-	}
 	return nil
 }
 
@@ -346,6 +331,11 @@ func (s *session) measureTogether(ctx context.Context) error {
 func (s *session) fit() error {
 	n := len(s.p.Names)
 	demands, generator := FitDemands(s.light, n, s.p.Seed), FitDemands(s.lightG, n, s.p.Seed)
+	var traces [][]Trace
+	for k := range s.alone {
+		traces = append(traces, s.alone[k].Traces[k])
+	}
+	s.longest = Longest(traces)
 	s.out.Fit = Quality{R2: demands.R2, Residual: demands.Residual, Background: demands.Background, Intervals: len(s.light)}
 	for k, name := range s.p.Names {
 		a := &s.alone[k]
@@ -353,8 +343,8 @@ func (s *session) fit() error {
 			return fmt.Errorf("%s was never done: nothing can be said of it", name)
 		}
 		o := Operation{Name: name, Count: a.Done[k], Processor: demands.PerOperation[k], Generator: generator.PerOperation[k], Nodes: s.shares[k], Samples: s.counts[k]}
-		route, held := RouteOf(a.Traces[k], o.Processor.Value, o.Generator.Value)
-		o.Route = route
+		ways, held := WaysOf(a.Traces[k], o.Processor.Value, o.Generator.Value, s.longest)
+		s.ways = append(s.ways, ways)
 		o.Held = heldWithin(a.Traces[k], held, o.Processor.Value, o.Generator.Value, s.p.Seed)
 		var times []float64
 		for i := range a.Traces[k] {
@@ -369,7 +359,6 @@ func (s *session) fit() error {
 		}
 		s.out.Operations = append(s.out.Operations, o)
 	}
-	s.economies(demands, generator)
 	if len(s.out.Callers) > 0 {
 		scaling, err := FitScaling(s.out.Callers, s.p.Seed)
 		if err == nil {
@@ -380,42 +369,6 @@ func (s *session) fit() error {
 	}
 	s.apply()
 	return nil
-}
-
-// economies are what an operation takes when the service is never idle, by what it
-// takes alone: threads need not be woken, and commits share a sync. From the intervals
-// in which callers got the most.
-func (s *session) economies(demands, generator Demands) {
-	if len(s.heavy) == 0 {
-		s.out.Economy = Economy{Estimate{1, 1, 1}, Estimate{1, 1, 1}, Estimate{1, 1, 1}}
-		return
-	}
-	// Those with the most callers, by the order of measuring: the last number of
-	// callers, and the other mixes.
-	most := fmt.Sprint("callers ", s.out.Callers[len(s.out.Callers)-1].Callers)
-	var processor, occupied, ours []float64
-	for i := range s.heavy {
-		if g := s.heavy[i].Group; g != most && strings.HasPrefix(g, "callers ") {
-			continue
-		}
-		var work, hold, mine float64
-		for k, n := range s.heavy[i].Done {
-			work += n * demands.PerOperation[k].Value
-			hold += n * (demands.PerOperation[k].Value + s.out.Operations[k].Held.Value)
-			mine += n * generator.PerOperation[k].Value
-		}
-		if hold == 0 {
-			continue
-		}
-		processor = append(processor, s.heavy[i].Used/work)
-		occupied = append(occupied, s.heavy[i].Seconds*float64(max(1, s.out.Machine.ServiceCores))/hold)
-		ours = append(ours, s.heavyG[i].Used/mine)
-	}
-	middle := func(x []float64) Estimate {
-		slices.Sort(x)
-		return between(Quantile(x, 0.5), x)
-	}
-	s.out.Economy = Economy{middle(processor), middle(occupied), middle(ours)}
 }
 
 // heldWithin resamples the time in which nobody worked.
@@ -505,12 +458,11 @@ func (s *session) saturate(ctx context.Context) error {
 	top := s.out.Top()
 	for _, share := range s.p.Rates {
 		s.step(fmt.Sprintf("open, %.0f %% of the highest throughput", 100*share), s.p.Rate)
-		one, parts, err := s.offer(ctx, top*share, s.p.Rate)
+		one, _, err := s.offer(ctx, top*share, s.p.Rate)
 		if err != nil {
 			return err
 		}
-		s.out.Saturation = append(s.out.Saturation, offered(top*share, &one))
-		s.seen = append(s.seen, s.compare(Latency{}, parts, (*Sample).Times))
+		s.out.Saturation = append(s.out.Saturation, s.offered(top*share, &one))
 		if float64(one.Missed) > 0.05*float64(one.Total()+one.Missed) {
 			s.out.Notes = append(s.out.Notes, fmt.Sprintf("at %.0f operations a second %d were left out, as no citizen was free: it is beyond saturation", top*share, one.Missed))
 			break
@@ -573,140 +525,122 @@ func quantilesWithin(pieces [][]float64, seed uint64) (at, low, high Latency) {
 	return at, Latency{a.Low, b.Low, c.Low}, Latency{a.High, b.High, c.High}
 }
 
-func offered(rate float64, one *Sample) Offered {
-	return Offered{PerSecond: rate, Done: float64(one.Total()) / one.Seconds, ServiceBusy: one.Service / one.Seconds,
-		GeneratorBusy: one.Generator / one.Seconds, OthersBusy: one.Others / one.Seconds, Latency: LatencyOf(one.Times())}
-}
-
-// network is what predictions are made with.
-func (s *session) network(t Tuned) (routes []Route, callers, service Station) {
-	for _, o := range s.out.Operations {
-		routes = append(routes, o.Route)
+func (s *session) offered(rate float64, one *Sample) Offered {
+	o := Offered{PerSecond: rate, Seconds: one.Seconds, Done: float64(one.Total()) / one.Seconds, ServiceBusy: one.Service / one.Seconds,
+		GeneratorBusy: one.Generator / one.Seconds, OthersBusy: one.Others / one.Seconds, Pauses: Paused(one, s.longest), Latency: LatencyOf(one.Times())}
+	for k, n := range one.Done {
+		o.work += float64(n) * s.out.Operations[k].Processor.Value / one.Seconds
+		o.ours += float64(n) * s.out.Operations[k].Generator.Value / one.Seconds
 	}
-	return routes, Station{Servers: max(1, s.out.Machine.GeneratorCores), Economy: s.out.Economy.Generator.Value},
-		Station{Servers: max(1, s.out.Machine.ServiceCores), Background: s.out.Fit.Background.Value, Economy: t.Economy, Pauses: t.Pauses}
+	return o
 }
 
-// fitted is the share of the highest throughput up to which rates are fitted to: beyond
-// it latency is how long the measurement took.
-const fitted = 0.85
-
-// usable are the rates whose latencies can be fitted to: that the service held, and
+// usable are the rates that predictions are made from: those that the service held, and
 // that others did not disturb. If they disturbed all, those are used all the same.
-func (s *session) usable() []bool {
-	use := make([]bool, len(s.out.Saturation))
+func (s *session) usable() (use []Offered) {
 	for _, most := range []float64{disturbed, math.Inf(1)} {
-		n := 0
-		for i, o := range s.out.Saturation {
-			use[i] = s.p.Rates[i] <= fitted && o.Done > 0.95*o.PerSecond && o.OthersBusy <= most
-			if use[i] {
-				n++
+		use = use[:0]
+		for _, o := range s.out.Saturation {
+			if o.Done > 0.95*o.PerSecond && o.OthersBusy <= most {
+				use = append(use, o)
 			}
 		}
-		if n >= 2 {
+		if len(use) >= 2 {
 			break
 		}
 	}
 	return use
 }
 
-// tune chooses economy and pauses so that the latencies of the rates that were offered
-// on the way to saturation come out best, each by what chance may have done to it, and
-// so that there is no more of either than these demand.
-func (s *session) tune() {
-	// q holds the economy, the share of time in pauses, and their mean in seconds, as
-	// logarithms.
-	plain := func(q []float64) Tuned {
-		mean, share := min(math.Exp(q[2]), 0.25), min(math.Exp(q[1]), 0.3)
-		return Tuned{Economy: math.Exp(q[0]), Pauses: Pauses{PerSecond: share / mean, Mean: mean}}
-	}
-	// However much waits there, the throughput that was reached can be reached.
-	routes, _, service := s.network(Tuned{})
-	each := 0.0
-	for k, r := range routes {
-		for _, v := range r.Visits {
-			each += s.p.Mix[k] * (v.Serve + v.Wait)
-		}
-	}
-	most := math.Log(float64(service.Servers) * (1 - min(service.Background, 0.5)) / max(s.out.Top()*each, 1e-9))
-	// Nor does it take less than the processor time that was used when it never paused.
-	fewest := min(most, math.Log(max(s.out.Economy.Processor.Low, 0.5)))
+// learn takes from the rates what predictions are made of: how often the service
+// pauses, and for how long; and then how much of its processor time an operation takes
+// besides. Nothing is taken from latencies; how well these come out is said.
+func (s *session) learn() {
 	use := s.usable()
-	var left float64
-	points := 0
-	off := func(q []float64) float64 {
-		if math.Abs(q[0]) > 0.7 || q[0] > most || q[0] < fewest || q[2] < -9 {
-			return 1e6
-		}
-		t := plain(q)
-		routes, callers, service := s.network(t)
-		sum := math.Pow(q[0]/0.1, 2) + 100*t.Pauses.PerSecond*t.Pauses.Mean
-		left, points = 0, 0
-		for i, o := range s.out.Saturation {
-			if !use[i] {
-				continue
-			}
-			_, all := Predict(routes, Load{o.PerSecond, s.p.Mix}, callers, service, s.p.Predict/4, s.p.Seed)
-			seen := &s.seen[i]
-			// Where nearly all is busy, a little more work is much more waiting.
-			slack := 0.03 / max(1-max(o.ServiceBusy, o.GeneratorBusy), 0.05)
-			for _, p := range [][4]float64{{all.P50, seen.Measured.P50, seen.Low.P50, seen.High.P50},
-				{all.P95, seen.Measured.P95, seen.Low.P95, seen.High.P95}, {all.P99, seen.Measured.P99, seen.Low.P99, seen.High.P99}} {
-				if p[0] > 0 && p[1] > 0 && p[2] > 0 {
-					d := math.Log(p[0] / p[1])
-					sum += math.Pow(d/max(math.Log(p[3]/p[2])/4, 0.05, slack), 2)
-					left += d * d
-					points++
-				}
-			}
-		}
-		return sum
+	m := &Model{Longest: s.longest}
+	s.out.Model = m
+	var rows []Interval
+	for _, o := range use {
+		rows = append(rows, Interval{Seconds: o.Seconds, Done: []float64{o.Done * o.Seconds}, Used: float64(len(o.Pauses))})
+		s.lengths = append(s.lengths, o.Pauses...)
 	}
-	best := []float64{min(0, most), math.Log(1e-4), math.Log(1e-3)} // the routes alone
-	// What they explain as well as chance allows needs no parameters.
-	if least := off(best); least > 1.5*float64(points) {
-		for _, economy := range []float64{math.Exp(fewest), 1, math.Exp(min(most, 0.14))} {
-			for _, pauses := range [][2]float64{{1e-4, 1e-3}, {0.02, 0.01}, {0.06, 0.01}, {0.04, 0.03}} {
-				q := []float64{math.Log(economy), math.Log(pauses[0]), math.Log(pauses[1])}
-				if v := off(q); v < least {
-					best, least = q, v
-				}
-			}
-		}
-		r, err := optimize.Minimize(optimize.Problem{Func: off}, best, &optimize.Settings{FuncEvaluations: 40}, &optimize.NelderMead{SimplexSize: 0.2})
-		if r != nil && err == nil && r.F < least {
-			best = r.X
+	often := leastSquares(rows, 1)
+	m.PausesPerOperation, m.PausesPerSecond = often[0], often[1]
+	for _, d := range s.lengths {
+		m.PauseMean += d / float64(len(s.lengths))
+	}
+	m.PauseWorks = s.pauseWorks()
+	for _, o := range use {
+		service := o.ServiceBusy - s.out.Fit.Background.Value - m.PauseWorks.Value*sum(o.Pauses)/o.Seconds
+		if service > 0 && o.work > 0 && o.ours > 0 {
+			m.Paces = append(m.Paces, Pace{PerSecond: o.Done, Service: service / o.work, Generator: o.GeneratorBusy / o.ours})
 		}
 	}
-	off(best)
-	t := plain(best)
+	slices.SortFunc(m.Paces, func(a, b Pace) int { return cmp.Compare(a.PerSecond, b.PerSecond) })
+	var left, points float64
+	for _, o := range use {
+		callers, service := s.network(o.Done)
+		_, all := Predict(s.ways, Load{o.Done, s.p.Mix}, callers, service, s.p.Predict/4, s.p.Seed)
+		for _, q := range [][2]float64{{all.P50, o.Latency.P50}, {all.P95, o.Latency.P95}, {all.P99, o.Latency.P99}} {
+			if q[0] > 0 && q[1] > 0 {
+				left += math.Pow(math.Log(q[0]/q[1]), 2)
+				points++
+			}
+		}
+	}
 	if points > 0 {
-		t.Error = math.Sqrt(left / float64(points))
+		m.Error = math.Sqrt(left / points)
 	}
-	s.out.Tuned = &t
+}
+
+func sum(x []float64) (s float64) {
+	for _, v := range x {
+		s += v
+	}
+	return s
+}
+
+// pauseWorks is the share of a pause in which the processor works: on a disk the service
+// may wait. A regression like that of the demands, with pauses as one more operation.
+func (s *session) pauseWorks() Estimate {
+	n := len(s.p.Names)
+	var rows []Interval
+	for i, r := range s.light {
+		r.Done = append(slices.Clone(r.Done), sum(Paused(s.quiet[i], s.longest)))
+		rows = append(rows, r)
+	}
+	e := FitDemands(rows, n+1, s.p.Seed).PerOperation[n]
+	return Estimate{min(e.Value, 1), min(e.Low, 1), min(e.High, 1)}
+}
+
+// network is what a load is predicted with.
+func (s *session) network(perSecond float64) (callers, service Station) {
+	m := s.out.Model
+	p := m.at(perSecond)
+	return Station{Servers: max(1, s.out.Machine.GeneratorCores), Pace: p.Generator},
+		Station{Servers: max(1, s.out.Machine.ServiceCores), Background: s.out.Fit.Background.Value, Pace: p.Service,
+			Pauses: Pauses{PerSecond: m.pauses(perSecond), Lengths: s.lengths}}
 }
 
 // check predicts loads, measures them, and keeps both.
 func (s *session) check(ctx context.Context) error {
-	routes, callers, service := s.network(*s.out.Tuned)
 	each := 0.0
 	for k, o := range s.out.Operations {
 		each += s.p.Mix[k] * o.Processor.Value
 	}
-	busier := service
-	busier.Economy = s.out.Economy.Processor.Value
-	top := s.out.Top()
+	top, m := s.out.Top(), s.out.Model
 	for _, share := range s.p.Checks {
 		load := Load{PerSecond: top * share, Shares: s.p.Mix}
-		by, all := Predict(routes, load, callers, service, s.p.Predict, s.p.Seed)
-		busy := Busy(load.PerSecond, each, busier)
+		callers, service := s.network(load.PerSecond)
+		by, all := Predict(s.ways, load, callers, service, s.p.Predict, s.p.Seed)
+		busy := service.Background + load.PerSecond*each*service.Pace + m.pauses(load.PerSecond)*m.PauseMean*m.PauseWorks.Value
 
 		s.step(fmt.Sprintf("prediction at %.0f %%", 100*share), s.p.Check)
 		one, parts, err := s.offer(ctx, load.PerSecond, s.p.Check)
 		if err != nil {
 			return err
 		}
-		c := Check{Offered: offered(load.PerSecond, &one), PredictedBusy: busy, Count: one.Total(),
+		c := Check{Offered: s.offered(load.PerSecond, &one), PredictedBusy: busy, Count: one.Total(),
 			All: s.compare(all, parts, (*Sample).Times), Operations: map[string]Compared{}, DoneBy: map[string]int{}}
 		for k, name := range s.p.Names {
 			c.DoneBy[name] = one.Done[k]

@@ -61,7 +61,7 @@ func (e *emulated) bench() Bench {
 }
 
 func emulatedPlan() Plan {
-	return Plan{Names: []string{Present, Report}, Groups: [][]int{{0}, {1}}, Mix: []float64{0.7, 0.3}, Others: [][]float64{{0.2, 0.8}},
+	return Plan{Names: []string{Present, Report}, Groups: [][]int{{0}, {1}}, Mix: []float64{0.7, 0.3},
 		Ready: func(int) bool { return true }, Alone: 5 * time.Second, Slice: time.Second, Profiled: time.Second, Callers: []int{1, 2, 4, 8, 16}, Slices: 3,
 		Rates: []float64{0.2, 0.4, 0.6, 0.8}, Rate: 20 * time.Second, Checks: []float64{0.3, 0.5, 0.7}, Check: 10 * time.Second, Predict: 4_000, Seed: 1,
 		Profile: func(context.Context, time.Duration) (map[string]float64, int, error) {
@@ -166,21 +166,40 @@ func TestWhatWasMeasuredBeforeAnInterruptionIsKept(t *testing.T) {
 	})
 }
 
-// Rates that something else made slow would have every operation take more; but what
-// the service has been seen to do it can do.
-func TestNothingIsFittedThatTheHighestThroughputContradicts(t *testing.T) {
-	s := &session{p: Plan{Mix: []float64{1}, Rates: []float64{0.2, 0.4, 0.6}, Predict: 8000, Seed: 1},
-		out: &Profile{Machine: Machine{ServiceCores: 1, GeneratorCores: 8}, Operations: []Operation{{Route: Route{Visits: []Visit{{Serve: 1e-3}}}}}}}
-	for range 3 {
-		s.out.Callers = append(s.out.Callers, Throughput{16, 950})
+// What predictions are made of is found again: the pace at each rate, from processor
+// time alone, and pauses that come with the operations.
+func TestPacesAndPausesAreLearntFromWhatWasUsed(t *testing.T) {
+	s := &session{p: Plan{Names: []string{Present}, Mix: []float64{1}, Predict: 4000, Seed: 1}, longest: 5e-3, ways: [][]Way{served(1e-3)},
+		out: &Profile{Machine: Machine{ServiceCores: 1, GeneratorCores: 8}, Fit: Quality{Background: Estimate{Value: 0.02}}}}
+	pace := map[float64]float64{100: 1.2, 300: 1, 700: 0.8}
+	for _, n := range []float64{2, 4, 8} { // alone, 10 ms of pause for 100 of them, half of it work
+		lengths := []Trace{{Requests: []Span{{at(0), at(10 * n)}}}}
+		s.light = append(s.light, Interval{Group: Present, Seconds: 1, Done: []float64{100 * n}, Used: 0.02 + 0.1*n + 0.005*n})
+		s.quiet = append(s.quiet, &Sample{Traces: [][]Trace{lengths}})
 	}
-	for _, share := range s.p.Rates {
-		slow := Latency{3e-3, 6e-3, 9e-3}
-		s.out.Saturation = append(s.out.Saturation, Offered{PerSecond: 950 * share, Done: 950 * share, ServiceBusy: share, Latency: slow})
-		s.seen = append(s.seen, Compared{Measured: slow, Low: slow, High: slow})
+	for range 3 { // nothing asked, so that background and pauses can be told apart
+		s.light = append(s.light, Interval{Group: "idle", Seconds: 1, Done: []float64{0}, Used: 0.02})
+		s.quiet = append(s.quiet, &Sample{})
 	}
-	s.tune()
-	if took := s.out.Tuned.Economy * 1e-3; took*950 > 1+1e-9 {
-		t.Errorf("an operation is said to take %.4g s, and 950 a second were done", took)
+	s.light = append(s.light, Interval{Group: Present, Seconds: 1, Done: []float64{500}, Used: 0.02 + 0.5})
+	s.quiet = append(s.quiet, &Sample{})
+	for rate, p := range pace {
+		o := Offered{PerSecond: rate, Seconds: 10, Done: rate, ServiceBusy: 0.02 + rate*1e-3*p + 0.5*0.004*rate*0.01, GeneratorBusy: 0.1, work: rate * 1e-3, ours: 0.1}
+		for range int(rate * 10 * 0.004) { // 4 of 1000 operations
+			o.Pauses = append(o.Pauses, 0.01)
+		}
+		s.out.Saturation = append(s.out.Saturation, o)
 	}
+	s.learn()
+	m := s.out.Model
+	near(t, "pauses of an operation", m.PausesPerOperation, 0.004, 0.01)
+	near(t, "pauses of a second", 1+m.PausesPerSecond, 1, 0.01)
+	near(t, "their mean", m.PauseMean, 0.01, 1e-9)
+	near(t, "work within", m.PauseWorks.Value, 0.5, 0.01)
+	for rate, p := range pace {
+		near(t, "pace", m.at(rate).Service, p, 0.001)
+	}
+	near(t, "pace between", m.at(500).Service, 0.9, 0.001)
+	near(t, "pace below all", m.at(1).Service, 1.2, 0.001)
+	near(t, "pace beyond all", m.at(5000).Service, 0.8, 0.001)
 }

@@ -53,8 +53,6 @@ func Print(w io.Writer, p *Profile) error {
 	fmt.Fprintf(&b, "\nDemands explain %.1f %% of the processor time of %d intervals (off by %.1f %% of it); %.1f %% of a core is busy with nothing asked.\n",
 		100*p.Fit.R2, p.Fit.Intervals, 100*p.Fit.Residual, 100*p.Fit.Background.Value)
 
-	fmt.Fprintf(&b, "With never a pause an operation takes %.2f (%.2f-%.2f) of that processor time.\n", p.Economy.Processor.Value, p.Economy.Processor.Low, p.Economy.Processor.High)
-
 	fmt.Fprintln(&b, "\nWhat the capacity model is given, ms:")
 	fmt.Fprintln(t, "operation\tnode\tdemand (95 %)")
 	for _, op := range slices.Sorted(maps.Keys(p.Demands)) {
@@ -74,20 +72,18 @@ func Print(w io.Writer, p *Profile) error {
 	}
 	if len(p.Saturation) > 0 {
 		fmt.Fprintln(&b)
-		fmt.Fprintln(t, "offered a second\tdone\tservice busy\tgenerator busy\tothers\tp50, ms\tp95\tp99")
+		fmt.Fprintln(t, "offered a second\tdone\tservice busy\tgenerator busy\tothers\tpauses\tp50, ms\tp95\tp99")
 		for _, o := range p.Saturation {
-			fmt.Fprintf(t, "%.1f\t%.1f\t%.0f %%\t%.0f %%\t%.0f %%\t%s\t%s\t%s\n", o.PerSecond, o.Done, 100*o.ServiceBusy, 100*o.GeneratorBusy, 100*o.OthersBusy, ms(o.Latency.P50), ms(o.Latency.P95), ms(o.Latency.P99))
+			fmt.Fprintf(t, "%.1f\t%.1f\t%.0f %%\t%.0f %%\t%.0f %%\t%.1f %%\t%s\t%s\t%s\n", o.PerSecond, o.Done, 100*o.ServiceBusy, 100*o.GeneratorBusy, 100*o.OthersBusy, 100*sum(o.Pauses)/o.Seconds, ms(o.Latency.P50), ms(o.Latency.P95), ms(o.Latency.P99))
 		}
 		t.Flush()
 	}
-	if t := p.Tuned; t != nil {
-		switch {
-		case t.Economy == 1 && t.Pauses.PerSecond*t.Pauses.Mean < 1e-3:
-			fmt.Fprintf(&b, "\nThe operations' own times explain the latencies of these rates to %.0f %%: nothing was fitted to them.\n", 100*t.Error)
-		default:
-			fmt.Fprintf(&b, "\nFitted to the latencies of these rates, to %.0f %%: who finds others there takes %.2f of the time; %.1f pauses a second, of %s ms on average.\n",
-				100*t.Error, t.Economy, t.Pauses.PerSecond, ms(t.Pauses.Mean))
-		}
+	if m := p.Model; m != nil && len(m.Paces) > 0 {
+		first, last := m.Paces[0], m.Paces[len(m.Paces)-1]
+		fmt.Fprintf(&b, "\nFrom these rates: an operation takes %.2f of its processor time alone at %.0f a second, %.2f at %.0f.\n", first.Service, first.PerSecond, last.Service, last.PerSecond)
+		fmt.Fprintf(&b, "Pauses (for %s ms or more nobody is answered): %.2f of 1000 operations and %.2f a second besides, of %s ms on average; the processor works in %.0f %% (%.0f-%.0f) of their time.\n",
+			ms(m.Longest), 1000*m.PausesPerOperation, m.PausesPerSecond, ms(m.PauseMean), 100*m.PauseWorks.Value, 100*m.PauseWorks.Low, 100*m.PauseWorks.High)
+		fmt.Fprintf(&b, "Predicted with that, with nothing fitted to latencies, those of these rates are off by %.0f %%.\n", 100*m.Error)
 	}
 	if len(p.Checks) > 0 {
 		fmt.Fprintln(&b, "\nLoads that were not used in fitting, predicted before they were measured:")

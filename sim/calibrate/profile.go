@@ -14,7 +14,7 @@ import (
 )
 
 // Schema names the form of a profile; another number means another form.
-const Schema = "rollcall-profile/1"
+const Schema = "rollcall-profile/2"
 
 // MaxProfile limits the size of a profile.
 const MaxProfile = 1 << 20
@@ -40,8 +40,7 @@ type Profile struct {
 	Unmeasured map[string]string `json:"unmeasured"`
 
 	Fit        Quality      `json:"fit"`
-	Economy    Economy      `json:"economy"`
-	Tuned      *Tuned       `json:"tuned,omitempty"`
+	Model      *Model       `json:"model,omitempty"`
 	Busy       Estimate     `json:"busy"` // processors that the service kept busy at most
 	Scaling    *Scaling     `json:"scaling,omitempty"`
 	Callers    []Throughput `json:"callers,omitempty"`
@@ -80,7 +79,6 @@ type Operation struct {
 	Samples int                `json:"samples,omitempty"` // of that profile
 	Alone   Latency            `json:"alone"`             // of the operation at one caller
 	Laws    []Law              `json:"laws,omitempty"`    // of its time, the best first
-	Route   Route              `json:"route"`
 }
 
 // Quality says how well the demands explain what was used.
@@ -91,30 +89,64 @@ type Quality struct {
 	Intervals  int      `json:"intervals"`
 }
 
-// Economy is what an operation takes when there is always another one, by what it takes
-// alone.
-type Economy struct {
-	Processor Estimate `json:"processor"` // of the service
-	Occupied  Estimate `json:"occupied"`  // processor time of the service and time held, together
-	Generator Estimate `json:"generator"`
+// Model is what predictions are made of besides the operations' ways: all of it from
+// the rates that were offered on the way to saturation, and nothing from their
+// latencies.
+type Model struct {
+	Paces []Pace `json:"paces"` // by rate, the lowest first
+	// Pauses: of each operation, and of each second besides.
+	PausesPerOperation float64  `json:"pauses_per_operation"`
+	PausesPerSecond    float64  `json:"pauses_per_second"`
+	PauseMean          float64  `json:"pause_mean_s"`
+	PauseWorks         Estimate `json:"pause_works"` // share of a pause in which the processor works
+	Longest            float64  `json:"longest_s"`   // what is shorter is no pause
+	Error              float64  `json:"error"`       // root mean square, of these rates' latencies
 }
 
-// Tuned are the parameters of predictions that are fitted to latencies: those of the
-// rates that were offered on the way to saturation, never those of the checks.
-type Tuned struct {
-	Economy float64 `json:"economy"` // of the service's part of a route
-	Pauses  Pauses  `json:"pauses"`
-	Error   float64 `json:"error"` // root mean square, of the quantiles it was fitted to
+// Pace is what an operation takes at a rate of these, pauses apart, by what it takes
+// alone: others wake the service for it and have filled its caches; or they emptied
+// them.
+type Pace struct {
+	PerSecond float64 `json:"per_second"`
+	Service   float64 `json:"service"`
+	Generator float64 `json:"generator"`
+}
+
+// at is the pace of a rate, between its neighbours in proportion; beyond all that of
+// the last.
+func (m *Model) at(perSecond float64) Pace {
+	p := m.Paces
+	i := slices.IndexFunc(p, func(p Pace) bool { return p.PerSecond >= perSecond })
+	switch {
+	case len(p) == 0:
+		return Pace{perSecond, 1, 1}
+	case i < 0:
+		return Pace{perSecond, p[len(p)-1].Service, p[len(p)-1].Generator}
+	case i == 0:
+		return Pace{perSecond, p[0].Service, p[0].Generator}
+	}
+	a, b := p[i-1], p[i]
+	x := (perSecond - a.PerSecond) / (b.PerSecond - a.PerSecond)
+	return Pace{perSecond, a.Service + x*(b.Service-a.Service), a.Generator + x*(b.Generator-a.Generator)}
+}
+
+// pauses a second at a rate.
+func (m *Model) pauses(perSecond float64) float64 {
+	return m.PausesPerOperation*perSecond + m.PausesPerSecond
 }
 
 // Offered is what came of a rate of operations.
 type Offered struct {
-	PerSecond     float64 `json:"per_second"` // offered
-	Done          float64 `json:"done"`       // a second
-	ServiceBusy   float64 `json:"service_busy"`
-	GeneratorBusy float64 `json:"generator_busy"`
-	OthersBusy    float64 `json:"others_busy"` // the rest of the machine's programs
-	Latency       Latency `json:"latency"`
+	PerSecond     float64   `json:"per_second"` // offered
+	Seconds       float64   `json:"seconds"`
+	Done          float64   `json:"done"` // a second
+	ServiceBusy   float64   `json:"service_busy"`
+	GeneratorBusy float64   `json:"generator_busy"`
+	OthersBusy    float64   `json:"others_busy"` // the rest of the machine's programs
+	Pauses        []float64 `json:"pauses_s"`    // times without an answer
+	Latency       Latency   `json:"latency"`
+
+	work, ours float64 // processor time that it would take alone, of service and generator
 }
 
 // Check is a load that was not used in fitting: predicted before, measured after.
@@ -238,6 +270,11 @@ func ReadProfile(file string, src []byte) (*Profile, error) {
 	}
 	if f := d.walk(); f != nil {
 		return nil, f
+	}
+	// Another form has other names, and whoever has one is to know that.
+	var form struct{ Schema *string }
+	if json.Unmarshal(src, &form) == nil && form.Schema != nil && *form.Schema != Schema {
+		return nil, d.fault("schema", "is %q: this program reads %s (measure again: rollcall calibrate)", *form.Schema, Schema)
 	}
 	p := &Profile{}
 	r := json.NewDecoder(bytes.NewReader(src))

@@ -43,7 +43,7 @@ func TestAProfileIsReadAsItWasWritten(t *testing.T) {
 func TestWhatIsWrongInAProfileIsSaidWithItsPlace(t *testing.T) {
 	text := encoded(t)
 	for _, c := range []struct{ old, new, want string }{
-		{`"rollcall-profile/1"`, `"rollcall-profile/2"`, `p.json:2:13: schema: is "rollcall-profile/2": this program reads rollcall-profile/1`},
+		{`"rollcall-profile/2"`, `"rollcall-profile/1"`, `p.json:2:13: schema: is "rollcall-profile/1": this program reads rollcall-profile/2`},
 		{`"2026-01-31T09:00:00Z"`, `"yesterday"`, `p.json:3:11: date: "yesterday" is no date`},
 		{`"date"`, `"dote"`, `p.json:3:11: dote: unknown name`},
 		{`"gateway": {`, `"gate": {`, `demands.issue.gateway: was not measured, and a run needs it: measure again`},
@@ -94,7 +94,7 @@ func TestSettingsNameWhereTheyAreFrom(t *testing.T) {
 func FuzzProfile(f *testing.F) {
 	text := encoded(f)
 	f.Add([]byte(text))
-	f.Add([]byte(`{"schema":"rollcall-profile/1","demands":{"issue":{"register":{"value":1e-3,"low":1e-4,"high":1}}}}`))
+	f.Add([]byte(`{"schema":"rollcall-profile/2","demands":{"issue":{"register":{"value":1e-3,"low":1e-4,"high":1}}}}`))
 	f.Add([]byte(`{"a":[{},{"b":null}],"c":"\ud800"}`))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		p, err := ReadProfile("p.json", src)
