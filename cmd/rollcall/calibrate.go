@@ -44,8 +44,8 @@ that is written has service demands (processor time and time until a commit is
 durable, not latency), how throughput scales, how times are spread, each with an
 interval and how well it fits; rollcall run SCENARIO --profile FILE uses it.
 
-Before it ends it predicts, from the profile alone, the latency at three loads that
-were not used, measures them, and prints both. With --check the exit code is 99 when
+Before it ends it predicts the latency at three loads, from processor time and from
+times without an answer, with nothing fitted to latencies; measures them, and prints both. With --check the exit code is 99 when
 a prediction lies off by more than 15 %.
 
 Without --service it starts rollcall serve, with a register of its own, on one core,

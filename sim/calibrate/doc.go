@@ -2,7 +2,9 @@
 // nation's capacity model is given: how much of the service an operation takes
 // (service demand, not latency), how many it serves at once, how much more callers
 // gain, how its times are spread, each with an interval and how well it fits. From
-// these alone it predicts the latency under a load that nobody has measured.
+// processor time, from the ways of single operations and from pauses of the service it
+// predicts the latency under a load that nobody has measured: nothing is fitted to
+// latencies.
 //
 // Fits are functions of numbers: no clock, no service, randomness handed in as a
 // seed. The driver (Closed, Open) lets operations that it is handed happen, by a

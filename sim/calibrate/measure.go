@@ -535,28 +535,13 @@ func (s *session) offered(rate float64, one *Sample) Offered {
 	return o
 }
 
-// usable are the rates that predictions are made from: those that the service held, and
-// that others did not disturb. If they disturbed all, those are used all the same.
-func (s *session) usable() (use []Offered) {
-	for _, most := range []float64{disturbed, math.Inf(1)} {
-		use = use[:0]
-		for _, o := range s.out.Saturation {
-			if o.Done > 0.95*o.PerSecond && o.OthersBusy <= most {
-				use = append(use, o)
-			}
-		}
-		if len(use) >= 2 {
-			break
-		}
-	}
-	return use
-}
-
 // learn takes from the rates what predictions are made of: how often the service
 // pauses, and for how long; and then how much of its processor time an operation takes
 // besides. Nothing is taken from latencies; how well these come out is said.
 func (s *session) learn() {
-	use := s.usable()
+	// What the service did not hold lasted as long as the measurement. A rate that others
+	// disturbed counts: without it a check would lie beyond those that are left.
+	use := slices.DeleteFunc(slices.Clone(s.out.Saturation), func(o Offered) bool { return o.Done <= 0.95*o.PerSecond })
 	m := &Model{Longest: s.longest}
 	s.out.Model = m
 	var rows []Interval

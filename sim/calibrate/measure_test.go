@@ -190,6 +190,8 @@ func TestPacesAndPausesAreLearntFromWhatWasUsed(t *testing.T) {
 		}
 		s.out.Saturation = append(s.out.Saturation, o)
 	}
+	// Nothing is learnt of what the service did not hold.
+	s.out.Saturation = append(s.out.Saturation, Offered{PerSecond: 2000, Seconds: 10, Done: 900, ServiceBusy: 1, GeneratorBusy: 1, Pauses: []float64{9}, work: 0.1, ours: 0.1})
 	s.learn()
 	m := s.out.Model
 	near(t, "pauses of an operation", m.PausesPerOperation, 0.004, 0.01)
