@@ -82,6 +82,7 @@ func (s *running) demoRoutes() []httpapi.Route {
 		page("phone-open", "POST", demo.PhonesPath+"/{id}/open", phones.Open),
 		page("phone-answer", "POST", demo.PhonesPath+"/{id}/answer", phones.Answer),
 		page("phone-new", "POST", demo.PhonesPath+"/{id}/new", phones.Replace),
+		{Name: "demo-country-revocations", Method: "GET", Path: "/demo/csca.crl", Roles: access.Anyone, Handler: web.Problem(s.countryList)},
 		{Name: "demo-residents", Method: "GET", Path: "/demo/residents", Roles: access.Anyone, Handler: web.Problem(h.Residents)},
 		{Name: "demo-tap", Method: "POST", Path: "/demo/residents/{id}/tap", Roles: access.Anyone, Body: body, Handler: web.Problem(h.Tap)},
 		{Name: "demo-look", Method: "POST", Path: "/demo/residents/{id}/look", Roles: access.Anyone, Body: body, Handler: web.Problem(h.Look)},

@@ -39,7 +39,8 @@ or in a YAML file (--config, or ROLLCALL_CONFIG; listen: ...). A flag counts
 before a variable, a variable before the file.
 
 SIGTERM and Ctrl-C end it when the requests that it handles are answered; a second
-one ends it at once. SIGHUP makes it read its keys again.`,
+one ends it at once. SIGHUP makes it read its keys and lists of
+revoked certificates again.`,
 		Example: `  rollcall serve --demo
   rollcall serve --database postgres://rollcall@db.internal/rollcall --listen :8443 --public-url https://id.example
   rollcall serve --print-config`,
@@ -120,6 +121,7 @@ func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err 
 	for {
 		select {
 		case <-hangup:
+			s.takeCardLists(background, true)
 			s.keysRead(background, s.reload())
 		case err := <-stopped:
 			return internal(err)

@@ -65,6 +65,8 @@ var settings = []setting{
 	{name: "all-open", value: "false", kind: yesNo, what: "every region is open, and any centre serves anybody"},
 	{name: "authority", value: "행정안전부", what: "`NAME` of the issuing authority, as it stands on the cards"},
 	{name: "card-authorities", kind: list, what: "`FILES` with the certificates (PEM) of those who sign IC cards"},
+	{name: "card-revocations", kind: list, what: "`FILES` or URLs (http, https) with the lists of signers (DER or PEM) that those have revoked"},
+	{name: "card-revocations-late", value: "refuse", only: []string{"refuse", "accept"}, what: "`WHAT` becomes of an IC card when there is no such list in its time: refuse it, or accept it by the last one"},
 	{name: "phone-makers", kind: list, what: "`FILES` with the root certificates (PEM) of those who attest phones' keys"},
 	{name: "wallet-providers", kind: list, what: "`FILES` with the root certificates (PEM) of those who attest wallets"},
 	{name: "copies", value: "10", kind: number, what: "`N` copies of a mobile card, at most"},

@@ -85,24 +85,25 @@ type running struct {
 	data string
 	log  *slog.Logger
 
-	ring     *keys.Ring
-	keysSeen atomic.Pointer[fs.FileInfo] // the file of keys that was read last
-	seals    *seal.Keys
-	store    store.Store
-	census   *census            // nil: a register of one process
-	locked   *os.File           // nil: the register is no file
-	anchors  *mdoc.TrustAnchors // of cards and status lists
-	service  *service.Service
-	parties  *parties.Parties
-	api      httpapi.API
-	town     *demo.Town // nil: no demonstration
-	makers   [][]byte   // root certificates of phone makers
-	metrics  *httpapi.Metrics
-	router   *httpapi.Router
-	tls      *tls.Config // nil: plain HTTP
-	ownTLS   bool
-	proxies  []netip.Prefix
-	first    []credential
+	ring      *keys.Ring
+	keysSeen  atomic.Pointer[fs.FileInfo] // the file of keys that was read last
+	seals     *seal.Keys
+	store     store.Store
+	census    *census            // nil: a register of one process
+	locked    *os.File           // nil: the register is no file
+	anchors   *mdoc.TrustAnchors // of cards and status lists
+	service   *service.Service
+	parties   *parties.Parties
+	api       httpapi.API
+	town      *demo.Town // nil: no demonstration
+	makers    [][]byte   // root certificates of phone makers
+	cardLists *cardLists // nil: no IC card is believed
+	metrics   *httpapi.Metrics
+	router    *httpapi.Router
+	tls       *tls.Config // nil: plain HTTP
+	ownTLS    bool
+	proxies   []netip.Prefix
+	first     []credential
 
 	lists   *publication.Lists
 	leaving atomic.Bool
@@ -447,6 +448,10 @@ func certificates(files []string) (out [][]byte, err error) {
 // nobodysCards refuses every card: no authority is trusted to sign one.
 type nobodysCards struct{}
 
+func (nobodysCards) Good(card.Signer, time.Time) error {
+	return fmt.Errorf("%w: no card authority is configured (card-authorities)", card.ErrUntrusted)
+}
+
 func (nobodysCards) Verify(card.Evidence, []byte, time.Time) (card.Card, error) {
 	return card.Card{}, fmt.Errorf("%w: no card authority is configured (card-authorities)", card.ErrUntrusted)
 }
@@ -466,9 +471,14 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 	}
 	var cards issuance.CardVerifier = nobodysCards{}
 	if len(countries) > 0 {
-		if cards, err = card.NewVerifier(countries...); err != nil {
+		v, err := card.NewVerifier(countries...)
+		if err != nil {
 			return usage(fmt.Errorf("card-authorities: %w", err))
 		}
+		if err := s.openCardLists(ctx, v); err != nil {
+			return err
+		}
+		cards = v
 	} else {
 		s.log.Warn("no card authority is configured: nobody can be issued a mobile card by tapping an IC card")
 	}
@@ -495,7 +505,7 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 	}
 	s.service, err = service.New(ctx, service.Config{
 		Store: s.store, Now: time.Now, Random: chance, Policy: policy, Civil: scenarios.KST,
-		Cards: cards, Faces: face.Matcher{Threshold: scenario.Face.Threshold}, Phones: phones,
+		Cards: cards, Distrusted: s.distrusted, Faces: face.Matcher{Threshold: scenario.Face.Threshold}, Phones: phones,
 		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: s.anchors, Authority: s.c.text("authority"), Issuer: s.url,
 		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: transactionLife, Nonces: s.nonces,
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: uint64(s.c.number("status-size"))},
@@ -690,6 +700,7 @@ func (s *running) loops(ctx context.Context) {
 			s.keysRead(ctx, err)
 		}
 	})
+	s.every(ctx, sweepEvery, func(ctx context.Context) { s.takeCardLists(ctx, false) })
 	s.every(ctx, sweepEvery, func(context.Context) { // a secret to come takes over at its moment
 		if err := s.seals.Replace(s.ring.Secrets(keys.Seal)...); err != nil {
 			s.log.Error("the sealing keys were not changed", "error", err.Error())

@@ -25,9 +25,15 @@ type IssuerKit struct {
 	// CountryCA and DocumentSigner are certificates in DER (Doc 9303-12 §7.1).
 	CountryCA, DocumentSigner []byte
 
+	authority   *ecdsa.PrivateKey
+	country     *x509.Certificate
 	signer      *ecdsa.PrivateKey
 	certificate *x509.Certificate
 	secret      []byte
+
+	seed   []byte
+	from   time.Time
+	signed int // how many document signers came before
 }
 
 // Lives of certificates: a country signing authority signs for three to five
@@ -37,22 +43,17 @@ const (
 	signerYears  = 10
 )
 
+// ListLife is how long a list of revoked document signers is good: a country makes one
+// every ninety days at the latest, also when nothing was revoked (Doc 9303-12).
+const ListLife = 90 * 24 * time.Hour
+
 // NewIssuerKit makes authority and signer from a seed, valid from a day on. The
 // same seed and day give the same kit, and another seed another country.
 func NewIssuerKit(seed []byte, from time.Time) (*IssuerKit, error) {
 	from = from.UTC().Truncate(time.Second)
-	authority, signer := keyFrom("country signing authority", seed), keyFrom("document signer", seed)
-	name := func(common string) pkix.Name {
-		return pkix.Name{Country: []string{"KR"}, Organization: []string{issuingAuthority}, CommonName: common}
-	}
-	serial := func(label string) *big.Int {
-		h := sha256.Sum256(append([]byte(label), seed...))
-		h[0] &= 0x7F
-		h[0] |= 0x40
-		return new(big.Int).SetBytes(h[:16])
-	}
+	authority := keyFrom("country signing authority", seed)
 	country := &x509.Certificate{
-		SerialNumber: serial("country"), Subject: name("Resident Card Country Signing CA"),
+		SerialNumber: serial("country", seed), Subject: name("Resident Card Country Signing CA"),
 		NotBefore: from, NotAfter: from.AddDate(countryYears, 0, 0),
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
 		SignatureAlgorithm: x509.ECDSAWithSHA256,
@@ -64,24 +65,71 @@ func NewIssuerKit(seed []byte, from time.Time) (*IssuerKit, error) {
 	if country, err = x509.ParseCertificate(countryDER); err != nil {
 		return nil, fmt.Errorf("iccard: country certificate: %w", err)
 	}
+	secret := sha256.Sum256(append([]byte("resetting codes\x00"), seed...))
+	k := &IssuerKit{CountryCA: countryDER, authority: authority, country: country, secret: secret[:], seed: bytes.Clone(seed), from: from}
+	return k, k.certify(from)
+}
+
+func name(common string) pkix.Name {
+	return pkix.Name{Country: []string{"KR"}, Organization: []string{issuingAuthority}, CommonName: common}
+}
+
+func serial(label string, seed []byte) *big.Int {
+	h := sha256.Sum256(append([]byte(label), seed...))
+	h[0] &= 0x7F
+	h[0] |= 0x40
+	return new(big.Int).SetBytes(h[:16])
+}
+
+// Next is the kit with the document signer that follows, valid from a day on: under the
+// same authority, for cards that are printed once the one before was revoked.
+func (k *IssuerKit) Next(from time.Time) (*IssuerKit, error) {
+	next := *k
+	next.signed++
+	return &next, next.certify(from.UTC().Truncate(time.Second))
+}
+
+// certify makes the kit's document signer.
+func (k *IssuerKit) certify(from time.Time) error {
+	seed := k.seed
+	if k.signed > 0 {
+		seed = fmt.Appendf(bytes.Clone(seed), "\x00%d", k.signed)
+	}
+	k.signer = keyFrom("document signer", seed)
 	// Document type list (Doc 9303-12 table 6): what this signer signs.
 	types := iso7816.Encode(0x30, must(asn1.Marshal(0)), iso7816.Encode(0x31, iso7816.Encode(0x13, []byte("I"))))
 	document := &x509.Certificate{
-		SerialNumber: serial("signer"), Subject: name("Resident Card Document Signer"),
+		SerialNumber: serial("signer", seed), Subject: name("Resident Card Document Signer"),
 		NotBefore: from, NotAfter: from.AddDate(signerYears, 3, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature, SignatureAlgorithm: x509.ECDSAWithSHA256,
 		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 23, 136, 1, 1, 6, 2}, Value: types}},
 	}
-	documentDER, err := x509.CreateCertificate(nil, document, country, &signer.PublicKey, authority)
-	if err != nil {
-		return nil, fmt.Errorf("iccard: document signer certificate: %w", err)
+	var err error
+	if k.DocumentSigner, err = x509.CreateCertificate(nil, document, k.country, &k.signer.PublicKey, k.authority); err == nil {
+		k.certificate, err = x509.ParseCertificate(k.DocumentSigner)
 	}
-	parsed, err := x509.ParseCertificate(documentDER)
 	if err != nil {
-		return nil, fmt.Errorf("iccard: document signer certificate: %w", err)
+		return fmt.Errorf("iccard: document signer certificate: %w", err)
 	}
-	secret := sha256.Sum256(append([]byte("resetting codes\x00"), seed...))
-	return &IssuerKit{CountryCA: countryDER, DocumentSigner: documentDER, signer: signer, certificate: parsed, secret: secret[:]}, nil
+	return nil
+}
+
+// Serial is the number of the document signer's certificate.
+func (k *IssuerKit) Serial() *big.Int { return k.certificate.SerialNumber }
+
+// RevocationList is the country's list of document signers that it has taken back, DER
+// (RFC 5280 §5; profile of Doc 9303-12), as it stands at a time and for ListLife. Of two,
+// the later one has the higher number.
+func (k *IssuerKit) RevocationList(at time.Time, revoked ...x509.RevocationListEntry) ([]byte, error) {
+	at = at.UTC().Truncate(time.Second)
+	der, err := x509.CreateRevocationList(nil, &x509.RevocationList{
+		Number: big.NewInt(at.Unix()), ThisUpdate: at, NextUpdate: at.Add(ListLife), SignatureAlgorithm: x509.ECDSAWithSHA256,
+		RevokedCertificateEntries: revoked,
+	}, k.country, k.authority)
+	if err != nil {
+		return nil, fmt.Errorf("iccard: list of revoked document signers: %w", err)
+	}
+	return der, nil
 }
 
 // ResettingCode is the code with which a clerk resets the PIN of a card.

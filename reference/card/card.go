@@ -24,8 +24,9 @@
 // The face template is read after the PIN; its hash stands in DG13.
 //
 // Only what this country uses is accepted: SHA-256, ECDSA on P-256, one document
-// signer directly under the country's authority. Certificates that the country
-// withdraws are left out of the anchors; revocation lists are not read yet.
+// signer directly under the country's authority. A signer that the country has
+// revoked is refused (Doc 9303-12, profile of the CRL; RFC 5280 §5): the lists
+// are handed over (Verifier.Revoked), as often as whoever runs it fetches them.
 //
 // It may not know how cards are made or emulated: it imports no hardware.
 package card
@@ -41,8 +42,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"rollcall.example/rollcall/reference/crl"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/mdoc/cose"
 )
@@ -56,6 +59,11 @@ var (
 	ErrUntrusted = errors.New("the card's signer is not trusted")
 	// ErrSignerExpired: the signer's certificate is not valid at this time.
 	ErrSignerExpired = errors.New("the certificate of the card's signer is out of its time")
+	// ErrSignerRevoked: the country has taken the signer's certificate back.
+	ErrSignerRevoked = errors.New("the certificate of the card's signer was revoked")
+	// ErrUnlisted: it cannot be told whether it has: there is no list of revoked
+	// certificates, or its time is over.
+	ErrUnlisted = errors.New("it cannot be told whether the certificate of the card's signer was revoked")
 	// ErrChanged: the content is not what was signed.
 	ErrChanged = errors.New("the content of the card is not what was signed")
 	// ErrNotTheChip: the chip with the card's key did not answer this challenge:
@@ -91,12 +99,18 @@ type Card struct {
 	DocumentNumber string
 	Template       face.Template // zero without the PIN
 	PINVerified    bool
+	Signer         Signer // by whom the country has signed it
 }
 
 // Verifier checks cards against the country's authorities. It remembers document
-// signers whose chain it found good; many goroutines may use it at once.
+// signers whose chain it found good, but asks at each use whether they are good now:
+// in their time and not revoked. Many goroutines may use it at once.
 type Verifier struct {
-	roots []*x509.Certificate
+	roots    []*x509.Certificate
+	demanded bool // RequireLists
+
+	listing sync.Mutex // of changes of lists
+	lists   atomic.Pointer[[]*crl.List]
 
 	mu      sync.RWMutex
 	signers map[[sha256.Size]byte]signer
@@ -133,7 +147,7 @@ func (v *Verifier) Verify(e Evidence, challenge []byte, at time.Time) (Card, err
 	if len(challenge) != ChallengeSize {
 		return Card{}, fmt.Errorf("%w: the challenge has %d bytes, not %d", ErrNotTheChip, len(challenge), ChallengeSize)
 	}
-	hashes, err := v.securityObject(e.SOD, at)
+	hashes, by, err := v.securityObject(e.SOD, at)
 	if err != nil {
 		return Card{}, err
 	}
@@ -168,7 +182,7 @@ func (v *Verifier) Verify(e Evidence, challenge []byte, at time.Time) (Card, err
 	if digest := sha256.Sum256(message); !cose.VerifyDigest(key, digest[:], e.Signature) {
 		return Card{}, fmt.Errorf("%w (card %s)", ErrNotTheChip, number)
 	}
-	card := Card{DocumentNumber: number, PINVerified: e.PIN[0]&pinVerified != 0}
+	card := Card{DocumentNumber: number, PINVerified: e.PIN[0]&pinVerified != 0, Signer: by}
 	if !card.PINVerified {
 		return card, nil
 	}

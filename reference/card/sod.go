@@ -93,54 +93,56 @@ func isAlgorithm(a pkix.AlgorithmIdentifier, oid asn1.ObjectIdentifier) bool {
 
 // securityObject is passive authentication up to the hashes of the data groups:
 // form, signer, signature.
-func (v *Verifier) securityObject(sod []byte, at time.Time) (map[int][sha256.Size]byte, error) {
+func (v *Verifier) securityObject(sod []byte, at time.Time) (map[int][sha256.Size]byte, Signer, error) {
 	if len(sod) > maxSOD {
-		return nil, fmt.Errorf("%w: EF.SOD has more than %d bytes", ErrMalformed, maxSOD)
+		return nil, Signer{}, fmt.Errorf("%w: EF.SOD has more than %d bytes", ErrMalformed, maxSOD)
 	}
 	cms, err := object(sod, 23, true)
 	if err != nil {
-		return nil, err
+		return nil, Signer{}, err
 	}
 	var info contentInfo
 	if err := decode(cms, &info, "security object"); err != nil {
-		return nil, err
+		return nil, Signer{}, err
 	}
 	data := &info.Content
 	switch {
 	case !info.Type.Equal(oidSignedData) || data.Version != 3:
-		return nil, fmt.Errorf("%w: EF.SOD is not a SignedData of version 3", ErrMalformed)
+		return nil, Signer{}, fmt.Errorf("%w: EF.SOD is not a SignedData of version 3", ErrMalformed)
 	case len(data.DigestAlgorithms) != 1 || !isAlgorithm(data.DigestAlgorithms[0], oidSHA256):
-		return nil, fmt.Errorf("%w: EF.SOD is digested by something else than SHA-256", ErrMalformed)
+		return nil, Signer{}, fmt.Errorf("%w: EF.SOD is digested by something else than SHA-256", ErrMalformed)
 	case !data.Content.Type.Equal(oidSecurityObject):
-		return nil, fmt.Errorf("%w: EF.SOD signs something else than a security object", ErrMalformed)
+		return nil, Signer{}, fmt.Errorf("%w: EF.SOD signs something else than a security object", ErrMalformed)
 	case len(data.SignerInfos) != 1:
-		return nil, fmt.Errorf("%w: EF.SOD has %d signers, not one", ErrMalformed, len(data.SignerInfos))
+		return nil, Signer{}, fmt.Errorf("%w: EF.SOD has %d signers, not one", ErrMalformed, len(data.SignerInfos))
 	}
 	by := &data.SignerInfos[0]
 	if by.Version != 1 || !isAlgorithm(by.DigestAlgorithm, oidSHA256) || !isAlgorithm(by.SignatureAlgorithm, oidECDSAWithSHA256) {
-		return nil, fmt.Errorf("%w: EF.SOD is signed by something else than ECDSA with SHA-256", ErrMalformed)
+		return nil, Signer{}, fmt.Errorf("%w: EF.SOD is signed by something else than ECDSA with SHA-256", ErrMalformed)
 	}
 	if !data.Certificates.IsCompound || !by.SignedAttributes.IsCompound {
-		return nil, fmt.Errorf("%w: EF.SOD lacks the signer's certificate or the signed attributes", ErrMalformed)
+		return nil, Signer{}, fmt.Errorf("%w: EF.SOD lacks the signer's certificate or the signed attributes", ErrMalformed)
 	}
-	certificate, err := v.documentSigner(data.Certificates.Bytes, at)
+	s, err := v.documentSigner(data.Certificates.Bytes, at)
 	if err != nil {
-		return nil, err
+		return nil, Signer{}, err
 	}
+	certificate := s.certificate
 	if !bytes.Equal(certificate.RawIssuer, by.Signer.Issuer.FullBytes) || certificate.SerialNumber.Cmp(by.Signer.Serial) != 0 {
-		return nil, fmt.Errorf("%w: EF.SOD names another signer than the one whose certificate it carries", ErrUntrusted)
+		return nil, Signer{}, fmt.Errorf("%w: EF.SOD names another signer than the one whose certificate it carries", ErrUntrusted)
 	}
 	if err := checkAttributes(by.SignedAttributes.Bytes, data.Content.Content); err != nil {
-		return nil, err
+		return nil, Signer{}, err
 	}
 	// What is signed is the SET, not the [0] in its place (RFC 5652 §5.4).
 	signed := bytes.Clone(by.SignedAttributes.FullBytes)
 	signed[0] = 0x31
 	digest := sha256.Sum256(signed)
 	if !ecdsa.VerifyASN1(certificate.PublicKey.(*ecdsa.PublicKey), digest[:], by.Signature) {
-		return nil, fmt.Errorf("%w: the signature of EF.SOD is wrong", ErrChanged)
+		return nil, Signer{}, fmt.Errorf("%w: the signature of EF.SOD is wrong", ErrChanged)
 	}
-	return groupHashes(data.Content.Content)
+	hashes, err := groupHashes(data.Content.Content)
+	return hashes, s.name(), err
 }
 
 // checkAttributes checks that the signed attributes are those of this content:
@@ -213,9 +215,9 @@ func groupHashes(content []byte) (map[int][sha256.Size]byte, error) {
 }
 
 // documentSigner returns the one certificate that EF.SOD carries, if it is a
-// document signer's under a country signing authority, both in their time (Doc
-// 9303-12 §5 and table 6).
-func (v *Verifier) documentSigner(der []byte, at time.Time) (*x509.Certificate, error) {
+// document signer's under a country signing authority, both in their time and not
+// revoked (Doc 9303-12 §5 and table 6).
+func (v *Verifier) documentSigner(der []byte, at time.Time) (signer, error) {
 	id := sha256.Sum256(der)
 	v.mu.RLock()
 	s, known := v.signers[id]
@@ -223,11 +225,11 @@ func (v *Verifier) documentSigner(der []byte, at time.Time) (*x509.Certificate, 
 	if !known {
 		certificate, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, fmt.Errorf("%w: the signer's certificate: %v", ErrMalformed, err)
+			return signer{}, fmt.Errorf("%w: the signer's certificate: %v", ErrMalformed, err)
 		}
 		root, err := v.authority(certificate)
 		if err != nil {
-			return nil, err
+			return signer{}, err
 		}
 		s = signer{certificate, root}
 		v.mu.Lock()
@@ -236,13 +238,7 @@ func (v *Verifier) documentSigner(der []byte, at time.Time) (*x509.Certificate, 
 		}
 		v.mu.Unlock()
 	}
-	for _, c := range []*x509.Certificate{s.certificate, s.root} {
-		if at.Before(c.NotBefore) || at.After(c.NotAfter) {
-			return nil, fmt.Errorf("%w: %s is valid from %s to %s", ErrSignerExpired, c.Subject.CommonName,
-				c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))
-		}
-	}
-	return s.certificate, nil
+	return s, v.good(s.root, s.certificate.SerialNumber, at, s.certificate, s.root)
 }
 
 func (v *Verifier) authority(c *x509.Certificate) (*x509.Certificate, error) {

@@ -101,7 +101,7 @@ func TestASecurityObjectMadeByOpenSSLIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hashes, err := v.securityObject(s.SOD, s.At)
+	hashes, _, err := v.securityObject(s.SOD, s.At)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestASecurityObjectMadeByOpenSSLIsRead(t *testing.T) {
 	for i := range s.SOD {
 		changed := bytes.Clone(s.SOD)
 		changed[i] ^= 0x20
-		if _, err := v.securityObject(changed, s.At); err == nil {
+		if _, _, err := v.securityObject(changed, s.At); err == nil {
 			t.Errorf("byte %d was changed and nobody noticed", i)
 		}
 	}
@@ -149,7 +149,7 @@ func TestEncodingsThatAreNotDERAreRefused(t *testing.T) {
 			return append([]byte{0x77, 0x82, byte(len(b) >> 8), byte(len(b))}, b...)
 		}(),
 	} {
-		if _, err := v.securityObject(b, s.At); !errors.Is(err, ErrMalformed) {
+		if _, _, err := v.securityObject(b, s.At); !errors.Is(err, ErrMalformed) {
 			t.Errorf("EF.SOD, %s: %v", name, err)
 		}
 	}
@@ -248,7 +248,7 @@ func FuzzSecurityObject(f *testing.F) {
 	f.Add(s.Evidence.SOD)
 	f.Add(s.Evidence.SOD[:100])
 	f.Fuzz(func(t *testing.T, sod []byte) {
-		if _, err := v.securityObject(sod, s.At); err == nil && !bytes.Equal(sod, s.Evidence.SOD) {
+		if _, _, err := v.securityObject(sod, s.At); err == nil && !bytes.Equal(sod, s.Evidence.SOD) {
 			// A signature has a second form (r, n−s); nothing else may pass.
 			same := 0
 			for i := range min(len(sod), len(s.Evidence.SOD)) {

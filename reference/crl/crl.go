@@ -3,7 +3,8 @@
 //
 // A list is read for one moment: by one of the roots, in its time, whole, with nothing
 // critical that is not understood. Any other is no answer (ErrList): whoever
-// depends on it cannot tell.
+// depends on it cannot tell. What a list names stays revoked when its time is over
+// (ReadPast).
 //
 // The package may not know what the certificates are for, and keeps nothing. Roots and
 // time are passed in.
@@ -37,9 +38,9 @@ type List struct {
 	Root *x509.Certificate
 	// Number ascends: of two lists the one with the higher number counts.
 	Number *big.Int
-	// Until is when the next list is out at the latest.
-	Until   time.Time
-	revoked map[string]bool // by the bytes of the serial number
+	// From is when it was made, Until when the next list is out at the latest.
+	From, Until time.Time
+	revoked     map[string]bool // by the bytes of the serial number
 }
 
 // Understood are the extensions of a list, or of an entry, that may be critical: the
@@ -54,6 +55,20 @@ func refuse(format string, args ...any) error {
 // Read reads a list, DER, which one of the roots must have signed and which must be
 // good at this time (§6.3.3).
 func Read(der []byte, roots []*x509.Certificate, at time.Time) (*List, error) {
+	l, err := ReadPast(der, roots, at)
+	if err == nil && !at.Before(l.Until) {
+		return nil, l.refuse(at)
+	}
+	return l, err
+}
+
+func (l *List) refuse(at time.Time) error {
+	return refuse("it is good from %s to %s, now it is %s", l.From.Format(time.RFC3339), l.Until.Format(time.RFC3339), at.UTC().Format(time.RFC3339))
+}
+
+// ReadPast is Read, and takes a list whose time is over, too: what it names stays revoked. Who
+// depends on its being complete looks at Until.
+func ReadPast(der []byte, roots []*x509.Certificate, at time.Time) (*List, error) {
 	if len(der) > MaxSize {
 		return nil, refuse("it has %d bytes; at most %d are read", len(der), MaxSize)
 	}
@@ -67,15 +82,16 @@ func Read(der []byte, roots []*x509.Certificate, at time.Time) (*List, error) {
 		return nil, err
 	case list.Number == nil || list.Number.Sign() < 0:
 		return nil, refuse("it has no number")
-	case at.Before(list.ThisUpdate.Add(-maxSkew)) || !at.Before(list.NextUpdate):
-		return nil, refuse("it is good from %s to %s, now it is %s", list.ThisUpdate.Format(time.RFC3339), list.NextUpdate.Format(time.RFC3339), at.UTC().Format(time.RFC3339))
+	}
+	l := &List{Root: root, Number: list.Number, From: list.ThisUpdate, Until: list.NextUpdate, revoked: make(map[string]bool, len(list.RevokedCertificateEntries))}
+	if at.Before(l.From.Add(-maxSkew)) {
+		return nil, l.refuse(at)
 	}
 	for _, e := range list.Extensions {
 		if e.Critical && !known(e.Id) {
 			return nil, refuse("it has a critical extension %s, which is not understood", e.Id)
 		}
 	}
-	l := &List{Root: root, Number: list.Number, Until: list.NextUpdate, revoked: make(map[string]bool, len(list.RevokedCertificateEntries))}
 	for _, entry := range list.RevokedCertificateEntries {
 		for _, e := range entry.Extensions {
 			if e.Critical && !known(e.Id) {

@@ -22,6 +22,7 @@ type Metrics struct {
 	signatures *prometheus.CounterVec
 	published  *prometheus.HistogramVec
 	sequence   prometheus.Gauge
+	cards      *prometheus.CounterVec
 }
 
 // NewMetrics returns counts that stand at zero.
@@ -36,9 +37,10 @@ func NewMetrics(version string) *Metrics {
 		published: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rollcall_status_lists_publish_duration_seconds", Help: "Time to bring the status lists up to date, by outcome: done, failed.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}}, []string{"outcome"}),
 		sequence: prometheus.NewGauge(prometheus.GaugeOpts{Name: "rollcall_status_lists_register_sequence", Help: "Number of the change of the register up to which the published lists are true."}),
+		cards:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_cards_refused_total", Help: "IC cards refused for their signer: revoked, expired, or unlisted, where no list of revoked signers is in its time."}, []string{"signer"}),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rollcall_build_info", Help: "The version that runs.", ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
-	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.signatures, m.published, m.sequence, build,
+	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.signatures, m.published, m.sequence, m.cards, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -65,6 +67,17 @@ func (m *Metrics) WatchKeys(r *keys.Ring) {
 			Name: "rollcall_certificate_expiry_timestamp_seconds", Help: "When the certificate in force ends.", ConstLabels: prometheus.Labels{"use": string(use)},
 		}, func() float64 { return float64(r.Expiry()[use].Unix()) }))
 	}
+}
+
+// CardRefused counts an IC card that was refused for its signer.
+func (m *Metrics) CardRefused(why string) { m.cards.WithLabelValues(why).Inc() }
+
+// WatchCardLists tells when the first of the lists of revoked signers of IC cards is too
+// old; the zero time: one is already, or is missing.
+func (m *Metrics) WatchCardLists(until func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "rollcall_card_revocations_expiry_timestamp_seconds", Help: "When the first of the lists of revoked signers of IC cards is too old; 0: one is, or is missing.",
+	}, func() float64 { return float64(max(until().Unix(), 0)) }))
 }
 
 // Published notes how long a publication of the status lists took, up to which

@@ -64,7 +64,7 @@ func (s *Service) IssueByTap(ctx context.Context, q TapRequest) (Issued, error) 
 	if err != nil {
 		return Issued{}, err
 	}
-	read, cardErr := s.o.Cards.Verify(q.Card, q.Challenge, now)
+	read, cardErr := s.verify(ctx, q.Card, q.Challenge, now)
 	_, faceMatched := s.o.Faces.Match(read.Template, q.Probe)
 
 	return s.issue(ctx, "issue-by-tap", q.Request, q.Person, order{phone: phone, format: Mdoc}, q,

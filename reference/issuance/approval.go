@@ -26,6 +26,7 @@ type Approval struct {
 	Channel   lifecycle.Channel `json:"channel"`
 	Document  string            `json:"document"`            // number of the plastic card it rests on
 	Challenge []byte            `json:"challenge,omitempty"` // Tap: what the chip signed
+	Signer    card.Signer       `json:"signer,omitzero"`     // Tap: by whom the country has signed the card
 	Offer     []byte            `json:"offer,omitempty"`     // Counter: hash of the clerk's code
 	At        time.Time         `json:"at"`
 }
@@ -35,7 +36,7 @@ type Approval struct {
 // the reason is Granted.
 func (s *Service) ApproveTap(ctx context.Context, challenge []byte, e card.Evidence, probe face.Probe) (a Approval, reason lifecycle.Reason, err error) {
 	now := s.register.Now()
-	read, cardErr := s.o.Cards.Verify(e, challenge, now)
+	read, cardErr := s.verify(ctx, e, challenge, now)
 	if cardErr != nil {
 		return Approval{}, lifecycle.CardNotGenuine, nil
 	}
@@ -58,7 +59,7 @@ func (s *Service) ApproveTap(ctx context.Context, challenge []byte, e card.Evide
 			return err
 		}
 		reason = lifecycle.Admit(application, s.o.Policy)
-		a = Approval{Person: p.ID, Channel: lifecycle.Tap, Document: held.Number, Challenge: challenge, At: now}
+		a = Approval{Person: p.ID, Channel: lifecycle.Tap, Document: held.Number, Challenge: challenge, Signer: read.Signer, At: now}
 		return nil
 	})
 	return granted(a, reason, err)
@@ -110,17 +111,17 @@ type ApprovedRequest struct {
 }
 
 // IssueApproved issues a mobile card on an approval. Everything that may have
-// changed since is judged anew: state, region, centre, the wallet, and whether the
-// approval was used.
+// changed since is judged anew: state, region, centre, the wallet, whether the card's
+// signer was revoked, and whether the approval was used.
 func (s *Service) IssueApproved(ctx context.Context, q ApprovedRequest) (Issued, error) {
 	if q.Spare < 0 || q.Spare > len(s.formats)*s.o.MaxCopies {
 		return Issued{}, fmt.Errorf("%d further copies are asked for; a mobile card has at most %d in each of %d formats", q.Spare, s.o.MaxCopies, len(s.formats))
 	}
-	return s.issue(ctx, "issue-approved", q.Request, q.Approval.Person, order{q.Phone, q.Format, q.Spare, q.Then}, q, s.approved(q.Approval))
+	return s.issue(ctx, "issue-approved", q.Request, q.Approval.Person, order{q.Phone, q.Format, q.Spare, q.Then}, q, s.approved(ctx, q.Approval))
 }
 
 // approved are the facts of an approval, as of now.
-func (s *Service) approved(v Approval) facts {
+func (s *Service) approved(ctx context.Context, v Approval) facts {
 	return func(r store.Reader, p *store.Person, now time.Time) (*lifecycle.Application, *evidence, error) {
 		used := &evidence{}
 		var a *lifecycle.Application
@@ -131,7 +132,9 @@ func (s *Service) approved(v Approval) facts {
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return nil, nil, err
 			}
-			a.CardGenuine = err == nil && challenge.Used == 0
+			signerErr := s.o.Cards.Good(v.Signer, now)
+			s.distrust(ctx, signerErr)
+			a.CardGenuine = err == nil && challenge.Used == 0 && signerErr == nil
 			a.PINVerified = true
 			used.spend = func(tx store.Tx, seq uint64) error {
 				challenge.Used = seq

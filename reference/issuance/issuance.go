@@ -51,6 +51,8 @@ type CardVerifier interface {
 	// Verify says which card it is, if the country signed its content and the
 	// chip has answered this very challenge.
 	Verify(e card.Evidence, challenge []byte, at time.Time) (card.Card, error)
+	// Good says whether the signer of a card that was verified before is good now.
+	Good(by card.Signer, at time.Time) error
 }
 
 // FaceMatcher compares a capture with a template (package face).
@@ -71,6 +73,24 @@ type Options struct {
 	Civil             *time.Location // the country's civil time
 	// Formats are those besides Mdoc, by the names of OpenID4VCI.
 	Formats map[string]Format
+	// Distrusted is told when a card is refused, or an approval that rests on one, because
+	// its signer was revoked, is out of its time, or cannot be told about: whoever applies is
+	// told what everybody is told whose card does not verify, whoever operates the
+	// service must know more. Nothing in the error is the caller's. It may be nil.
+	Distrusted func(ctx context.Context, err error)
+}
+
+// verify is Cards.Verify, and tells of signers that are good no more.
+func (s *Service) verify(ctx context.Context, e card.Evidence, challenge []byte, now time.Time) (card.Card, error) {
+	read, err := s.o.Cards.Verify(e, challenge, now)
+	s.distrust(ctx, err)
+	return read, err
+}
+
+func (s *Service) distrust(ctx context.Context, err error) {
+	if s.o.Distrusted != nil && (errors.Is(err, card.ErrSignerRevoked) || errors.Is(err, card.ErrSignerExpired) || errors.Is(err, card.ErrUnlisted)) {
+		s.o.Distrusted(ctx, err)
+	}
 }
 
 // Service issues.

@@ -30,8 +30,10 @@ type Config struct {
 	Policy *lifecycle.Policy
 	Civil  *time.Location // the country's civil time
 	Cards  issuance.CardVerifier
-	Faces  issuance.FaceMatcher
-	Phones *issuance.Makers
+	// Distrusted is told of cards whose signer is good no more (issuance.Options); may be nil.
+	Distrusted func(context.Context, error)
+	Faces      issuance.FaceMatcher
+	Phones     *issuance.Makers
 
 	DocumentSigner mdoc.Signer
 	StatusSigner   mdoc.Signer
@@ -79,7 +81,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	i, err := issuance.New(r, issuance.Options{
 		Policy: c.Policy, Cards: c.Cards, Faces: c.Faces, Phones: c.Phones, Signer: c.DocumentSigner,
 		ChallengeLifetime: c.ChallengeLifetime, MaxCopies: c.Copies, Authority: c.Authority, Civil: c.Civil,
-		Formats: map[string]issuance.Format{sdjwt.Format: issuance.SDJWT(c.DocumentSigner, c.Issuer)},
+		Formats: map[string]issuance.Format{sdjwt.Format: issuance.SDJWT(c.DocumentSigner, c.Issuer)}, Distrusted: c.Distrusted,
 	})
 	if err != nil {
 		return nil, err

@@ -97,6 +97,13 @@ func (c chips) Verify(e card.Evidence, challenge []byte, at time.Time) (card.Car
 	return c.standIns.Verify(e, challenge, at)
 }
 
+func (c chips) Good(by card.Signer, at time.Time) error {
+	if c.w.cards != nil {
+		return c.w.cards.Good(by, at)
+	}
+	return c.standIns.Good(by, at)
+}
+
 func newWorld(t testing.TB, change ...func(*service.Config)) *world {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "register.db")

@@ -58,10 +58,11 @@ type Town struct {
 	// PhoneMaker the root of the phones' key attestations, WalletProvider that of
 	// the wallets; DER.
 	CountryCA, PhoneMaker, WalletProvider []byte
+	// Country prints the cards, and says which document signers it has taken back.
+	Country *iccard.IssuerKit
 
 	maker    *phone.Maker
 	provider *wallet.Provider
-	kit      *iccard.IssuerKit
 }
 
 // Resident is one of them.
@@ -127,7 +128,7 @@ func New(s *scenarios.Scenario, nation *scenarios.Nation, residents int) (*Town,
 	if err != nil {
 		return nil, err
 	}
-	town := &Town{CountryCA: kit.CountryCA, PhoneMaker: maker.Root, WalletProvider: provider.Root, maker: maker, provider: provider, kit: kit}
+	town := &Town{CountryCA: kit.CountryCA, PhoneMaker: maker.Root, WalletProvider: provider.Root, Country: kit, maker: maker, provider: provider}
 	people := population.New(nation)
 	draws := population.NewDrawer(rng.New(1), nation, &s.Phones)
 	home, ok := nation.MunicipalityIndex(Municipality)
@@ -199,7 +200,7 @@ func (t *Town) Plastic(r *Resident, can string) (chip *iccard.Card, mrz string, 
 		return nil, "", err
 	}
 	chip = iccard.NewBlank(secret("chip", int(r.ID)-1))
-	return chip, mrz, t.kit.Personalise(chip, h)
+	return chip, mrz, t.Country.Personalise(chip, h)
 }
 
 // Chip says whether the resident's plastic card is an IC card.

@@ -72,6 +72,9 @@ type Options struct {
 	// Before stands between those who ask and the service: a network that loses
 	// answers, a gateway that is overloaded. nil: nothing does.
 	Before func(service http.Handler) http.Handler
+
+	// Distrusted is told of cards whose signer is good no more; may be nil.
+	Distrusted func(context.Context, error)
 }
 
 // Service is a service that runs until the test is over.
@@ -80,6 +83,9 @@ type Service struct {
 	CA  []byte // the root of its certificate, PEM
 	// Store is the register as it really is, whatever the service makes of it.
 	Store store.Store
+	// Cards verifies IC cards. It has the list of the demonstration's country, on which nobody
+	// stands, and may be handed newer ones.
+	Cards *card.Verifier
 }
 
 // Start starts a service, with a fault by its name; "": none.
@@ -139,7 +145,7 @@ func Start(t testing.TB, fault string, o Options) *Service {
 		_ = s.real.Close()
 	})
 	root := s.ring.Certificates(keys.Authority)[0]
-	return &Service{URL: s.url, CA: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root}), Store: s.real}
+	return &Service{URL: s.url, CA: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root}), Store: s.real, Cards: s.cards}
 }
 
 // starting is a service that is put together.
@@ -149,6 +155,7 @@ type starting struct {
 	url   string
 
 	real    store.Store
+	cards   *card.Verifier
 	ring    *keys.Ring
 	seals   *seal.Keys
 	service *service.Service
@@ -214,8 +221,15 @@ func (s *starting) openService(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cards, err := card.NewVerifier(kit.CountryCA)
+	if s.cards, err = card.NewVerifier(kit.CountryCA); err != nil {
+		return err
+	}
+	s.cards.RequireLists()
+	list, err := kit.RevocationList(s.o.Now())
 	if err != nil {
+		return err
+	}
+	if err := s.cards.Revoked(list, s.o.Now()); err != nil {
 		return err
 	}
 	phones, err := issuance.NewMakers(maker.Root)
@@ -232,7 +246,7 @@ func (s *starting) openService(ctx context.Context) error {
 	}
 	if s.service, err = service.New(ctx, service.Config{
 		Store: seen, Now: s.o.Now, Random: s.o.Random, Policy: policy, Civil: scenarios.KST,
-		Cards: cards, Faces: face.Matcher{Threshold: s.o.Scenario.Face.Threshold}, Phones: phones,
+		Cards: s.cards, Distrusted: s.o.Distrusted, Faces: face.Matcher{Threshold: s.o.Scenario.Face.Threshold}, Phones: phones,
 		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: anchors, Authority: "행정안전부", Issuer: s.url,
 		Copies: s.o.Copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, Nonces: func(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) },
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: 1 << 16}, TTL: s.o.TTL, Validity: 24 * time.Hour, Aggregation: s.url + "/status-lists",

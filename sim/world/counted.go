@@ -26,10 +26,14 @@ func (s countedSigner) Sign(digest []byte) ([]byte, error) {
 // countedCards counts signatures verified: security object and statement.
 type countedCards struct {
 	*card.Verifier
-	n *Counts
+	by *Authorities
+	n  *Counts
 }
 
 func (c countedCards) Verify(e card.Evidence, challenge []byte, at time.Time) (card.Card, error) {
+	if err := c.by.fetchList(at); err != nil {
+		return card.Card{}, err
+	}
 	read, err := c.Verifier.Verify(e, challenge, at)
 	switch {
 	case err == nil, errors.Is(err, card.ErrNotTheChip):

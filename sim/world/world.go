@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -160,6 +161,8 @@ type Authorities struct {
 	signers    [2]*mdoc.KeySigner // of documents, of lists
 	kit        *iccard.IssuerKit
 	cards      *card.Verifier
+	listing    sync.Mutex
+	listed     time.Time // when the country's newest list was made
 	maker      *phone.Maker
 	makers     *issuance.Makers
 	portraits  [][]byte
@@ -263,6 +266,7 @@ func Found(s *scenarios.Scenario) (*Authorities, error) {
 	if a.cards, err = card.NewVerifier(a.kit.CountryCA); err != nil {
 		return nil, err
 	}
+	a.cards.RequireLists()
 	if a.maker, err = phone.NewMaker("Phones of the Panel", secret(source, "phone maker"), from); err != nil {
 		return nil, err
 	}
@@ -274,6 +278,24 @@ func Found(s *scenarios.Scenario) (*Authorities, error) {
 		a.portraits = append(a.portraits, camera.Portrait(random))
 	}
 	return a, nil
+}
+
+// fetchList hands the service the country's list of revoked document signers, of which
+// there is none, once a month.
+func (a *Authorities) fetchList(at time.Time) error {
+	const every = 30 * 24 * time.Hour
+	made := at.Truncate(every)
+	a.listing.Lock()
+	defer a.listing.Unlock()
+	if !made.After(a.listed) {
+		return nil
+	}
+	list, err := a.kit.RevocationList(made)
+	if err != nil {
+		return err
+	}
+	a.listed = made
+	return a.cards.Revoked(list, at)
 }
 
 // Path names the register's file; when it was opened anew elsewhere it is
@@ -297,7 +319,7 @@ func (w *World) Open(ctx context.Context) error {
 	nonces := [32]byte(secret(w.Source, "nonces"))
 	c := service.Config{
 		Store: &countedStore{db, &w.N}, Now: w.Clock.Now, Random: w.Source.Stream(0, population.ForService, seedRandom+w.Opened),
-		Policy: &w.Policy, Civil: scenarios.KST, Cards: countedCards{w.cards, &w.N}, Faces: w.faces, Phones: w.makers,
+		Policy: &w.Policy, Civil: scenarios.KST, Cards: countedCards{w.cards, w.Authorities, &w.N}, Faces: w.faces, Phones: w.makers,
 		DocumentSigner: countedSigner{w.signers[0], &w.N}, StatusSigner: countedSigner{w.signers[1], &w.N}, Anchors: w.anchors, Authority: authority,
 		Copies: Copies, ChallengeLifetime: ChallengeLifetime, Transaction: transaction, Nonces: func(time.Time) [32]byte { return nonces },
 		Lists: register.Lists{Base: listBase, Size: w.listSize}, TTL: w.ttl, Validity: w.validity,

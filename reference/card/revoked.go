@@ -1,0 +1,129 @@
+package card
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+	"math/big"
+	"time"
+
+	"rollcall.example/rollcall/reference/crl"
+)
+
+// Signer names a document signer's certificate: by the hash of the authority's and its
+// own serial number. It is small enough to be kept beside what rests on it.
+type Signer struct {
+	Authority []byte `json:"authority,omitempty"`
+	Serial    []byte `json:"serial,omitempty"`
+}
+
+func (s signer) name() Signer {
+	authority := sha256.Sum256(s.root.Raw)
+	return Signer{authority[:], s.certificate.SerialNumber.Bytes()}
+}
+
+// Revoked takes a list of revoked document signers, DER, by one of the authorities. What
+// it names is refused from now on, also where the chain was found good before. A list
+// whose time is over is taken, too: a revocation is not undone by waiting. One with
+// a lower number than the list held is left, and the error says so (crl.ErrList).
+func (v *Verifier) Revoked(list []byte, at time.Time) error {
+	l, err := crl.ReadPast(list, v.roots, at)
+	if err != nil {
+		return err
+	}
+	v.listing.Lock()
+	defer v.listing.Unlock()
+	next := []*crl.List{l}
+	for _, held := range v.held() {
+		switch {
+		case !l.Follows(held):
+			return fmt.Errorf("%w: it is number %v of %q, and number %v is known", crl.ErrList, l.Number, l.Root.Subject.CommonName, held.Number)
+		case !held.Root.Equal(l.Root):
+			next = append(next, held)
+		}
+	}
+	v.lists.Store(&next)
+	return nil
+}
+
+// RequireLists makes the verifier refuse a card (ErrUnlisted) of whose authority there
+// is no list in its time. It is called before the first card.
+func (v *Verifier) RequireLists() { v.demanded = true }
+
+// Listed says of which authority there is no list in its time, and until when all of
+// them are listed.
+func (v *Verifier) Listed(at time.Time) (until time.Time, err error) {
+	for _, root := range v.roots {
+		end, err := v.listed(root, at)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if until.IsZero() || end.Before(until) {
+			until = end
+		}
+	}
+	return until, nil
+}
+
+// Good says whether a signer whose cards were found good still is: nothing that rests
+// on one outlives its revocation.
+func (v *Verifier) Good(by Signer, at time.Time) error {
+	for _, root := range v.roots {
+		if authority := sha256.Sum256(root.Raw); bytes.Equal(authority[:], by.Authority) {
+			return v.good(root, new(big.Int).SetBytes(by.Serial), at, root)
+		}
+	}
+	return fmt.Errorf("%w: its authority is not known", ErrUntrusted)
+}
+
+// good says whether what an authority has certified under a number is good now, by its
+// lists and by the time of certificates.
+func (v *Verifier) good(root *x509.Certificate, serial *big.Int, at time.Time, certificates ...*x509.Certificate) error {
+	for _, l := range v.held() {
+		if sameAuthority(l, root) && l.Has(serial) {
+			return fmt.Errorf("%w by %q, number %x (list %v): its cards are good for nothing until they are printed anew; a centre issues without them", ErrSignerRevoked, root.Subject.CommonName, serial, l.Number)
+		}
+	}
+	for _, c := range certificates {
+		if at.Before(c.NotBefore) || at.After(c.NotAfter) {
+			return fmt.Errorf("%w: %s is valid from %s to %s", ErrSignerExpired, c.Subject.CommonName,
+				c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))
+		}
+	}
+	if !v.demanded {
+		return nil
+	}
+	_, err := v.listed(root, at)
+	return err
+}
+
+// listed is until when an authority's list is good, the newest if there are several.
+func (v *Verifier) listed(root *x509.Certificate, at time.Time) (until time.Time, err error) {
+	for _, l := range v.held() {
+		if sameAuthority(l, root) && l.Until.After(until) {
+			until = l.Until
+		}
+	}
+	switch {
+	case until.IsZero():
+		return until, fmt.Errorf("%w: there is no list of revoked certificates by %q", ErrUnlisted, root.Subject.CommonName)
+	case !at.Before(until):
+		return until, fmt.Errorf("%w: the newest list by %q was good until %s", ErrUnlisted, root.Subject.CommonName, until.UTC().Format(time.RFC3339))
+	}
+	return until, nil
+}
+
+func (v *Verifier) held() []*crl.List {
+	if l := v.lists.Load(); l != nil {
+		return *l
+	}
+	return nil
+}
+
+// sameAuthority says whether a list speaks of what a root has certified. An authority that
+// follows itself with another key keeps its name and makes one list of all that it has ever
+// certified, by the newest key.
+func sameAuthority(l *crl.List, root *x509.Certificate) bool {
+	return bytes.Equal(l.Root.RawSubject, root.RawSubject)
+}
