@@ -1,16 +1,23 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"rollcall.example/rollcall/hwemu/iccard"
 	"rollcall.example/rollcall/hwemu/vpcd"
+	"rollcall.example/rollcall/reference/keys"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/demo"
@@ -19,10 +26,10 @@ import (
 func cardCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "card",
-		Short: "An emulated IC card for programs that read cards",
+		Short: "The demonstration's IC cards: in a reader, or revoked",
 		Args:  none,
 	}
-	c.AddCommand(cardServeCommand())
+	c.AddCommand(cardServeCommand(), cardRevokeCommand())
 	return c
 }
 
@@ -104,6 +111,53 @@ reads it. It stays until the command is interrupted or the reader ends.`,
 	c.Flags().StringVar(&access, "access", "pace", "`HOW` the card is read: pace (by PACE or BAC) or open (in the clear)")
 	c.Flags().StringVar(&root, "root", "", "`FILE` for the certificate under which the card's files are signed (PEM)")
 	c.Flags().IntVar(&resident, "resident", 1, "`N`, whose card it is; every fifth has one without a chip")
+	return c
+}
+
+func cardRevokeCommand() *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use:   "revoke",
+		Short: "Have the demonstration's country revoke the signer of its IC cards",
+		Long: `Put the document signer of the demonstration's IC cards on its country's list of
+revoked certificates, csca.crl in the data folder of rollcall serve --demo. The
+service goes by the list when it has read it again (SIGHUP, or by itself within a
+minute): from then on nobody is issued a mobile card by tapping one of these cards, and
+a centre issues without them. Whoever removes the file and starts the service
+anew has cards that are good again.`,
+		Example: `  rollcall card revoke --reason key-compromise
+  kill -HUP $(pidof rollcall)`,
+		Args: none,
+		RunE: func(c *cobra.Command, _ []string) error {
+			why, ok := keys.Reasons[reason]
+			if !ok {
+				return usage(fmt.Errorf("--reason: there is no reason %q (write %s)", reason, strings.Join(slices.Sorted(maps.Keys(keys.Reasons)), ", ")))
+			}
+			settled, err := configure(c.Flags(), os.LookupEnv)
+			if err != nil {
+				return usage(err)
+			}
+			country, _, _, err := demo.Makers()
+			if err != nil {
+				return internal(err)
+			}
+			path, now := filepath.Join(settled.text("data"), countryListFile), time.Now()
+			if _, err := os.Stat(path); err != nil {
+				return usage(fmt.Errorf("there is no demonstration in %s (rollcall serve --demo makes one): %w", settled.text("data"), err))
+			}
+			already, err := writeCountryList(path, country, now, &x509.RevocationListEntry{SerialNumber: country.Serial(), RevocationTime: now.UTC().Truncate(time.Second), ReasonCode: int(why)})
+			switch {
+			case err != nil:
+				return usage(err)
+			case already:
+				return usage(fmt.Errorf("the certificate %x stands on %s already", country.Serial(), path))
+			}
+			fmt.Fprintf(c.OutOrStdout(), "The certificate %x is revoked: %s.\nNow send SIGHUP to every replica.\n", country.Serial(), why)
+			return nil
+		},
+	}
+	addFlags(c.Flags(), "data")
+	c.Flags().StringVar(&reason, "reason", "unspecified", "`REASON` that the list gives (RFC 5280): "+strings.Join(slices.Sorted(maps.Keys(keys.Reasons)), ", "))
 	return c
 }
 
