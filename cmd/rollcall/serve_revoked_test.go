@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,7 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"rollcall.example/rollcall/hwemu/phone"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/openid4vci"
 	"rollcall.example/rollcall/reference/statuslist"
 )
 
@@ -193,5 +196,95 @@ func TestSignersAndVerifiersOfARunningServiceAreRevoked(t *testing.T) {
 	}
 	if _, err := old.Answer(context.Background(), r, choices); err == nil {
 		t.Error("after a restart a card by the revoked signer is accepted")
+	}
+}
+
+// The country of the IC cards revokes their signer: the operator reads it in the log, whoever
+// taps is told what everybody is told whose card does not verify.
+func TestACardOfARevokedSignerIsRefusedLikeAnyThatDoesNotVerify(t *testing.T) {
+	dir := t.TempDir()
+	p, err := start(dir, os.Environ(), "--demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+	people := town(t, 12).Residents
+	held, err := p.issue(people[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := people[1].Wallet(p.client, time.Now, rand.NewChaCha8([32]byte{1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A clone's answer to the challenge is wrong.
+	ctx := context.Background()
+	tap := func(change func(*phone.Tap)) error {
+		a, err := w.Apply(ctx, p.url, openid4vci.MdocID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		challenge, err := a.Challenge(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tapped, err := people[1].Tap(challenge, people[1].PIN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(tapped)
+		_, err = a.Prove(ctx, challenge, tapped.Evidence, people[1].Capture().Bytes())
+		return err
+	}
+	clone := tap(func(t *phone.Tap) { t.Evidence.Signature[5] ^= 1 })
+
+	path, err := exec.LookPath("rollcall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoke := exec.Command(path, "card", "revoke", "--reason", "key-compromise")
+	revoke.Dir = dir
+	if out, err := revoke.CombinedOutput(); err != nil || !strings.Contains(string(out), "is revoked: key-compromise") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	again := strings.Count(p.err.String(), "the keys were read again")
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); strings.Count(p.err.String(), "the keys were read again") == again; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the lists are not read again\n%s", p.err)
+		}
+	}
+	if l := p.revoked(t, "/demo/csca.crl"); len(l.RevokedCertificateEntries) != 1 {
+		t.Errorf("%+v", l)
+	}
+	refused := tap(func(*phone.Tap) {})
+	if clone == nil || refused == nil || clone.Error() != refused.Error() {
+		t.Errorf("a clone is told %v, the card of a revoked signer %v", clone, refused)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) { // the log comes through a pipe
+		log := p.err.String()
+		if n := strings.Count(log, `"signer":"revoked"`); n == 1 && strings.Contains(log, "was revoked by") {
+			break
+		} else if n > 1 || time.Now().After(end) {
+			t.Fatalf("the log does not say why, once\n%s", log)
+		}
+	}
+	// Mobile cards that were issued before are the service's own, and stay.
+	if verdict, err := p.show(held); err != nil || verdict != "accepted" {
+		t.Errorf("a card issued before: %q %v", verdict, err)
+	}
+
+	// A restart forgets nothing of it.
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	p2, err := start(dir, os.Environ(), "--demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p2.cmd.Process.Kill(); <-p2.ended }()
+	if _, err := p2.issue(people[2]); err == nil || !strings.Contains(err.Error(), "card-not-genuine") {
+		t.Errorf("after a restart: %v", err)
 	}
 }

@@ -89,6 +89,20 @@ func TestWhatIsNoListOfTheAuthorityForNowIsRefused(t *testing.T) {
 	}
 }
 
+func TestAListThatIsOverStillNamesWhatWasRevoked(t *testing.T) {
+	root, key := authority(t, "root")
+	l, err := ReadPast(list(t, root, key, nil), []*x509.Certificate{root}, start.Add(1000*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !l.Has(big.NewInt(1000)) || !l.From.Equal(start) || !l.Until.Equal(start.Add(time.Hour)) {
+		t.Errorf("%+v", l)
+	}
+	if _, err := ReadPast(list(t, root, key, nil), []*x509.Certificate{root}, start.Add(-maxSkew-time.Second)); !errors.Is(err, ErrList) {
+		t.Errorf("one for later: %v", err)
+	}
+}
+
 func TestAListSpeaksOfItsOwnAuthoritysCertificatesAlone(t *testing.T) {
 	root, key := authority(t, "root")
 	other, otherKey := authority(t, "other")

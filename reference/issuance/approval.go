@@ -117,11 +117,18 @@ func (s *Service) IssueApproved(ctx context.Context, q ApprovedRequest) (Issued,
 	if q.Spare < 0 || q.Spare > len(s.formats)*s.o.MaxCopies {
 		return Issued{}, fmt.Errorf("%d further copies are asked for; a mobile card has at most %d in each of %d formats", q.Spare, s.o.MaxCopies, len(s.formats))
 	}
-	return s.issue(ctx, "issue-approved", q.Request, q.Approval.Person, order{q.Phone, q.Format, q.Spare, q.Then}, q, s.approved(ctx, q.Approval))
+	signed := true
+	if q.Approval.Channel == lifecycle.Tap {
+		err := s.o.Cards.Good(q.Approval.Signer, s.register.Now())
+		s.distrust(ctx, err)
+		signed = err == nil
+	}
+	return s.issue(ctx, "issue-approved", q.Request, q.Approval.Person, order{q.Phone, q.Format, q.Spare, q.Then}, q, s.approved(q.Approval, signed))
 }
 
-// approved are the facts of an approval, as of now.
-func (s *Service) approved(ctx context.Context, v Approval) facts {
+// approved are the facts of an approval, as of now; signed says whether the signer of the
+// card it rests on is good.
+func (s *Service) approved(v Approval, signed bool) facts {
 	return func(r store.Reader, p *store.Person, now time.Time) (*lifecycle.Application, *evidence, error) {
 		used := &evidence{}
 		var a *lifecycle.Application
@@ -132,9 +139,7 @@ func (s *Service) approved(ctx context.Context, v Approval) facts {
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return nil, nil, err
 			}
-			signerErr := s.o.Cards.Good(v.Signer, now)
-			s.distrust(ctx, signerErr)
-			a.CardGenuine = err == nil && challenge.Used == 0 && signerErr == nil
+			a.CardGenuine = err == nil && challenge.Used == 0 && signed
 			a.PINVerified = true
 			used.spend = func(tx store.Tx, seq uint64) error {
 				challenge.Used = seq

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
@@ -9,9 +10,11 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/service"
 )
 
 // The evidence first, the phone's keys later: what a protocol of several steps
@@ -82,6 +85,47 @@ func TestAnApprovalIsGoodForOneIssue(t *testing.T) {
 				t.Errorf("after a second use: %v", got)
 			}
 		})
+	}
+}
+
+// signed is a verifier of cards whose signer is revoked at some moment.
+type signed struct {
+	issuance.CardVerifier
+	revoked bool
+}
+
+func (r *signed) Verify(e card.Evidence, challenge []byte, at time.Time) (card.Card, error) {
+	read, err := r.CardVerifier.Verify(e, challenge, at)
+	read.Signer = card.Signer{Serial: []byte{7}}
+	return read, errors.Join(err, r.Good(read.Signer, at))
+}
+
+func (r *signed) Good(by card.Signer, _ time.Time) error {
+	if r.revoked || len(by.Serial) == 0 {
+		return card.ErrSignerRevoked
+	}
+	return nil
+}
+
+func TestAnApprovalEndsWithTheSignerOfItsCard(t *testing.T) {
+	var told []error
+	var cards *signed
+	w := newWorld(t, func(c *service.Config) {
+		cards = &signed{CardVerifier: c.Cards}
+		c.Cards, c.Distrusted = cards, func(_ context.Context, err error) { told = append(told, err) }
+	})
+	c := w.resident()
+	v, reason := c.approveTap()
+	w.decided(reason, lifecycle.Granted)
+	later, reason := c.approveTap()
+	w.decided(reason, lifecycle.Granted)
+	w.decided(c.issueApproved(v, 0).Reason, lifecycle.Granted)
+	cards.revoked = true
+	w.decided(c.issueApproved(later, 0).Reason, lifecycle.CardNotGenuine)
+	_, reason = c.approveTap()
+	w.decided(reason, lifecycle.CardNotGenuine)
+	if len(told) != 2 || !errors.Is(told[0], card.ErrSignerRevoked) {
+		t.Errorf("the operator was told %v", told)
 	}
 }
 
