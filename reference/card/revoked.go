@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"math/big"
 	"time"
@@ -11,16 +12,19 @@ import (
 	"rollcall.example/rollcall/reference/crl"
 )
 
-// Signer names a document signer's certificate: by the hash of the authority's and its
-// own serial number. It is small enough to be kept beside what rests on it.
+// Signer names a document signer's certificate, in hexadecimal: by the hash of the
+// authority's, shortened, and its own serial number. It is small enough to be kept beside
+// what rests on it.
 type Signer struct {
-	Authority []byte `json:"authority,omitempty"`
-	Serial    []byte `json:"serial,omitempty"`
+	Authority string `json:"authority"`
+	Serial    string `json:"serial"`
 }
 
-func (s signer) name() Signer {
-	authority := sha256.Sum256(s.root.Raw)
-	return Signer{authority[:], s.certificate.SerialNumber.Bytes()}
+func (s signer) name() Signer { return Signer{named(s.root), s.certificate.SerialNumber.Text(16)} }
+
+func named(root *x509.Certificate) string {
+	h := sha256.Sum256(root.Raw)
+	return hex.EncodeToString(h[:16])
 }
 
 // Revoked takes a list of revoked document signers, DER, by one of the authorities. What
@@ -70,8 +74,8 @@ func (v *Verifier) Listed(at time.Time) (until time.Time, err error) {
 // on one outlives its revocation.
 func (v *Verifier) Good(by Signer, at time.Time) error {
 	for _, root := range v.roots {
-		if authority := sha256.Sum256(root.Raw); bytes.Equal(authority[:], by.Authority) {
-			return v.good(root, new(big.Int).SetBytes(by.Serial), at, root)
+		if serial, ok := new(big.Int).SetString(by.Serial, 16); ok && named(root) == by.Authority {
+			return v.good(root, serial, at, root)
 		}
 	}
 	return fmt.Errorf("%w: its authority is not known", ErrUntrusted)
