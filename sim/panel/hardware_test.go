@@ -81,8 +81,11 @@ func TestAGenuineCardIsBelieved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (card.Card{DocumentNumber: "R12345678", Template: b.template, PINVerified: true}); got != want {
+	if want := (card.Card{DocumentNumber: "R12345678", Template: b.template, PINVerified: true, Signer: got.Signer}); got != want {
 		t.Errorf("%+v", got)
+	}
+	if err := b.verifier.Good(got.Signer, tapDay); err != nil {
+		t.Error(err)
 	}
 }
 
