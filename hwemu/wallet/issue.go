@@ -406,9 +406,12 @@ func (t *Token) ask(ctx context.Context, config string, keys []*ecdsa.PrivateKey
 	}) bool {
 		return d.ConfigID == config
 	})
-	if n >= 0 {
+	switch {
+	case n >= 0 && len(t.Details[n].Identifiers) == 0:
+		return nil, fmt.Errorf("the token's authorization_details name no credential_identifier for %s (OpenID4VCI 1.0 §6.2)", config)
+	case n >= 0:
 		body["credential_identifier"] = t.Details[n].Identifiers[0]
-	} else {
+	default:
 		body["credential_configuration_id"] = config
 	}
 	var key *ecdsa.PrivateKey

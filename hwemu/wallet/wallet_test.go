@@ -54,7 +54,7 @@ func check(t testing.TB, err error) {
 // world is a service over HTTP with whom it trusts.
 type world struct {
 	*servicetest.World
-	t        *testing.T
+	t        testing.TB
 	mux      *http.ServeMux
 	maker    *phone.Maker
 	provider *wallet.Provider
@@ -95,7 +95,7 @@ func (s *slowStore) Update(ctx context.Context, f func(store.Tx) error) error {
 	return s.Store.Update(ctx, f)
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	w := &world{t: t, mux: http.NewServeMux(), slowIn: -1}
 	from := servicetest.Noon.AddDate(-1, 0, 0)
 	var err error
