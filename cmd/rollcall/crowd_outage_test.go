@@ -239,15 +239,28 @@ func (o *outage) held(t *testing.T, w *watching, ready *readiness, broken, mende
 // ask again; with room it goes on by itself.
 func TestACrowdIsToldThatTheDiskIsFull(t *testing.T) {
 	o := newOutage(t, "disk full")
-	dir, disk := t.TempDir(), smallDisk(t, "256M")
-	p, err := start(dir, os.Environ(), append(slices.Clone(crowdFlags), "--database", filepath.Join(disk, "register.db"))...)
+	disk := smallDisk(t, "256M")
+	o.full(t, filepath.Join(disk, "register.db"), disk, 4)
+}
+
+// The same of the disk of a database server, which goes on reading.
+func TestACrowdIsToldThatTheDatabasesDiskIsFull(t *testing.T) {
+	o := newOutage(t, "the database's disk full")
+	address, disk := smallDatabase(t, "256M")
+	o.full(t, address, disk, 8)
+}
+
+// full fills up the disk of a register.
+func (o *outage) full(t *testing.T, database, disk string, seed uint64) {
+	t.Helper()
+	p, err := start(t.TempDir(), os.Environ(), append(slices.Clone(crowdFlags), "--database", database)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
 	ballast := filepath.Join(disk, "ballast")
 	o.breaks = func() {
-		if err := fillUp(ballast, 256<<10); err != nil { // the rest is for the service to fill
+		if err := fillUp(ballast, 256<<10); err != nil { // the rest is for the register to fill
 			t.Error(err)
 		}
 	}
@@ -256,10 +269,10 @@ func TestACrowdIsToldThatTheDiskIsFull(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	o.suffer(t, p, 4)
+	o.suffer(t, p, seed)
 	_ = p.cmd.Process.Kill()
 	<-p.ended
-	chainHolds(t, "--database", filepath.Join(disk, "register.db"))
+	chainHolds(t, "--database", database)
 }
 
 // A process that is killed just when its disk is full leaves a log that ends anywhere:

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -139,11 +140,19 @@ const (
 	queryCanceled        = "57014"
 	readOnly             = "25006" // it has become a standby
 	idleTooLong          = "25P03"
+	noPrivilege          = "42501"
 )
 
 // troubles are the classes of SQLSTATEs that tell of the server's state, and not of
 // what it was asked: connections, transactions undone, resources, interventions.
 var troubles = []string{"08", "40", "53", "57"}
+
+// hurt says whether a write failed for want of what the server needs for every one
+// (class 53: room, memory, connections), or because it is going or coming (57P0x).
+func hurt(err error) bool {
+	c := code(err)
+	return strings.HasPrefix(c, "53") || strings.HasPrefix(c, "57P0")
+}
 
 // lost says whether the connection is of no use any more.
 func lost(c *pgx.Conn) bool { return c == nil || c.IsClosed() }

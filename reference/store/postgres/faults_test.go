@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -304,9 +305,9 @@ func TestWhoeverStopsWaitingIsNotToldThatNothingHappened(t *testing.T) {
 	}
 }
 
-// failing makes the register's server refuse the first n persons that are written,
-// counted over transactions undone, with an SQLSTATE.
-func failing(t testing.TB, address, state string, n int) {
+// failing makes the register's server refuse the first n rows that are written into a
+// table, counted over transactions undone, with an SQLSTATE.
+func failing(t testing.TB, address, table, state string, n int) {
 	t.Helper()
 	c, err := pgx.Connect(ctx, address)
 	if err != nil {
@@ -315,7 +316,7 @@ func failing(t testing.TB, address, state string, n int) {
 	defer c.Close(ctx)
 	if _, err := c.Exec(ctx, fmt.Sprintf(`CREATE SEQUENCE attempts; CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
 		'BEGIN IF nextval(''attempts'') <= %d THEN RAISE ''planted'' USING ERRCODE = ''%s''; END IF; RETURN NEW; END';
-		CREATE TRIGGER refuse BEFORE INSERT ON person FOR EACH ROW EXECUTE FUNCTION refuse()`, n, state)); err != nil {
+		CREATE TRIGGER refuse BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION refuse()`, n, state, table)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -328,7 +329,7 @@ func TestATransactionThatTheServerUndoesIsRunAgainAFewTimes(t *testing.T) {
 		}{{2, 3, nil}, {100, 3, store.ErrUnavailable}} {
 			address := schema(t, t.TempDir())
 			db := open(t, address, postgres.Options{})
-			failing(t, address, state, c.failures)
+			failing(t, address, "person", state, c.failures)
 			runs := 0
 			err := db.Update(ctx, func(tx store.Tx) error {
 				runs++
@@ -344,7 +345,7 @@ func TestATransactionThatTheServerUndoesIsRunAgainAFewTimes(t *testing.T) {
 func TestAServerWithoutRoomIsSaidToBeFullAndHurtsOneUpdateOnly(t *testing.T) {
 	address := schema(t, t.TempDir())
 	db := open(t, address, postgres.Options{})
-	failing(t, address, "53100", 2)
+	failing(t, address, "person", "53100", 2)
 	if err := add(db, 1); !errors.Is(err, store.ErrFull) {
 		t.Errorf("a full disk is called %v", err)
 	}
@@ -367,6 +368,65 @@ func TestAServerWithoutRoomIsSaidToBeFullAndHurtsOneUpdateOnly(t *testing.T) {
 	}
 	if err := add(db, 3); err != nil {
 		t.Errorf("with room again: %v", err)
+	}
+}
+
+// Reading goes on, and nothing is asked of who is not ready: it finds out by itself.
+func TestAServerThatCannotWriteIsNotReadyUntilItHasWrittenAgain(t *testing.T) {
+	for state, says := range map[string]error{"53100": store.ErrFull, "53200": store.ErrUnavailable, "57P01": store.ErrUnavailable} {
+		t.Run(state, func(t *testing.T) {
+			address := schema(t, t.TempDir())
+			db := open(t, address, postgres.Options{})
+			if err := add(db, 1); err != nil {
+				t.Fatal(err)
+			}
+			failing(t, address, "batch", state, 4)
+			if err := db.Ready(ctx); err != nil {
+				t.Errorf("not ready before anything was written: %v", err)
+			}
+			if err := add(db, 2); !errors.Is(err, says) {
+				t.Errorf("a write is told %v", err)
+			}
+			if !has(t, db, 1) {
+				t.Error("reading does not go on")
+			}
+			for range 3 {
+				if err := db.Ready(ctx); !errors.Is(err, says) {
+					t.Errorf("Ready, while nothing can be written, says %v", err)
+				}
+			}
+			if err := db.Ready(ctx); err != nil {
+				t.Errorf("Ready, when it can be: %v", err)
+			}
+			if err := add(db, 2); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestWhoMayMakeNoTablesIsReadyWhenAWriteSucceeds(t *testing.T) {
+	address := schema(t, t.TempDir())
+	owner := open(t, address, postgres.Options{})
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := u.Query().Get("search_path")
+	admin(t, "CREATE ROLE "+name+" LOGIN", "GRANT USAGE ON SCHEMA "+name+" TO "+name,
+		"GRANT ALL ON ALL TABLES IN SCHEMA "+name+" TO "+name)
+	t.Cleanup(func() { admin(t, "DROP OWNED BY "+name, "DROP ROLE "+name) })
+	db := open(t, with(t, address, "user", name), postgres.Options{})
+	failing(t, address, "batch", "53100", 1)
+	admin(t, "GRANT ALL ON ALL SEQUENCES IN SCHEMA "+name+" TO "+name)
+	if err := add(db, 1); !errors.Is(err, store.ErrFull) {
+		t.Fatalf("a full disk is called %v", err)
+	}
+	if err := db.Ready(ctx); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	if err := errors.Join(add(db, 1), add(owner, 2)); err != nil {
+		t.Error(err)
 	}
 }
 

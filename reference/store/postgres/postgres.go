@@ -58,6 +58,10 @@ type DB struct {
 
 	commits, batches, views atomic.Uint64
 
+	// hurt: the latest batch failed for the server's state. Reading may go on.
+	hurt  atomic.Bool
+	trial sync.Mutex // held while it is tried whether that is over
+
 	presence sync.Mutex
 	seat     *pgx.Conn // whose session counts for this handle (Live); nil: none does
 }
@@ -156,8 +160,12 @@ func (db *DB) reader(ctx context.Context) (c *pgxpool.Conn, err error) {
 	return nil, plain(err)
 }
 
-// Ready implements store.Store.
+// Ready implements store.Store. A server that could not write is ready when it has
+// written again: who would be asked nothing until then has to try by himself.
 func (db *DB) Ready(ctx context.Context) error {
+	if err := db.recovered(ctx); err != nil {
+		return err
+	}
 	return db.View(ctx, func(r store.Reader) error {
 		_, err := r.Sequence()
 		return err

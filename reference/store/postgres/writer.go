@@ -127,6 +127,9 @@ func (db *DB) write() {
 		}
 		db.run(batch)
 		for _, r := range batch {
+			if hurt(r.err) {
+				db.hurt.Store(true)
+			}
 			close(r.done)
 		}
 	}
@@ -197,6 +200,7 @@ func (db *DB) attempt(batch []*request) error {
 	if db.fenced.Load() { // meanwhile: committed, not acknowledged
 		return store.ErrFenced
 	}
+	db.hurt.Store(false)
 	db.commits.Add(uint64(granted))
 	db.batches.Add(1)
 	return nil
