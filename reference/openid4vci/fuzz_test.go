@@ -334,3 +334,45 @@ func FuzzRequests(f *testing.F) {
 		}
 	})
 }
+
+// A response that cannot be encrypted as the wallet wants it is refused before a card is
+// issued: afterwards it would be there, and nobody would have it.
+func TestAnEncryptionThatCannotBeIsRefusedBeforeACardIsIssued(t *testing.T) {
+	w := newWallet(t)
+	ctx := w.granted(t, "plain", w.Resident(), false)
+	proofs := w.proofs(t, "attestation")
+	w.rehearsal.Begin()
+	waits := good(t, ctx, w.slow.Credential, marshal(t, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": proofs}))
+	key, err := jws.KeyOf(&servicetest.Key("answers").PublicKey)
+	check(t, err)
+	key.Algorithm, key.KeyID = "ECDH-ES", "1"
+	for name, change := range map[string]func(e map[string]any, k *jws.Key){
+		"a long kid":      func(_ map[string]any, k *jws.Key) { k.KeyID = strings.Repeat("k", 5000) },
+		"no alg":          func(_ map[string]any, k *jws.Key) { k.Algorithm = "" },
+		"no point":        func(_ map[string]any, k *jws.Key) { k.X = k.Y },
+		"unknown enc":     func(e map[string]any, _ *jws.Key) { e["enc"] = "A128CBC-HS256" },
+		"compressed":      func(e map[string]any, _ *jws.Key) { e["zip"] = "DEF" },
+		"as it should be": nil,
+	} {
+		k, e := key, map[string]any{"enc": jwe.A256GCM}
+		want := http.StatusOK
+		if change != nil {
+			change(e, &k)
+			want = http.StatusBadRequest
+		}
+		e["jwk"] = k
+		for what, h := range map[string]web.Handler{
+			marshal(t, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": proofs, "credential_response_encryption": e}): w.vci.Credential,
+			marshal(t, map[string]any{"transaction_id": waits.Transaction, "credential_response_encryption": e}):                                w.vci.Deferred,
+		} {
+			rec, _ := send(ctx, h, what)
+			wrote := w.rehearsal.Take()
+			if rec.Code != want || wrote.Only() != (want != http.StatusOK) {
+				t.Errorf("%s: %d %.200s, written: %q", name, rec.Code, rec.Body, wrote.Calls)
+			}
+			if want != http.StatusOK && !strings.Contains(rec.Body.String(), "invalid_encryption_parameters") {
+				t.Errorf("%s: %s", name, rec.Body)
+			}
+		}
+	}
+}

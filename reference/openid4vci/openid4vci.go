@@ -131,6 +131,30 @@ type encryption struct {
 	Zip string         `json:"zip,omitempty"`
 }
 
+// maxKeyID is how long the name of a key may be that is repeated in the header of a
+// response, which readers take only so long.
+const maxKeyID = 256
+
+// check says whether a response can be encrypted so, before anything is issued.
+func (e *encryption) check() error {
+	switch {
+	case e == nil:
+		return nil
+	case e.Enc != jwe.A128GCM && e.Enc != jwe.A256GCM:
+		return web.Refuse(http.StatusBadRequest, invalidEncryption, "Responses are encrypted by A128GCM or A256GCM, not %.40q.", e.Enc)
+	case e.Zip != "":
+		return web.Refuse(http.StatusBadRequest, invalidEncryption, "Responses are not compressed.")
+	case e.Key.Algorithm != "ECDH-ES":
+		return web.Refuse(http.StatusBadRequest, invalidEncryption, "The key's alg must be ECDH-ES.")
+	case len(e.Key.KeyID) > maxKeyID:
+		return web.Refuse(http.StatusBadRequest, invalidEncryption, "The key's kid is longer than %d bytes.", maxKeyID)
+	}
+	if _, err := e.Key.Public(); err != nil {
+		return web.Refuse(http.StatusBadRequest, invalidEncryption, "The key to encrypt to: %v.", err)
+	}
+	return nil
+}
+
 // asked is a credential request.
 type asked struct {
 	ConfigID   string          `json:"credential_configuration_id"`
@@ -213,19 +237,8 @@ func (i *Issuer) check(g authorization.Grant, q asked) (o order, err error) {
 	if !slices.Contains(g.Configs, o.Config) || g.Approval == nil {
 		return o, web.Refuse(http.StatusForbidden, "insufficient_scope", "The token does not allow %s to be issued.", o.Config)
 	}
-	if e := q.Encryption; e != nil {
-		if e.Enc != jwe.A128GCM && e.Enc != jwe.A256GCM {
-			return o, web.Refuse(http.StatusBadRequest, invalidEncryption, "Responses are encrypted by A128GCM or A256GCM, not %.40q.", e.Enc)
-		}
-		if e.Zip != "" {
-			return o, web.Refuse(http.StatusBadRequest, invalidEncryption, "Responses are not compressed.")
-		}
-		if e.Key.Algorithm != "ECDH-ES" {
-			return o, web.Refuse(http.StatusBadRequest, invalidEncryption, "The key's alg must be ECDH-ES.")
-		}
-		if _, err := e.Key.Public(); err != nil {
-			return o, web.Refuse(http.StatusBadRequest, invalidEncryption, "The key to encrypt to: %v.", err)
-		}
+	if err := o.Encryption.check(); err != nil {
+		return o, err
 	}
 	return o, i.prove(&o, q.Proofs)
 }
@@ -520,8 +533,8 @@ func (i *Issuer) Deferred(w http.ResponseWriter, r *http.Request) error {
 	}
 	if body.Encryption != nil {
 		o.Encryption = body.Encryption
-		if _, err := o.Encryption.Key.Public(); err != nil || o.Encryption.Enc != jwe.A128GCM && o.Encryption.Enc != jwe.A256GCM {
-			return web.Refuse(http.StatusBadRequest, invalidEncryption, "Responses are encrypted by A128GCM or A256GCM, for a P-256 key.")
+		if err := o.Encryption.check(); err != nil {
+			return err
 		}
 	}
 	out, err := i.fill(r.Context(), o)
