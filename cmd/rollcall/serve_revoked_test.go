@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/hwemu/phone"
+	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/openid4vci"
 	"rollcall.example/rollcall/reference/statuslist"
@@ -49,6 +51,36 @@ func (p *process) revoke(t *testing.T, list string, args ...string) *x509.Revoca
 		if time.Now().After(end) {
 			t.Fatalf("the list does not change\n%s", p.err)
 		}
+	}
+}
+
+// notedRevocations finds so many revocations in the audit log, which holds.
+func (p *process) notedRevocations(t *testing.T, want int) {
+	t.Helper()
+	time.Sleep(200 * time.Millisecond) // a service that was just started is about to look
+	token, err := getToken(context.Background(), p.client, p.url, filepath.Join(p.dir, "rollcall-data", "demo-auditor.jwk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := http.NewRequest("GET", p.url+"/audit", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "Bearer "+token)
+	res, err := p.client.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	export, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%d %v", res.StatusCode, err)
+	}
+	if _, err := audit.VerifyExport(bytes.NewReader(export)); err != nil {
+		t.Error(err)
+	}
+	if n := bytes.Count(export, []byte(`"event":"certificate-revoked","person":0,"actor":"serve","role":"administrator","reason":"`)); n != want {
+		t.Errorf("%d revocations stand in the log, not %d", n, want)
 	}
 }
 
@@ -166,6 +198,8 @@ func TestSignersAndVerifiersOfARunningServiceAreRevoked(t *testing.T) {
 		t.Errorf("another verifier asks: %v", err)
 	}
 
+	p.notedRevocations(t, 3)
+
 	// A restart forgets nothing of it.
 	_ = p.cmd.Process.Kill()
 	<-p.ended
@@ -178,6 +212,7 @@ func TestSignersAndVerifiersOfARunningServiceAreRevoked(t *testing.T) {
 	if n := len(p2.revoked(t, "/iaca.crl").RevokedCertificateEntries); n != 2 {
 		t.Errorf("after a restart the list has %d entries", n)
 	}
+	p2.notedRevocations(t, 3)
 	bank := "demo-bank"
 	var begun struct {
 		ID      string `json:"transaction"`

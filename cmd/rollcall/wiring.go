@@ -106,6 +106,8 @@ type running struct {
 	first     []credential
 
 	lists   *publication.Lists
+	noting  sync.Mutex // held while revocations are entered into the audit log
+	noted   int        // how many of them stand there
 	leaving atomic.Bool
 	wait    sync.WaitGroup
 }
@@ -316,6 +318,35 @@ func (s *running) takeRevocations() error {
 	return err
 }
 
+// noteRevocations enters what was revoked into the audit log, once in all replicas.
+func (s *running) noteRevocations(ctx context.Context) error {
+	s.noting.Lock()
+	defer s.noting.Unlock()
+	all := s.ring.Revoked()
+	if len(all) == s.noted { // none is ever taken out of the file
+		return nil
+	}
+	var noted []register.Revoked
+	for _, one := range all {
+		noted = append(noted, register.Revoked{
+			Root: string(one.Root.Use) + " " + one.Root.ID(), Serial: one.Serial,
+			Why: fmt.Sprintf("%s, revoked at %s under the %s", one.Reason, one.At.UTC().Format(time.RFC3339), one.Root.Use),
+		})
+	}
+	err := s.service.Register.NoteRevoked(ctx, itself.ID, itself.Role.String(), noted)
+	if err == nil {
+		s.noted = len(all)
+	}
+	return err
+}
+
+// tellRevocations is noteRevocations of a loop, which comes by again.
+func (s *running) tellRevocations(ctx context.Context) {
+	if err := s.noteRevocations(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("a revocation is in force and not in the audit log yet: it is tried again within a minute", "error", err.Error())
+	}
+}
+
 // reload reads the keys again.
 func (s *running) reload() error {
 	lock, err := s.c.lock()
@@ -351,6 +382,7 @@ func (s *running) keysRead(ctx context.Context, err error) {
 	if err := s.publish(ctx); err != nil {
 		s.log.Error("the status lists were not published: those before are served on", "error", err.Error())
 	}
+	s.tellRevocations(ctx)
 	s.log.Info("the keys were read again")
 }
 
@@ -701,6 +733,7 @@ func (s *running) loops(ctx context.Context) {
 		}
 	})
 	s.every(ctx, sweepEvery, func(ctx context.Context) { s.takeCardLists(ctx, false) })
+	s.every(ctx, sweepEvery, s.tellRevocations)
 	s.every(ctx, sweepEvery, func(context.Context) { // a secret to come takes over at its moment
 		if err := s.seals.Replace(s.ring.Secrets(keys.Seal)...); err != nil {
 			s.log.Error("the sealing keys were not changed", "error", err.Error())

@@ -43,7 +43,8 @@ type Entry struct {
 	After    State     `json:"after"`
 	// Cause is set by reports and releases, Subject is what carries it: a card
 	// number or a wallet. Of an entry about a party (its Person is 0) Subject is the
-	// party's id, and Digest that of what was kept of it.
+	// party's id, and Digest that of what was kept of it; of "certificate-revoked" it is
+	// the certificate's number.
 	Cause   string `json:"cause,omitempty"`
 	Subject string `json:"subject,omitempty"`
 	Digest  string `json:"digest,omitempty"`

@@ -242,6 +242,7 @@ var words = map[string]struct{ en, ko string }{
 	"event.party-changed":          {"party changed", "직원·기관 변경"},
 	"event.party-ended":            {"party ended", "직원·기관 종료"},
 	"event.sessions-ended":         {"sessions ended", "세션 종료"},
+	"event.certificate-revoked":    {"certificate revoked", "인증서 폐지"},
 
 	"sessions.title":   {"Who is signed in", "로그인 현황"},
 	"sessions.hint":    {"Sessions of the console that are open. One that is ended is over for its next request; whoever has the passphrase can begin another.", "열려 있는 콘솔 세션입니다. 종료하면 다음 요청부터 쓸 수 없지만, 비밀문구를 아는 사람은 다시 로그인할 수 있습니다."},

@@ -43,6 +43,22 @@ type Revocation struct {
 	Reason Reason    `json:"reason,omitempty"`
 }
 
+// RevokedUnder is a revocation with the root that gave the certificate its number.
+type RevokedUnder struct {
+	Root Key
+	Revocation
+}
+
+// Revoked are all revocations in force.
+func (r *Ring) Revoked() (all []RevokedUnder) {
+	for _, k := range r.at.Load().all {
+		for _, one := range k.Revoked {
+			all = append(all, RevokedUnder{k, one})
+		}
+	}
+	return all
+}
+
 // Reason is why a certificate was revoked (RFC 5280 §5.3.1).
 type Reason int
 

@@ -74,8 +74,9 @@ const (
 	PersonRemoved         = "person-removed"
 )
 
-// partyEvents are those of staff and verifiers, who are no residents.
-var partyEvents = map[string]bool{"party-entered": true, "party-changed": true, "party-ended": true, "sessions-ended": true}
+// partyEvents are those of staff, verifiers and the service's own certificates, which
+// are no residents.
+var partyEvents = map[string]bool{"certificate-revoked": true, "party-entered": true, "party-changed": true, "party-ended": true, "sessions-ended": true}
 
 // reportEvent and releaseEvent name the events of a cause.
 var (
