@@ -95,7 +95,10 @@ func (s *slowStore) Update(ctx context.Context, f func(store.Tx) error) error {
 	return s.Store.Update(ctx, f)
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newPatientWorld(t, 50*time.Millisecond) }
+
+// newPatientWorld is one whose issuer tells wallets to come again only after so long.
+func newPatientWorld(t testing.TB, patience time.Duration) *world {
 	w := &world{t: t, mux: http.NewServeMux(), slowIn: -1}
 	from := servicetest.Noon.AddDate(-1, 0, 0)
 	var err error
@@ -116,7 +119,7 @@ func newWorld(t testing.TB) *world {
 	vci, err := openid4vci.New(openid4vci.Options{Register: w.Register, Issuance: w.Issuance, Keys: keys, Issuer: issuer, Path: "/vci/",
 		Name: map[string]string{"ko": "행정안전부", "en": "Ministry of the Interior"}, Copies: servicetest.Copies,
 		Proofs: keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
-		Signer: func() (jws.Sign, [][]byte) { return jws.With(servicetest.Key("metadata")), [][]byte{{1}} }, Patience: 50 * time.Millisecond, Interval: 5 * time.Second, Nonces: w.server.GiveNonce})
+		Signer: func() (jws.Sign, [][]byte) { return jws.With(servicetest.Key("metadata")), [][]byte{{1}} }, Patience: patience, Interval: 5 * time.Second, Nonces: w.server.GiveNonce})
 	check(t, err)
 	a := servicetest.Authorities()
 	signer, err := a.Anchors.DocumentSigner([][]byte{a.DS.Certificate()}, w.Now())
