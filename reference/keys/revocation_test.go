@@ -243,6 +243,28 @@ func TestARevokedVerifierSignsNothingUntilTheKeyOfAllIsAnother(t *testing.T) {
 	}
 }
 
+func TestAVerifierThatWasRenamedSignsOnWhenItsOldNameIsRevoked(t *testing.T) {
+	o := newOffice(t)
+	signs := func(id, name string) error { _, err := o.ring.Reader(id, name); return err }
+	if err := errors.Join(signs("bank", "First Bank"), signs("bank", "Next Bank")); err != nil {
+		t.Fatal(err)
+	}
+	serial, err := ReaderNumber(o.all, "bank", "First Bank", o.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.revoke(serial, Reasons["superseded"])
+	if err := signs("bank", "First Bank"); !errors.Is(err, ErrRevoked) {
+		t.Errorf("the old name: %v", err)
+	}
+	if err := signs("bank", "Next Bank"); err != nil {
+		t.Errorf("the new name: %v", err)
+	}
+	if err := signs("shop", "First Bank"); err != nil {
+		t.Errorf("another verifier that has the name now: %v", err)
+	}
+}
+
 // What an earlier root has signed goes about for years, and its list stays where it was.
 func TestEachRootHasItsOwnListAtItsOwnPlace(t *testing.T) {
 	for root, signs := range map[Use]Use{IACA: Document, Authority: Verifier} {
