@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/hwemu/phone"
+	"rollcall.example/rollcall/reference/dcql"
 	"rollcall.example/rollcall/reference/jwe"
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/keyproof"
@@ -399,6 +400,9 @@ func (t *Token) Prove(keys []*ecdsa.PrivateKey, nonce string, asJWT bool) (keypr
 }
 
 func (t *Token) ask(ctx context.Context, config string, keys []*ecdsa.PrivateKey, proofs keyproof.Proofs, encrypt jwe.Encryption) ([]Copy, error) {
+	if format := t.Issuer.Configs[config].Format; format != dcql.Mdoc && format != sdjwt.Format {
+		return nil, fmt.Errorf("the issuer offers %s in the format %.40q, in which this wallet holds no cards", config, format)
+	}
 	body := map[string]any{"proofs": proofs}
 	n := slices.IndexFunc(t.Details, func(d struct {
 		ConfigID    string   `json:"credential_configuration_id"`
