@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -17,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -194,7 +194,8 @@ func measure(ctx context.Context, stdout io.Writer, out, run, cpuprofile, peers 
 	}
 	o.Empty = func(ctx context.Context) (*bench.Service, error) {
 		data := filepath.Join(dir, "empty")
-		return startChild(ctx, data, self, "bench", "--serve-nothing", data)
+		s, _, err := startChild(ctx, data, self, nil, "bench", "--serve-nothing", data)
+		return s, err
 	}
 	debug.SetGCPercent(100) // as in any program
 	var kept strings.Builder
@@ -242,7 +243,7 @@ func startService(ctx context.Context, self, data, cpuprofile string, settings .
 	if cpuprofile != "" {
 		args = append(args, "--cpuprofile", cpuprofile)
 	}
-	out, err := startChild(ctx, data, self, args...)
+	out, _, err := startChild(ctx, data, self, nil, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -253,14 +254,15 @@ func startService(ctx context.Context, self, data, cpuprofile string, settings .
 	return out, nil
 }
 
-// startChild starts a server as a process, and reads from what it says where it is.
-func startChild(ctx context.Context, dir, self string, args ...string) (*bench.Service, error) {
+// startChild starts a server as a process, and reads from what it says where it is, and
+// where its operators ask, if the arguments have such a place.
+func startChild(ctx context.Context, dir, self string, on []int, args ...string) (s *bench.Service, ops string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	log, err := os.Create(filepath.Join(dir, "stderr.log"))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer log.Close() // the child has its own
 	child := exec.CommandContext(ctx, self, args...)
@@ -269,40 +271,29 @@ func startChild(ctx context.Context, dir, self string, args ...string) (*bench.S
 	child.Args[0] = os.Args[0] // the same program under the same name
 	child.Stderr = log
 	child.Env = withoutSettings(os.Environ())
-	said, err := child.StdoutPipe()
+	url, ops, err := startServing(ctx, child, on, slices.Contains(args, "--ops-listen"))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	if err := child.Start(); err != nil {
-		return nil, err
-	}
-	s := &bench.Service{CPU: cpuOf(child.Process.Pid), Stop: func() {
+	s = &bench.Service{URL: url, CPU: cpuOf(child.Process.Pid), Stop: func() {
 		if child.Process.Signal(os.Interrupt) != nil {
 			_ = child.Process.Kill() // a system without signals
 		}
 		_ = child.Wait()
 	}}
-	lines := bufio.NewScanner(said)
-	for lines.Scan() {
-		if at, ok := strings.CutPrefix(lines.Text(), "Rollcall serves "); ok {
-			s.URL = at
-			break
-		}
-	}
-	if s.URL == "" {
+	if url == "" {
 		s.Stop()
 		why, _ := os.ReadFile(log.Name())
-		return nil, fmt.Errorf("rollcall %s did not start: %s", args[0], strings.TrimSpace(string(why)))
+		return nil, "", fmt.Errorf("rollcall %s did not start: %s", args[0], strings.TrimSpace(string(why)))
 	}
-	go func() { _, _ = io.Copy(io.Discard, said) }()
 	if s.Client, err = trusting(filepath.Join(dir, authorityFile)); err != nil {
 		s.Stop()
-		return nil, err
+		return nil, "", err
 	}
 	if t, ok := s.Client.Transport.(*http.Transport); ok {
 		t.MaxIdleConnsPerHost, t.MaxIdleConns = 256, 256
 	}
-	return s, nil
+	return s, ops, nil
 }
 
 // withoutSettings is an environment that says nothing of the service.

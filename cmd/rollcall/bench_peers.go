@@ -32,7 +32,7 @@ func startPeers(ctx context.Context, script, sample string) (*bench.Peers, error
 	if err != nil {
 		return nil, err
 	}
-	if err := child.Start(); err != nil {
+	if err := startBound(child, nil); err != nil {
 		return nil, fmt.Errorf("--peers: %w (it takes Node.js 20 or newer)", err)
 	}
 	answers := bufio.NewScanner(said)

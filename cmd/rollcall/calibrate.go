@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,7 +19,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"rollcall.example/rollcall/scenarios"
-	"rollcall.example/rollcall/sim/bench"
 	"rollcall.example/rollcall/sim/calibrate"
 	"rollcall.example/rollcall/sim/loadgen"
 )
@@ -255,37 +253,29 @@ func theService(ctx context.Context, f *calibrateFlags) (*calibrated, error) {
 		remove()
 		return nil, internal(err)
 	}
-	ops, err := freeAddress()
-	if err != nil {
-		remove()
-		return nil, internal(err)
-	}
 	data := filepath.Join(dir, "data")
-	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--all-open", "--demo", "--demo-residents", "1", "--pprof", "--ops-listen", ops, "--status-every", "1h"}, anyRate...)
+	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--all-open", "--demo", "--demo-residents", "1", "--pprof", "--ops-listen", "127.0.0.1:0", "--status-every", "1h"}, anyRate...)
 	// How many processors there are each of the two finds out by its cores.
 	if err := os.Unsetenv("GOMAXPROCS"); err != nil {
 		remove()
 		return nil, internal(err)
 	}
-	var child *bench.Service
-	start := func() (err error) {
-		child, err = startChild(ctx, data, self, args...)
-		return err
-	}
+	var core []int
 	if s.machine.Apart {
-		err = startOn(on[:1], start)
-		if err == nil {
-			err = stayOn(on[1:])
-			runtime.SetDefaultGOMAXPROCS()
+		core = on[:1]
+	}
+	child, ops, err := startChild(ctx, data, self, core, args...)
+	if err == nil && s.machine.Apart {
+		if err = stayOn(on[1:]); err != nil {
+			child.Stop()
 		}
-	} else {
-		err = start()
+		runtime.SetDefaultGOMAXPROCS()
 	}
 	if err != nil {
 		remove()
 		return nil, internal(err)
 	}
-	s.url, s.cpu, s.ops = child.URL, child.CPU, "http://"+ops
+	s.url, s.cpu, s.ops = child.URL, child.CPU, ops
 	s.stop = func() { child.Stop(); remove() }
 	s.settings = calibrate.Settings{Store: "SQLite, synchronous=FULL, commits in groups", Copies: 10, ListPlace: 1 << 20, Started: true}
 	if inMemory(dir) {
@@ -297,16 +287,6 @@ func theService(ctx context.Context, f *calibrateFlags) (*calibrated, error) {
 		return nil, internal(err)
 	}
 	return s, nil
-}
-
-// freeAddress is one that nobody listens at, a moment ago.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // enterLivers enters citizens into the service and gives each a mobile card.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -32,19 +31,6 @@ func setOf(cores []int) *unix.CPUSet {
 		set.Set(c)
 	}
 	return &set
-}
-
-// startOn calls a function that starts a process, so that the process runs on these
-// cores and on no others: it has them from the thread that starts it.
-func startOn(on []int, start func() error) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before := setOf(cores())
-	if err := unix.SchedSetaffinity(0, setOf(on)); err != nil {
-		return err
-	}
-	defer func() { _ = unix.SchedSetaffinity(0, before) }()
-	return start()
 }
 
 // stayOn keeps this process on some cores: each of its threads, from which those to

@@ -142,7 +142,9 @@ func runK6(ctx context.Context, k6, script string, f *liveFlags, scenario string
 	said := &told{all: log, show: stderr}
 	c.Stdout, c.Stderr = io.Discard, said // its summary is ours to print
 	c.Env = append(withoutSettings(os.Environ()), "K6_WEB_DASHBOARD=true", "K6_WEB_DASHBOARD_PORT=-1", "K6_WEB_DASHBOARD_PERIOD=2s", "K6_WEB_DASHBOARD_EXPORT="+filepath.Join(f.out, dashboardFile), "NO_COLOR=1")
-	err = c.Run()
+	if err = startBound(c, nil); err == nil {
+		err = c.Wait()
+	}
 	ended := &k6Ended{failed: said.failed, more: max(0, said.lines-maxTold)}
 	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() >= 0 {
 		ended.code = e.ExitCode()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -67,35 +66,15 @@ func startLoaded(ctx context.Context, p program, f *liveFlags, scenario, log str
 	return s, nil
 }
 
-// startsWithin is how long a service may take to start, with a large register, too.
-const startsWithin = time.Minute
-
 // start starts the process and reads from what it says where it is. It outlives
-// ctx, so that it can be stopped in order.
+// ctx, so that it can be stopped in order, but not this program.
 func (s *loadedService) start(ctx context.Context, listen, ops string) error {
 	child := exec.Command(s.program.path, append(s.args[:len(s.args):len(s.args)], "--listen", listen, "--ops-listen", ops)...)
 	child.Args[0] = s.program.name
 	child.Stderr, child.Env = s.log, withoutSettings(os.Environ())
-	said, err := child.StdoutPipe()
+	url, operations, err := startServing(ctx, child, nil, true)
 	if err != nil {
 		return err
-	}
-	if err := child.Start(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, startsWithin)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = child.Process.Kill() })
-	defer stop()
-	var url, operations string
-	lines := bufio.NewScanner(said)
-	for operations == "" && lines.Scan() {
-		if at, ok := strings.CutPrefix(lines.Text(), "Rollcall serves "); ok {
-			url = at
-		}
-		if word, at, _ := strings.Cut(strings.TrimSpace(lines.Text()), " "); word == "operations" {
-			operations = strings.TrimSuffix(strings.TrimSpace(at), "/metrics")
-		}
 	}
 	if url == "" || operations == "" {
 		_ = child.Process.Kill()
@@ -108,7 +87,6 @@ func (s *loadedService) start(ctx context.Context, listen, ops string) error {
 	}
 	s.child, s.ended, s.cpu = child, make(chan struct{}), cpuOf(child.Process.Pid)
 	go func() {
-		_, _ = io.Copy(io.Discard, said)
 		_ = child.Wait()
 		close(s.ended)
 	}()
