@@ -100,7 +100,9 @@ func auditOf(ctx context.Context, settled configuration, heads []audit.Head) (au
 			return audit.Head{}, usage(fmt.Errorf("there is no register to check: %w", err))
 		}
 	}
-	if err := s.openStore(ctx); err != nil {
+	if err := s.openStore(ctx); errors.Is(err, errServed) {
+		return audit.Head{}, usage(fmt.Errorf("a register in a file is checked when nobody serves it: hand over an export (GET /audit, then --export FILE), or stop the service: %w", err))
+	} else if err != nil {
 		return audit.Head{}, err
 	}
 	defer s.close()

@@ -286,7 +286,7 @@ func replace(path string, content []byte) error {
 		return err
 	}
 	_, err = io.Copy(f, bytes.NewReader(content))
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}

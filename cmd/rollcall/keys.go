@@ -170,6 +170,9 @@ is another one (rollcall keys rotate verifier).`,
 				return internal(err)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "The certificate %s is revoked: %s.\n", revoked.Serial, revoked.Reason)
+			if party != "" {
+				fmt.Fprintf(c.OutOrStdout(), "It is that of the requests of %s by the name %q, if a verifier is entered so: until it asks again, and is refused, that is not seen.\n", party, name)
+			}
 			for _, next := range all[before:] {
 				fmt.Fprintf(c.OutOrStdout(), "%s %s takes over.\n", next.Use, next.ID())
 			}

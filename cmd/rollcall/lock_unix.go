@@ -20,7 +20,7 @@ func lockFor(path string) (*os.File, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = fmt.Errorf("another rollcall serves the register %s (several replicas need PostgreSQL: --database postgres://...)", path)
+			err = fmt.Errorf("%w the register %s (several replicas need PostgreSQL: --database postgres://...)", errServed, path)
 		}
 		return nil, err
 	}

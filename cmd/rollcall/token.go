@@ -88,7 +88,7 @@ func getToken(ctx context.Context, client *http.Client, at, keyFile string) (str
 	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	res, err := client.Do(q)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("the service cannot be asked (--url says where it is, --ca whose certificate it has): %w", err)
 	}
 	defer res.Body.Close()
 	var answer struct {

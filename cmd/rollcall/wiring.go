@@ -417,6 +417,9 @@ func (s *running) openStore(ctx context.Context) (err error) {
 	return nil
 }
 
+// errServed: another process holds the register's file.
+var errServed = errors.New("another rollcall serves")
+
 // registerFile is the file of the register; false if it is in a database server.
 func (s *running) registerFile() (string, bool) {
 	address := s.c.text("database")
