@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -40,6 +41,19 @@ func fuzzTargets(t *testing.T, root fs.FS) (lines map[string]bool) {
 		t.Fatal(err)
 	}
 	return lines
+}
+
+// A quote too many stops every step.
+func TestTheShellCanReadCI(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("there is no bash here to read .ci/run")
+	}
+	for _, script := range []string{".ci/run", ".ci/postgres"} {
+		if out, err := exec.Command(bash, "-n", script).CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
 }
 
 // A parser of outside bytes that nobody fuzzes is one that was forgotten.
