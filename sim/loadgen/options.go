@@ -85,7 +85,14 @@ type Place struct {
 	Cached         bool
 	TTL            time.Duration
 	AcceptsExpired bool
+	// FromIssue: TTL counts from when a list was issued, so that nobody is misled by one that
+	// is served again. The service has to sign lists anew within it, by whole seconds.
+	FromIssue bool
 }
+
+// issueCounts is the shortest TTL that Demonstration counts from the issue: what
+// publication, signing anew and whole seconds take must be small beside it.
+const issueCounts = 10 * time.Second
 
 // Demonstration are the staff and places of a service with a demonstration: an
 // office and a shop that ask it, and a bank that keeps lists for a time.
@@ -94,7 +101,7 @@ func Demonstration(ttl time.Duration) (Staff, []Place) {
 	return Staff{party("demo-registrar"), party("demo-clerk"), party("demo-operator"), party("demo-auditor")}, []Place{
 		{Name: "office", Party: party("demo-bank"), Asks: []string{"family_name", "birth_date"}},
 		{Name: "shop", Party: party("demo-shop"), Asks: []string{"age_over_19"}},
-		{Name: "bank", Party: party("demo-shop"), Asks: []string{"age_over_19"}, Cached: true, TTL: ttl},
+		{Name: "bank", Party: party("demo-shop"), Asks: []string{"age_over_19"}, Cached: true, TTL: ttl, FromIssue: ttl >= issueCounts},
 	}
 }
 

@@ -86,8 +86,11 @@ func (c *court) stale(k *look, slack time.Duration) bool {
 	if ttl == 0 {
 		ttl = k.list.token.ttl
 	}
-	until := k.list.token.expires
-	return k.begin.At.After(k.cached.Fetched.At.Add(ttl+slack)) || !until.IsZero() && k.begin.At.After(until.Add(slack))
+	until, since := k.list.token.expires, k.cached.Fetched.At
+	if k.cached.FromIssue {
+		since = k.list.token.issued
+	}
+	return k.begin.At.After(since.Add(ttl+slack)) || !until.IsZero() && k.begin.At.After(until.Add(slack))
 }
 
 // chargeCached judges a verifier that went by a cached list.

@@ -283,6 +283,8 @@ type CachedCheck struct {
 	// AcceptsExpired is its stated policy for a list past its ttl: accept and
 	// be counted, or (false) refuse.
 	AcceptsExpired bool `json:"accepts_expired,omitempty"`
+	// FromIssue: TTL counts from when the list was issued, not from Fetched.
+	FromIssue bool `json:"from_issue,omitempty"`
 }
 
 // Inquiry is an online answer that shows both cards of a person at once, such

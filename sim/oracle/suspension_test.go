@@ -209,6 +209,19 @@ func TestListUsedPastItsTTLIsFound(t *testing.T) {
 	})
 }
 
+func TestVerifierThatTakesAListServedAgainForANewOneIsFound(t *testing.T) {
+	planted(t, "S4", func(w *world, wrong bool) {
+		card := w.holders("1")[0]
+		list := w.publish()
+		w.pass(90 * time.Minute)
+		outcome := CannotTell
+		if wrong {
+			outcome = Accepted
+		}
+		w.showCached(card, list, w.stamp(), outcome).Cached.FromIssue = true // fetched just now
+	})
+}
+
 func TestVerifierThatDisregardsItsListIsFound(t *testing.T) {
 	planted(t, "S4", func(w *world, wrong bool) {
 		card := w.holders("1")[0]
