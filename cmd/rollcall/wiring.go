@@ -2,24 +2,19 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,7 +22,6 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/card"
@@ -195,207 +189,6 @@ func (s *running) close() error {
 		err = errors.Join(err, s.locked.Close())
 	}
 	return err
-}
-
-// lock is what the keys are locked with.
-func (c configuration) lock() (keys.Lock, error) {
-	l := keys.Lock{Passphrase: c.text("passphrase"), KeyFile: filepath.Join(c.text("data"), lockFile)}
-	if file := c.text("passphrase-file"); file != "" {
-		if l.Passphrase != "" {
-			return l, errors.New("give passphrase or passphrase-file, not both")
-		}
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return l, fmt.Errorf("passphrase-file: %w", err)
-		}
-		line, _, _ := strings.Cut(string(b), "\n")
-		if l.Passphrase = strings.TrimSuffix(line, "\r"); l.Passphrase == "" {
-			return l, fmt.Errorf("passphrase-file: the first line of %s is empty", file)
-		}
-	}
-	return l, nil
-}
-
-// openKeys reads the keys, or founds the service's authorities and makes them.
-func (s *running) openKeys(host string) error {
-	path := filepath.Join(s.data, keysFile)
-	lock, err := s.c.lock()
-	if err != nil {
-		return err
-	}
-	m := keys.Maker{Random: chance, URL: s.url, Hosts: hosts(host, s.c.text("listen"))}
-	all, err := keys.Read(path, lock)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, exists := os.Stat(path); !errors.Is(exists, fs.ErrNotExist) {
-			return fmt.Errorf("the key file is missing with which the keys are locked: %w", err)
-		}
-		if all, err = m.Found(time.Now()); err == nil {
-			err = keys.Write(path, lock, all, chance, true)
-		}
-		if errors.Is(err, fs.ErrExist) { // another replica was first
-			all, err = keys.Read(path, lock)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if s.ring, err = keys.NewRing(all, time.Now, openElsewhere); err != nil {
-		return fmt.Errorf("the keys in %s: %w", path, err)
-	}
-	if renew, err := s.serverCertificateEnds(m.Hosts); err != nil || renew {
-		now := time.Now()
-		if all, err = m.Rotate(all, keys.TLS, now, now); err == nil {
-			err = errors.Join(keys.Write(path, lock, all, chance, false), s.ring.Load(all))
-		}
-		if err != nil {
-			return fmt.Errorf("the server's certificate cannot be renewed: %w", err)
-		}
-	}
-	if seen, err := os.Stat(path); err == nil {
-		s.keysSeen.Store(&seen)
-	}
-	s.ring.Signed = s.metrics.Signed
-	s.metrics.WatchKeys(s.ring)
-	for use, end := range s.ring.Expiry() {
-		if left := time.Until(end); left < renewTLS {
-			s.log.Warn("a certificate ends soon: rotate its key", "use", string(use), "ends", end.Format(time.DateOnly))
-		}
-	}
-	if s.seals, err = seal.NewKeys(s.ring.Secrets(keys.Seal)...); err != nil {
-		return err
-	}
-	for file, use := range map[string]keys.Use{authorityFile: keys.Authority, iacaFile: keys.IACA} {
-		var text []byte
-		for _, c := range s.ring.Certificates(use) {
-			text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
-		}
-		if err := os.WriteFile(filepath.Join(s.data, file), text, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// hosts are the names for which the server's own certificate stands.
-func hosts(public, listen string) []string {
-	out := []string{public}
-	at, _, _ := net.SplitHostPort(listen)
-	for _, h := range []string{at, "localhost", "127.0.0.1", "::1"} {
-		if ip := net.ParseIP(h); h != "" && (ip == nil || !ip.IsUnspecified()) && !slices.Contains(out, h) {
-			out = append(out, h)
-		}
-	}
-	return out
-}
-
-// serverCertificateEnds says whether the server's own certificate has to be
-// renewed: it ends soon, or stands for other hosts.
-func (s *running) serverCertificateEnds(hosts []string) (bool, error) {
-	c, err := x509.ParseCertificate(s.ring.Signer(keys.TLS).Certificate())
-	if err != nil {
-		return false, err
-	}
-	for _, h := range hosts {
-		if c.VerifyHostname(h) != nil {
-			return true, nil
-		}
-	}
-	return time.Until(c.NotAfter) < renewTLS, nil
-}
-
-// nonces is the secret of nonces and answers of what was begun at a moment.
-func (s *running) nonces(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) }
-
-// takeRevocations makes the service itself go by its lists of revoked certificates.
-func (s *running) takeRevocations() error {
-	lists, err := s.ring.RevocationLists(keys.IACA)
-	if err != nil {
-		return err
-	}
-	for _, list := range lists {
-		err = errors.Join(err, s.anchors.Revoked(list, time.Now()))
-	}
-	return err
-}
-
-// noteRevocations enters what was revoked into the audit log, once in all replicas.
-func (s *running) noteRevocations(ctx context.Context) error {
-	s.noting.Lock()
-	defer s.noting.Unlock()
-	all := s.ring.Revoked()
-	if len(all) == s.noted { // none is ever taken out of the file
-		return nil
-	}
-	var noted []register.Revoked
-	for _, one := range all {
-		noted = append(noted, register.Revoked{
-			Root: string(one.Root.Use) + " " + one.Root.ID(), Serial: one.Serial,
-			Why: fmt.Sprintf("%s, revoked at %s under the %s", one.Reason, one.At.UTC().Format(time.RFC3339), one.Root.Use),
-		})
-	}
-	err := s.service.Register.NoteRevoked(ctx, itself.ID, itself.Role.String(), noted)
-	if err == nil {
-		s.noted = len(all)
-	}
-	return err
-}
-
-// tellRevocations is noteRevocations of a loop, which comes by again.
-func (s *running) tellRevocations(ctx context.Context) {
-	if err := s.noteRevocations(ctx); err != nil && ctx.Err() == nil {
-		s.log.Error("a revocation is in force and not in the audit log yet: it is tried again within a minute", "error", err.Error())
-	}
-}
-
-// reload reads the keys again.
-func (s *running) reload() error {
-	lock, err := s.c.lock()
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(s.data, keysFile)
-	seen, err := os.Stat(path) // before it is read: what is written meanwhile is another change
-	if err != nil {
-		return err
-	}
-	all, err := keys.Read(path, lock)
-	if err != nil {
-		return err
-	}
-	if err := s.ring.Load(all); err != nil {
-		return err
-	}
-	s.keysSeen.Store(&seen)
-	return s.seals.Replace(s.ring.Secrets(keys.Seal)...)
-}
-
-// keysRead does what other keys than before call for, and tells the log: what was revoked
-// is refused from now on, and status lists by it are signed by the next signer.
-func (s *running) keysRead(ctx context.Context, err error) {
-	if err != nil {
-		s.log.Error("the keys were not read again: the ones before stay in use", "error", err.Error())
-		return
-	}
-	if err := s.takeRevocations(); err != nil {
-		s.log.Error("not every list of revoked certificates is gone by here: start this replica anew", "error", err.Error())
-	}
-	if err := s.publish(ctx); err != nil {
-		s.log.Error("the status lists were not published: those before are served on", "error", err.Error())
-	}
-	s.tellRevocations(ctx)
-	s.log.Info("the keys were read again")
-}
-
-// reloadIfChanged reads the keys again if their file is another one than was read.
-func (s *running) reloadIfChanged() (changed bool, err error) {
-	now, err := os.Stat(filepath.Join(s.data, keysFile))
-	if err != nil {
-		return false, err
-	}
-	if seen := s.keysSeen.Load(); seen != nil && (*seen).ModTime().Equal(now.ModTime()) && (*seen).Size() == now.Size() && os.SameFile(*seen, now) {
-		return false, nil
-	}
-	return true, s.reload()
 }
 
 // openStore opens the register.
@@ -742,87 +535,4 @@ func (s *running) loops(ctx context.Context) {
 			s.log.Error("the sealing keys were not changed", "error", err.Error())
 		}
 	})
-}
-
-// itself is the service entering its first administrator.
-var itself = access.Caller{Role: access.Administrator, ID: "serve"}
-
-// enterAdministrators enters a first administrator where there is none, and the
-// one that was asked for.
-func (s *running) enterAdministrators(ctx context.Context) error {
-	all, err := s.parties.All(ctx)
-	if err != nil {
-		return err
-	}
-	wanted := s.c.text("new-administrator")
-	if wanted == "" {
-		if slices.ContainsFunc(all, func(p parties.Party) bool { return p.Role == access.Administrator && p.Ended.IsZero() }) {
-			return nil
-		}
-		wanted = "admin"
-		for n := 2; slices.ContainsFunc(all, func(p parties.Party) bool { return p.ID == wanted }); n++ {
-			wanted = fmt.Sprintf("admin-%d", n) // the ones before were ended
-		}
-	}
-	seed, err := s.service.Register.Seed()
-	if err != nil {
-		return err
-	}
-	var private *ecdsa.PrivateKey
-	for private == nil {
-		secret, err := s.service.Register.Seed()
-		if err != nil {
-			return err
-		}
-		private, _ = privateKey(secret[:])
-	}
-	public, err := jws.KeyOf(&private.PublicKey)
-	if err != nil {
-		return err
-	}
-	public.KeyID = wanted
-	passphrase := parties.Passphrase(seed)
-	_, err = s.parties.Enter(ctx, parties.Request{
-		By: itself, Key: "administrator " + wanted, ID: wanted, Role: access.Administrator, Passphrase: passphrase, Why: "first start",
-		Profile: parties.Profile{Name: wanted, Keys: []jws.Key{public}},
-	})
-	if errors.Is(err, parties.ErrEntered) || errors.Is(err, register.ErrKeyReused) {
-		if s.c.text("new-administrator") != "" {
-			return usage(fmt.Errorf("new-administrator: there is a party %s, or was: choose another id", wanted))
-		}
-		return nil // another replica was first, and has shown it
-	}
-	if err != nil {
-		return err
-	}
-	key, err := s.keepKey(wanted, private)
-	s.first = append(s.first, credential{wanted, passphrase, key})
-	return err
-}
-
-// keepKey writes a party's private key where only this user can read it.
-func (s *running) keepKey(id string, private *ecdsa.PrivateKey) (string, error) {
-	path := filepath.Join(s.data, id+".jwk")
-	text, err := privateJWK(id, private)
-	if err != nil {
-		return "", err
-	}
-	_ = os.Remove(path) // its mode may be another
-	return path, os.WriteFile(path, text, 0o600)
-}
-
-// privateJWK is a private key as RFC 7517 writes it.
-func privateJWK(kid string, private *ecdsa.PrivateKey) ([]byte, error) {
-	public, err := jws.KeyOf(&private.PublicKey)
-	if err != nil {
-		return nil, err
-	}
-	d, err := private.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	encoded := json.RawMessage(`"` + base64.RawURLEncoding.EncodeToString(d) + `"`)
-	public.KeyID, public.Algorithm, public.D = kid, "ES256", &encoded
-	text, err := json.Marshal(public)
-	return append(text, '\n'), err
 }
