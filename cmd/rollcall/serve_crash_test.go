@@ -117,7 +117,7 @@ func TestAKillAmidIssuancesAndReportsLosesNothingAcknowledged(t *testing.T) {
 }
 
 // checkLog reads the audit log over HTTP and follows its chain.
-func checkLog(t *testing.T, p *process) {
+func checkLog(t *testing.T, p *process) (export []byte) {
 	t.Helper()
 	token, err := getToken(t.Context(), p.client, p.url, filepath.Join(p.dir, "rollcall-data", "demo-auditor.jwk"))
 	if err != nil {
@@ -133,11 +133,12 @@ func checkLog(t *testing.T, p *process) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
+	export, err = io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%d %v", res.StatusCode, err)
 	}
-	if _, err := audit.VerifyExport(bytes.NewReader(text)); err != nil {
+	if _, err := audit.VerifyExport(bytes.NewReader(export)); err != nil {
 		t.Error(err)
 	}
+	return export
 }

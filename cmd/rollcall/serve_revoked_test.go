@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/hwemu/phone"
-	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/openid4vci"
 	"rollcall.example/rollcall/reference/statuslist"
@@ -58,27 +57,7 @@ func (p *process) revoke(t *testing.T, list string, args ...string) *x509.Revoca
 func (p *process) notedRevocations(t *testing.T, want int) {
 	t.Helper()
 	time.Sleep(200 * time.Millisecond) // a service that was just started is about to look
-	token, err := getToken(context.Background(), p.client, p.url, filepath.Join(p.dir, "rollcall-data", "demo-auditor.jwk"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	q, err := http.NewRequest("GET", p.url+"/audit", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q.Header.Set("Authorization", "Bearer "+token)
-	res, err := p.client.Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	export, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		t.Fatalf("%d %v", res.StatusCode, err)
-	}
-	if _, err := audit.VerifyExport(bytes.NewReader(export)); err != nil {
-		t.Error(err)
-	}
+	export := checkLog(t, p)
 	if n := bytes.Count(export, []byte(`"event":"certificate-revoked","person":0,"actor":"serve","role":"administrator","reason":"`)); n != want {
 		t.Errorf("%d revocations stand in the log, not %d", n, want)
 	}
