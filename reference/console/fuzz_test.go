@@ -127,7 +127,7 @@ func FuzzForms(f *testing.F) {
 		i := int(n) % len(steps)
 		s := steps[i]
 		if text = servicetest.Changed(text, field, value); s.method == "GET" && strings.Contains(s.path, "%s") && text != url.PathEscape(text) && !strings.HasSuffix(text, "/state") {
-			t.Skip()
+			return
 		}
 		p := send(i, foreign, text)
 		wrote := rehearsal.Take()

@@ -118,7 +118,7 @@ func FuzzRequests(f *testing.F) {
 		text = secrets.Show(servicetest.Changed(text, field, value))
 		if id != url.PathEscape(id) || id == "." || id == ".." || id == "" { // is not what a router takes for one part of a path
 			if strings.Contains(s.path, "%s") {
-				t.Skip()
+				return
 			}
 		}
 		rec := send(i, id, text, key)

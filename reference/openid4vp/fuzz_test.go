@@ -165,7 +165,7 @@ func FuzzMessages(f *testing.F) {
 		s := int(n) % steps
 		text = secrets.Show(servicetest.Changed(text, field, value))
 		if s == fetchByID && text != url.PathEscape(text) { // is not what a router takes for one part of a path
-			t.Skip()
+			return
 		}
 		a := send(t, s, text)
 		wrote := rehearsal.Take()
