@@ -3,7 +3,6 @@ package authorization_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -19,13 +18,11 @@ import (
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/lifecycle"
-	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/oauth"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/web"
-	"rollcall.example/rollcall/reference/x5c"
 )
 
 const (
@@ -61,15 +58,8 @@ type wallet struct {
 func newWallet(t testing.TB) *wallet {
 	w := &wallet{proofs: map[string]string{}}
 	w.World = servicetest.New(t, servicetest.Rehearsing(&w.rehearsal))
-	serial := sha256.Sum256([]byte("provider"))
-	spec := mdoc.CertificateSpec{Serial: serial[:16], CommonName: "Wallet Provider", NotBefore: servicetest.Noon.AddDate(0, -1, 0), NotAfter: servicetest.Noon.AddDate(1, 0, 0)}
-	root, err := mdoc.NewIACA(servicetest.Key("provider root"), mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: "https://provider.example/", CRL: "https://provider.example/crl"})
-	check(t, err)
-	spec.CommonName = "Wallet Provider 1"
-	leaf, err := mdoc.NewStatusSigner(root, &servicetest.Key("provider").PublicKey, spec)
-	check(t, err)
-	anchors, err := x5c.NewAnchors("wallet provider", root.Certificate())
-	check(t, err)
+	chain, anchors := servicetest.Vouched(t, "wallet provider", "provider", "Wallet Provider")
+	var err error
 	w.keys, err = seal.NewKeys([32]byte{7})
 	check(t, err)
 	w.server, err = authorization.New(authorization.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/oauth/",
@@ -77,7 +67,7 @@ func newWallet(t testing.TB) *wallet {
 	check(t, err)
 	now := w.Now()
 	w.attestation, err = oauth.ClientAttestation{Provider: "https://provider.example", ClientID: clientID, Key: &servicetest.Key("instance").PublicKey,
-		IssuedAt: now, Expires: now.AddDate(0, 0, 1)}.Sign(jws.With(servicetest.Key("provider")), [][]byte{leaf})
+		IssuedAt: now, Expires: now.AddDate(0, 0, 1)}.Sign(jws.With(servicetest.Key("provider")), chain)
 	check(t, err)
 	w.pop, err = oauth.PoP{Audience: issuer, ID: "pop", IssuedAt: now}.Sign(servicetest.Key("instance"))
 	check(t, err)

@@ -312,7 +312,7 @@ func (s *Step) UnmarshalJSON(data []byte) error {
 
 // String writes a path as JSON.
 func (p Path) String() string {
-	b, err := json.Marshal([]Step(p))
+	b, err := p.MarshalJSON()
 	if err != nil {
 		return err.Error()
 	}

@@ -24,7 +24,6 @@ import (
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/web"
-	"rollcall.example/rollcall/reference/x5c"
 )
 
 const (
@@ -53,16 +52,9 @@ type wallet struct {
 func newWallet(t testing.TB) *wallet {
 	w := &wallet{}
 	w.World = servicetest.New(t, servicetest.Rehearsing(&w.rehearsal))
-	serial := sha256.Sum256([]byte("maker"))
-	spec := mdoc.CertificateSpec{Serial: serial[:16], CommonName: "Maker", NotBefore: servicetest.Noon.AddDate(0, -1, 0), NotAfter: servicetest.Noon.AddDate(1, 0, 0)}
-	root, err := mdoc.NewIACA(servicetest.Key("maker root"), mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: "https://maker.example/", CRL: "https://maker.example/crl"})
-	check(t, err)
-	spec.CommonName = "Maker's attestations"
-	leaf, err := mdoc.NewStatusSigner(root, &servicetest.Key("attestations").PublicKey, spec)
-	check(t, err)
-	w.maker = [][]byte{leaf}
-	makers, err := x5c.NewAnchors("phone maker", root.Certificate())
-	check(t, err)
+	chain, makers := servicetest.Vouched(t, "phone maker", "attestations", "Maker's attestations")
+	w.maker = chain
+	var err error
 	w.keys, err = seal.NewKeys([32]byte{7})
 	check(t, err)
 	w.server, err = authorization.New(authorization.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/oauth/",

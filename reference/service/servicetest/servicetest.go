@@ -33,6 +33,7 @@ import (
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
+	"rollcall.example/rollcall/reference/x5c"
 )
 
 // Municipalities of the world's policy.
@@ -259,3 +260,25 @@ var authority = sync.OnceValue(func() (a Authority) {
 
 // Authorities are those of every world: they are made once.
 func Authorities() Authority { return authority() }
+
+// Vouched is a certificate of a name for Key(leaf), and the root that vouches for it as an
+// anchor; who they are is for errors.
+func Vouched(t testing.TB, who, leaf, name string) (chain [][]byte, anchors *x5c.Anchors) {
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	serial := sha256.Sum256([]byte(leaf))
+	spec := mdoc.CertificateSpec{Serial: serial[:16], CommonName: name + " root", NotBefore: Noon.AddDate(0, -1, 0), NotAfter: Noon.AddDate(1, 0, 0)}
+	root, err := mdoc.NewIACA(Key(leaf+" root"), mdoc.IACASpec{CertificateSpec: spec, Country: "KR", Contact: "https://root.example/", CRL: "https://root.example/crl"})
+	check(err)
+	spec.CommonName = name
+	certificate, err := mdoc.NewStatusSigner(root, &Key(leaf).PublicKey, spec)
+	check(err)
+	anchors, err = x5c.NewAnchors(who, root.Certificate())
+	check(err)
+	return [][]byte{certificate}, anchors
+}
