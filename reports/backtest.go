@@ -10,6 +10,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
+
+	"rollcall.example/rollcall/wholefile"
 )
 
 // BacktestSchema is the version of Backtest's form.
@@ -165,7 +167,7 @@ func WriteBacktest(dir string, b *Backtest) error {
 	if err != nil {
 		return fmt.Errorf("the report cannot be made: %w", err)
 	}
-	return folder{dir, createTemp}.write([]file{{BacktestReportFile, page}, {BacktestFile, data}})
+	return folder{dir, wholefile.OS}.write([]file{{BacktestReportFile, page}, {BacktestFile, data}})
 }
 
 // PrintBacktest writes the table, what was fitted, and the verdict last. Where the

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rollcall.example/rollcall/wholefile"
 )
 
 // BesideID names the version of results side by side; the rule is that of SchemaID.
@@ -342,5 +344,5 @@ func WriteBeside(dir string, b *Beside) error {
 	if err != nil {
 		return fmt.Errorf("the page cannot be made: %w", err)
 	}
-	return folder{dir, createTemp}.write([]file{{BesideReportFile, page}, {BesideFile, data}})
+	return folder{dir, wholefile.OS}.write([]file{{BesideReportFile, page}, {BesideFile, data}})
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+
+	"rollcall.example/rollcall/wholefile"
 )
 
 // PlanSchema is the version of Plan's form.
@@ -207,7 +209,7 @@ func WritePlan(dir string, p *Plan, scenario []byte) error {
 	if err != nil {
 		return fmt.Errorf("the report cannot be made: %w", err)
 	}
-	return folder{dir, createTemp}.write([]file{{PlanTableFile, planTable(p)}, {PlanScenarioFile, scenario}, {PlanReportFile, page}, {PlanFile, data}})
+	return folder{dir, wholefile.OS}.write([]file{{PlanTableFile, planTable(p)}, {PlanScenarioFile, scenario}, {PlanReportFile, page}, {PlanFile, data}})
 }
 
 // planTable is a row for each centre, or for each region that opens.

@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"rollcall.example/rollcall/wholefile"
 )
 
 func TestGoldenFiles(t *testing.T) {
@@ -355,19 +357,28 @@ func TestWriteLeavesTheFourFilesAndNothingElse(t *testing.T) {
 	}
 }
 
-// failingFile breaks after some bytes.
-type failingFile struct {
-	temporary
+// fullDisk has room for some bytes.
+type fullDisk struct {
+	wholefile.Disk
 	left *int
-	err  error
+}
+
+func (d fullDisk) Create(folder, pattern string) (wholefile.Unnamed, error) {
+	f, err := d.Disk.Create(folder, pattern)
+	return failingFile{f, d.left}, err
+}
+
+type failingFile struct {
+	wholefile.Unnamed
+	left *int
 }
 
 func (f failingFile) Write(b []byte) (int, error) {
 	if *f.left -= len(b); *f.left < 0 {
-		n, _ := f.temporary.Write(b[:len(b)/2])
-		return n, f.err
+		n, _ := f.Unnamed.Write(b[:len(b)/2])
+		return n, &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
 	}
-	return f.temporary.Write(b)
+	return f.Unnamed.Write(b)
 }
 
 func TestAFullDiskIsSaidAndLeavesTheOldResultWhole(t *testing.T) {
@@ -386,10 +397,7 @@ func TestAFullDiskIsSaidAndLeavesTheOldResultWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		left := room
-		d := folder{dir, func(dir, pattern string) (temporary, error) {
-			f, err := createTemp(dir, pattern)
-			return failingFile{f, &left, &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}}, err
-		}}
+		d := folder{dir, fullDisk{wholefile.OS, &left}}
 		err := d.write(files)
 		if err == nil || !strings.Contains(err.Error(), "disk is full") || !strings.Contains(err.Error(), "--out") || !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("room for %d bytes: %v", room, err)

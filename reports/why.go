@@ -11,6 +11,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
+
+	"rollcall.example/rollcall/wholefile"
 )
 
 // WhySchema is the version of Why's form.
@@ -90,7 +92,7 @@ func WriteWhy(dir string, y *Why) error {
 	if err != nil {
 		return fmt.Errorf("the report cannot be made: %w", err)
 	}
-	return folder{dir, createTemp}.write([]file{{WhyReportFile, page}, {WhyFile, data}})
+	return folder{dir, wholefile.OS}.write([]file{{WhyReportFile, page}, {WhyFile, data}})
 }
 
 // PrintWhy writes a table and some sentences for each centre.

@@ -3,11 +3,12 @@ package reports
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"rollcall.example/rollcall/wholefile"
 )
 
 // Names of the files of a result folder.
@@ -31,7 +32,7 @@ func Write(dir string, r *Result, m *Map) error {
 	if err != nil {
 		return err
 	}
-	if err := (folder{dir, createTemp}).write(files); err != nil {
+	if err := (folder{dir, wholefile.OS}).write(files); err != nil {
 		return err
 	}
 	for name, there := range map[string]bool{ReplicationsFile: r.Uncertainty != nil, ScenarioFile: len(r.Scenario) > 0, SeriesFile: r.Live == nil} {
@@ -66,7 +67,7 @@ func WritePartial(dir string, r *Result, before string) (string, error) {
 			days.Nation.Series = append(days.Nation.Series, row)
 		}
 	}
-	err = folder{dir, createTemp}.write([]file{{PartialSeriesFile, renderSeries(&days)}, {PartialResultFile, result}})
+	err = folder{dir, wholefile.OS}.write([]file{{PartialSeriesFile, renderSeries(&days)}, {PartialResultFile, result}})
 	return filepath.Join(dir, PartialSeriesFile), err
 }
 
@@ -114,66 +115,27 @@ func renderPage(r *Result, doc *Document, m *Map) ([]byte, error) {
 	return renderHTML(r, doc, m)
 }
 
-// temporary is what a file must do until it has its final name.
-type temporary interface {
-	io.WriteCloser
-	Sync() error
-	Name() string
-}
-
-func createTemp(dir, pattern string) (temporary, error) { return os.CreateTemp(dir, pattern) }
-
 type folder struct {
-	dir    string
-	create func(dir, pattern string) (temporary, error)
+	dir  string
+	disk wholefile.Disk
 }
 
-func (d folder) write(files []file) (err error) {
+func (d folder) write(files []file) error {
 	if err := os.MkdirAll(d.dir, 0o777); err != nil {
 		return d.explain(d.dir, 0, err)
 	}
-	var temps []string
-	defer func() {
-		if err != nil {
-			for _, t := range temps {
-				os.Remove(t)
-			}
-		}
-	}()
+	size := map[string]int{}
+	var all []wholefile.File
 	for _, f := range files {
-		name, err := d.writeTemp(f)
-		if name != "" {
-			temps = append(temps, name)
-		}
-		if err != nil {
-			return d.explain(filepath.Join(d.dir, f.name), len(f.data), err)
-		}
+		path := filepath.Join(d.dir, f.name)
+		size[path] = len(f.data)
+		all = append(all, wholefile.File{Path: path, Data: f.data, Mode: 0o644})
 	}
-	for i, f := range files {
-		final := filepath.Join(d.dir, f.name)
-		if err := os.Rename(temps[i], final); err != nil {
-			return d.explain(final, len(f.data), err)
-		}
+	err := wholefile.Write(d.disk, all...)
+	if which := (*wholefile.Error)(nil); errors.As(err, &which) {
+		return d.explain(which.Path, size[which.Path], which.Err)
 	}
-	return nil
-}
-
-func (d folder) writeTemp(f file) (name string, err error) {
-	t, err := d.create(d.dir, "."+f.name+".*")
-	if err != nil {
-		return "", err
-	}
-	_, err = t.Write(f.data)
-	if err == nil {
-		err = t.Sync()
-	}
-	if c := t.Close(); err == nil {
-		err = c
-	}
-	if err == nil {
-		err = os.Chmod(t.Name(), 0o644)
-	}
-	return t.Name(), err
+	return err
 }
 
 // explain says what could not be written, why, and what to do.

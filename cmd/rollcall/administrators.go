@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -15,6 +14,7 @@ import (
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/wholefile"
 )
 
 // itself is the service entering its first administrator.
@@ -80,8 +80,7 @@ func (s *running) keepKey(id string, private *ecdsa.PrivateKey) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	_ = os.Remove(path) // its mode may be another
-	return path, os.WriteFile(path, text, 0o600)
+	return path, wholefile.Write(wholefile.OS, wholefile.File{Path: path, Data: text})
 }
 
 // privateJWK is a private key as RFC 7517 writes it.

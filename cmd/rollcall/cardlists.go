@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -18,6 +17,7 @@ import (
 	"rollcall.example/rollcall/hwemu/iccard"
 	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/crl"
+	"rollcall.example/rollcall/wholefile"
 )
 
 // Files of the data folder of a demonstration: the authority of its IC cards, and the list
@@ -149,7 +149,7 @@ func (s *running) openCardLists(ctx context.Context, v *card.Verifier) error {
 	}
 	if s.town != nil {
 		root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.town.CountryCA})
-		if err := os.WriteFile(filepath.Join(s.data, countryFile), root, 0o644); err != nil {
+		if err := wholefile.Write(wholefile.OS, wholefile.File{Path: filepath.Join(s.data, countryFile), Data: root}); err != nil {
 			return err
 		}
 	}
@@ -257,7 +257,7 @@ func writeCountryList(path string, country *iccard.IssuerKit, now time.Time, add
 	if err != nil {
 		return false, err
 	}
-	return false, replace(path, list)
+	return false, wholefile.Write(wholefile.OS, wholefile.File{Path: path, Data: list})
 }
 
 // readCountryList reads the list of the demonstration's country; nil: there is none yet.
@@ -277,21 +277,4 @@ func readCountryList(path string, country *iccard.IssuerKit, now time.Time) (*x5
 		return nil, fmt.Errorf("%s is not the list of the demonstration's country (remove it, and an empty one is made): %w", path, err)
 	}
 	return x509.ParseRevocationList(list)
-}
-
-// replace writes a file so that who reads it sees the old one or the new one.
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, bytes.NewReader(content))
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

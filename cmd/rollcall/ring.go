@@ -17,6 +17,7 @@ import (
 	"rollcall.example/rollcall/reference/keys"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/wholefile"
 )
 
 // lock is what the keys are locked with.
@@ -91,7 +92,7 @@ func (s *running) openKeys(host string) error {
 		for _, c := range s.ring.Certificates(use) {
 			text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
 		}
-		if err := os.WriteFile(filepath.Join(s.data, file), text, 0o644); err != nil {
+		if err := wholefile.Write(wholefile.OS, wholefile.File{Path: filepath.Join(s.data, file), Data: text}); err != nil {
 			return err
 		}
 	}

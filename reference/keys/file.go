@@ -11,12 +11,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"rollcall.example/rollcall/wholefile"
 )
 
 var (
@@ -124,7 +125,7 @@ func Write(path string, l Lock, all []Key, random io.Reader, create bool) error 
 	if err != nil {
 		return err
 	}
-	return writeFile(path, data, create)
+	return wholefile.Write(wholefile.OS, wholefile.File{Path: path, Data: data, New: create})
 }
 
 // open is the key with which the file was sealed.
@@ -255,34 +256,5 @@ func makeKeyFile(path string, random io.Reader) ([]byte, error) {
 	if _, err := io.ReadFull(random, key); err != nil {
 		return nil, err
 	}
-	return key, writeFile(path, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), true)
-}
-
-// writeFile puts a file in its place at once, synced to the disk.
-func writeFile(path string, data []byte, create bool) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // after a rename it is gone
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if create {
-		err = os.Link(f.Name(), path) // unlike Rename it never replaces
-	} else {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return err
-	}
-	if d, err := os.Open(filepath.Dir(path)); err == nil { // some systems cannot sync a folder
-		_ = d.Sync()
-		_ = d.Close()
-	}
-	return nil
+	return key, wholefile.Write(wholefile.OS, wholefile.File{Path: path, Data: []byte(base64.StdEncoding.EncodeToString(key) + "\n"), New: true})
 }

@@ -1,45 +1,25 @@
 package panel
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"rollcall.example/rollcall/wholefile"
 )
 
-// writeFiles writes files into a folder, which it makes when there is none: all
-// under temporary names first, so that none stands under its final name before
-// all are complete.
-func writeFiles(dir string, files []journeyFile) (err error) {
+// writeFiles writes files into a folder, which it makes when there is none: none
+// stands under its name before all are complete.
+func writeFiles(dir string, files []journeyFile) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("the folder cannot be made: %w", err)
 	}
-	var temps []string
-	defer func() {
-		if err != nil {
-			for _, t := range temps {
-				_ = os.Remove(t)
-			}
-		}
-	}()
+	var all []wholefile.File
 	for _, f := range files {
-		t, err := os.CreateTemp(dir, "."+f.name+".*")
-		if err != nil {
-			return fmt.Errorf("%s cannot be written: %w", filepath.Join(dir, f.name), err)
-		}
-		temps = append(temps, t.Name())
-		_, err = t.Write(f.data)
-		if err = errors.Join(err, t.Chmod(0o644), t.Sync(), t.Close()); err != nil {
-			return fmt.Errorf("%s cannot be written: %w", filepath.Join(dir, f.name), err)
-		}
+		all = append(all, wholefile.File{Path: filepath.Join(dir, f.name), Data: f.data, Mode: 0o644})
 	}
-	for i, f := range files {
-		if err := os.Rename(temps[i], filepath.Join(dir, f.name)); err != nil {
-			return fmt.Errorf("%s cannot get its name: %w", filepath.Join(dir, f.name), err)
-		}
-	}
-	return nil
+	return wholefile.Write(wholefile.OS, all...)
 }
 
 // markdown tells the story to people.
