@@ -16,8 +16,8 @@ import (
 	"rollcall.example/rollcall/hwemu/nfc"
 	"rollcall.example/rollcall/hwemu/phone"
 	"rollcall.example/rollcall/reference/mdoc"
-	"rollcall.example/rollcall/reference/mdoc/cose"
 	"rollcall.example/rollcall/reference/mdoc/proximity"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 func TestACardIsShownByQRCodeAndByBothHandovers(t *testing.T) {
@@ -160,7 +160,7 @@ type borrowed struct {
 }
 
 func (b borrowed) Certificate() []byte                { return b.certificate.Certificate() }
-func (b borrowed) Sign(digest []byte) ([]byte, error) { return cose.SignDigest(b.own, digest) }
+func (b borrowed) Sign(digest []byte) ([]byte, error) { return p256.Sign(b.own, digest) }
 
 func TestBytesAndTimesAreCounted(t *testing.T) {
 	s := newStreet(t, 20_000)

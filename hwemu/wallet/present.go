@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -20,6 +19,7 @@ import (
 	"rollcall.example/rollcall/reference/jwe"
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/p256"
 	"rollcall.example/rollcall/reference/sdjwt"
 )
 
@@ -110,19 +110,20 @@ func (w *Wallet) read(ctx context.Context, signed []byte) (*Request, error) {
 	if err != nil {
 		return nil, unacceptable("its certificate: %v", err)
 	}
-	key, ok := leaf.PublicKey.(*ecdsa.PublicKey)
-	if !ok || key.Curve != elliptic.P256() {
+	public, _ := leaf.PublicKey.(*ecdsa.PublicKey)
+	reader, err := p256.NewKey(public)
+	if err != nil {
 		return nil, unacceptable("its certificate's key is not P-256")
 	}
 	if w.o.Readers != nil {
-		if key, err = w.o.Readers.Key(header.Chain, w.o.Now()); err != nil {
+		if reader, err = w.o.Readers.Key(header.Chain, w.o.Now()); err != nil {
 			return nil, unacceptable("%v", err)
 		}
 		if err := w.checkRevoked(ctx, leaf); err != nil {
 			return nil, err
 		}
 	}
-	if !token.Verify(key) {
+	if !token.VerifyBy(reader) {
 		return nil, unacceptable("its signature is wrong")
 	}
 	r := &Request{}

@@ -47,7 +47,7 @@ import (
 
 	"rollcall.example/rollcall/reference/crl"
 	"rollcall.example/rollcall/reference/face"
-	"rollcall.example/rollcall/reference/mdoc/cose"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // Why a card is not believed. Every error of Verify is one of these (errors.Is)
@@ -116,7 +116,10 @@ type Verifier struct {
 	signers map[[sha256.Size]byte]signer
 }
 
-type signer struct{ certificate, root *x509.Certificate }
+type signer struct {
+	certificate, root *x509.Certificate
+	key               *p256.Key // of the certificate
+}
 
 // maxSigners bounds the memory of the Verifier. A country has a few dozen.
 const maxSigners = 1024
@@ -179,7 +182,7 @@ func (v *Verifier) Verify(e Evidence, challenge []byte, at time.Time) (Card, err
 		return Card{}, fmt.Errorf("%w: the status in the chip's statement is not one byte that is known", ErrMalformed)
 	}
 	message := append(append([]byte(statementLabel), challenge...), e.PIN[0])
-	if digest := sha256.Sum256(message); !cose.VerifyDigest(key, digest[:], e.Signature) {
+	if digest := sha256.Sum256(message); !p256.Verify(key, digest[:], e.Signature) {
 		return Card{}, fmt.Errorf("%w (card %s)", ErrNotTheChip, number)
 	}
 	card := Card{DocumentNumber: number, PINVerified: e.PIN[0]&pinVerified != 0, Signer: by}

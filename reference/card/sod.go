@@ -12,6 +12,8 @@ import (
 	"math/big"
 	"reflect"
 	"time"
+
+	"rollcall.example/rollcall/reference/p256"
 )
 
 var (
@@ -138,7 +140,7 @@ func (v *Verifier) securityObject(sod []byte, at time.Time) (map[int][sha256.Siz
 	signed := bytes.Clone(by.SignedAttributes.FullBytes)
 	signed[0] = 0x31
 	digest := sha256.Sum256(signed)
-	if !ecdsa.VerifyASN1(certificate.PublicKey.(*ecdsa.PublicKey), digest[:], by.Signature) {
+	if rs, ok := p256.Plain(by.Signature); !ok || !s.key.Verify(digest[:], rs) {
 		return nil, Signer{}, fmt.Errorf("%w: the signature of EF.SOD is wrong", ErrChanged)
 	}
 	hashes, err := groupHashes(data.Content.Content)
@@ -231,7 +233,11 @@ func (v *Verifier) documentSigner(der []byte, at time.Time) (signer, error) {
 		if err != nil {
 			return signer{}, err
 		}
-		s = signer{certificate, root}
+		key, err := p256.NewKey(certificate.PublicKey.(*ecdsa.PublicKey))
+		if err != nil {
+			return signer{}, fmt.Errorf("%w: its key is not on P-256", ErrUntrusted)
+		}
+		s = signer{certificate, root, key}
 		v.mu.Lock()
 		if len(v.signers) < maxSigners {
 			v.signers[id] = s

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/issuance"
-	"rollcall.example/rollcall/reference/mdoc/cose"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // One attestation is good. Whatever else comes in must be refused, as an
@@ -53,7 +53,7 @@ func FuzzAttestation(f *testing.F) {
 	text := part([]byte(`{"alg":"ES256","typ":"key-attestation+jwt","x5c":["`+base64.StdEncoding.EncodeToString(der)+`"]}`)) +
 		"." + part([]byte(`{"sub":"w","iat":1741910400,"nonce":"n","attested_keys":[{"kty":"EC","crv":"P-256","x":"`+part(point[1:33])+`","y":"`+part(point[33:])+`"}]}`))
 	digest := sha256.Sum256([]byte(text))
-	rs, err := cose.SignDigest(key, digest[:])
+	rs, err := p256.Sign(key, digest[:])
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"rollcall.example/rollcall/reference/mdoc/cose"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 func key(t testing.TB) *ecdsa.PrivateKey {
@@ -29,7 +30,7 @@ func sign(t testing.TB, header, claims string) string {
 	t.Helper()
 	text := encode([]byte(header)) + "." + encode([]byte(claims))
 	digest := sha256.Sum256([]byte(text))
-	rs, err := cose.SignDigest(crypto.Signer(key(t)), digest[:])
+	rs, err := p256.Sign(crypto.Signer(key(t)), digest[:])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"reflect"
 	"strings"
 
-	"rollcall.example/rollcall/reference/mdoc/cose"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // Header is the header of a token: of what type it is, and with which key it is
@@ -37,7 +37,7 @@ type Sign func(digest []byte) (rs []byte, err error)
 
 // With signs with a P-256 key, deterministically (RFC 6979).
 func With(key crypto.Signer) Sign {
-	return func(digest []byte) ([]byte, error) { return cose.SignDigest(key, digest) }
+	return func(digest []byte) ([]byte, error) { return p256.Sign(key, digest) }
 }
 
 // Token signs the claims, which are marshalled as JSON, as a JWT.

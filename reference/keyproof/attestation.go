@@ -116,7 +116,7 @@ func (p Policy) Check(attestation string, at time.Time, nonce func(string) bool)
 	if err != nil {
 		return nil, refuse("%s: %v", what, err)
 	}
-	if !t.Verify(signer) {
+	if !t.VerifyBy(signer) {
 		return nil, refuse("%s: its signature is wrong", what)
 	}
 	var c attestationClaims

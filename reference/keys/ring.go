@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/mdoc"
-	"rollcall.example/rollcall/reference/mdoc/cose"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // Opener opens a key that lies elsewhere. Its signatures are DER, as crypto.Signer
@@ -51,7 +51,7 @@ type signer struct {
 // Sign implements mdoc.Signer.
 func (s *signer) Sign(digest []byte) ([]byte, error) {
 	s.signed()
-	return cose.SignDigest(s.key, digest)
+	return p256.Sign(s.key, digest)
 }
 
 // Certificate implements mdoc.Signer.

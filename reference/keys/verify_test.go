@@ -4,7 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/x509"
 
-	"rollcall.example/rollcall/reference/mdoc/cose"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 func signedBy(certificate, digest, rs []byte) bool {
@@ -12,5 +12,5 @@ func signedBy(certificate, digest, rs []byte) bool {
 	if err != nil {
 		return false
 	}
-	return cose.VerifyDigest(c.PublicKey.(*ecdsa.PublicKey), digest, rs)
+	return p256.Verify(c.PublicKey.(*ecdsa.PublicKey), digest, rs)
 }

@@ -168,7 +168,7 @@ func TestADocumentSignerIsKnownToOtherFormsOfTheCard(t *testing.T) {
 	w := newWorld(t)
 	chain := [][]byte{w.signer.Certificate()}
 	s, err := w.anchors.DocumentSigner(chain, w.at)
-	if err != nil || s.Name != "Rollcall DS 1" || !s.Key.Equal(&testKey("ds").PublicKey) || !s.From.Before(s.Until) {
+	if err != nil || s.Name != "Rollcall DS 1" || !s.Key.Public().Equal(&testKey("ds").PublicKey) || !s.From.Before(s.Until) {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	for name, c := range map[string]struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/mdoc/cose"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // Signer holds the key of a certificate: a document signer or a status signer.
@@ -57,7 +58,7 @@ func NewKeySigner(key *ecdsa.PrivateKey, certificate []byte) (*KeySigner, error)
 }
 
 // Sign implements Signer.
-func (s *KeySigner) Sign(digest []byte) ([]byte, error) { return cose.SignDigest(s.key, digest) }
+func (s *KeySigner) Sign(digest []byte) ([]byte, error) { return p256.Sign(s.key, digest) }
 
 // Certificate implements Signer.
 func (s *KeySigner) Certificate() []byte { return s.certificate.Raw }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"rollcall.example/rollcall/reference/mdoc/cose"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // Present makes a DeviceResponse that discloses the named elements of a card, in
@@ -42,7 +43,7 @@ func ByMAC(key Agreement, reader *ecdh.PublicKey) Authentication { return byMAC{
 type bySignature struct{ crypto.Signer }
 
 // Sign implements cose.Signer.
-func (k bySignature) Sign(digest []byte) ([]byte, error) { return cose.SignDigest(k.Signer, digest) }
+func (k bySignature) Sign(digest []byte) ([]byte, error) { return p256.Sign(k.Signer, digest) }
 
 func (k bySignature) authenticate(_, signed []byte) (string, []byte, error) {
 	message, err := cose.Sign1(k, cose.Header{}, signed, true)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/crl"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // TrustAnchors are the roots a verifier trusts. They remember which chains and
@@ -97,7 +98,7 @@ func (a *TrustAnchors) Listed(authority []byte, at time.Time) bool {
 // until its root revokes it.
 type signer struct {
 	name        string
-	key         *ecdsa.PublicKey
+	key         *p256.Key
 	from, until time.Time // of the certificate
 	serial      *big.Int
 	root        *x509.Certificate
@@ -117,13 +118,13 @@ func (a *TrustAnchors) StatusSigner(chain [][]byte, at time.Time) (*ecdsa.Public
 	if err != nil {
 		return nil, err
 	}
-	return s.key, a.usable(s, at)
+	return s.key.Public(), a.usable(s, at)
 }
 
 // SignerCertificate is what a verifier needs to know of a document signer.
 type SignerCertificate struct {
 	Name        string
-	Key         *ecdsa.PublicKey
+	Key         *p256.Key
 	From, Until time.Time
 	Authority   []byte // key identifier of the root that it stands under
 }
@@ -148,7 +149,7 @@ func (a *TrustAnchors) Reader(chain [][]byte, at time.Time) (name string, key *e
 	if err != nil {
 		return "", nil, err
 	}
-	return s.name, s.key, a.usable(s, at)
+	return s.name, s.key.Public(), a.usable(s, at)
 }
 
 // signer validates a chain (§9.3.3; RFC 5280 §6.1) but for the time and what was
@@ -182,7 +183,11 @@ func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p 
 		// checked it already.
 		_, err = c.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: moment, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 		if err == nil {
-			s := &signer{c.Subject.CommonName, c.PublicKey.(*ecdsa.PublicKey), c.NotBefore, c.NotAfter, c.SerialNumber, root}
+			key, err := p256.NewKey(c.PublicKey.(*ecdsa.PublicKey))
+			if err != nil {
+				return nil, malformed("the signer's certificate", err)
+			}
+			s := &signer{c.Subject.CommonName, key, c.NotBefore, c.NotAfter, c.SerialNumber, root}
 			known.put(string(chain[0]), s)
 			return s, nil
 		}

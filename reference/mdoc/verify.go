@@ -126,7 +126,7 @@ func (a *TrustAnchors) issuerAuth(raw []byte, at time.Time) (*mso, *signer, erro
 	key := objectKey{s, m.Digest(), [64]byte(m.Signature)}
 	object, ok := a.objects.get(key)
 	if !ok {
-		if !cose.VerifyDigest(s.key, key.digest[:], m.Signature) {
+		if !s.key.Verify(key.digest[:], m.Signature) {
 			return nil, nil, refuse(ErrIssuerSignature, "it is not by %q", s.name)
 		}
 		if object, err = decodeMSO(m.Payload); err != nil {

@@ -140,7 +140,7 @@ func checkAttestation(attestation string, want ExpectedClient) (*ClientAttestati
 	if err != nil {
 		return refuse("%v", err)
 	}
-	if !t.Verify(provider) {
+	if !t.VerifyBy(provider) {
 		return refuse("its signature is wrong")
 	}
 	var c attestationClaims

@@ -7,6 +7,7 @@ import (
 
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // Whatever comes in, nothing panics, and what is accepted shows only claims of the
@@ -82,8 +83,12 @@ func FuzzPresent(f *testing.F) {
 	w := newWorld(f)
 	f.Add(w.card)
 	f.Add("x.e30.x~")
+	signer, err := p256.NewKey(&testKey("ds").PublicKey)
+	if err != nil {
+		f.Fatal(err)
+	}
 	trusted := func([][]byte) (*mdoc.SignerCertificate, error) {
-		return &mdoc.SignerCertificate{Key: &testKey("ds").PublicKey}, nil
+		return &mdoc.SignerCertificate{Key: signer}, nil
 	}
 	f.Fuzz(func(t *testing.T, card string) {
 		text, err := Present(card, nil, Binding{w.want.Audience, w.want.Nonce, w.want.At}, w.phone)

@@ -10,6 +10,7 @@ import (
 
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // example reads an example of RFC 9901, and trust in its issuer.
@@ -31,8 +32,12 @@ func example(t testing.TB, name string) (string, trust) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	signer, err := p256.NewKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return strings.ReplaceAll(string(text), "\n", ""), func([][]byte) (*mdoc.SignerCertificate, error) {
-		return &mdoc.SignerCertificate{Name: "RFC 9901", Key: key, Until: time.Unix(2000000000, 0)}, nil
+		return &mdoc.SignerCertificate{Name: "RFC 9901", Key: signer, Until: time.Unix(2000000000, 0)}, nil
 	}
 }
 
@@ -63,7 +68,7 @@ func TestTheExamplesOfTheRFCAreRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		signer, _ := trusted(nil)
-		if !token.Verify(signer.Key) {
+		if !token.VerifyBy(signer.Key) {
 			t.Errorf("%s: the issuer's signature is wrong", name)
 		}
 		payload, err := payloadOf(token)

@@ -15,6 +15,7 @@ import (
 
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/mdoc/cose"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 func TestATokenComesBackAsItWasSigned(t *testing.T) {
@@ -93,7 +94,7 @@ func TestTokensAreRefusedForTheirReason(t *testing.T) {
 type impostor struct{ mdoc.Signer }
 
 func (impostor) Sign(digest []byte) ([]byte, error) {
-	return cose.SignDigest(testKey("impostor"), digest)
+	return p256.Sign(testKey("impostor"), digest)
 }
 
 func TestTheJWTIsThatOfTheDraft(t *testing.T) {

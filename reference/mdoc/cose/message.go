@@ -1,7 +1,6 @@
 package cose
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hmac"
@@ -9,8 +8,7 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/cryptobyte/asn1"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // Algorithms (RFC 9053 §2.1, §3.1).
@@ -28,11 +26,10 @@ const (
 )
 
 const (
-	signature1    = "Signature1" // contexts (RFC 9052 §4.4, §6.3)
-	mac0          = "MAC0"
-	sign1Tag      = 18
-	signatureSize = 64
-	maxChain      = 4
+	signature1 = "Signature1" // contexts (RFC 9052 §4.4, §6.3)
+	mac0       = "MAC0"
+	sign1Tag   = 18
+	maxChain   = 4
 )
 
 // Signer makes ES256 signatures: r and s of the digest, 64 bytes.
@@ -74,8 +71,8 @@ func Sign1(s Signer, h Header, payload []byte, detached bool) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	if len(rs) != signatureSize {
-		return nil, fmt.Errorf("the signer gave %d bytes; ES256 is %d: r and s", len(rs), signatureSize)
+	if len(rs) != p256.SignatureSize {
+		return nil, fmt.Errorf("the signer gave %d bytes; ES256 is %d: r and s", len(rs), p256.SignatureSize)
 	}
 	size := len(protected) + len(payload) + 96
 	for _, c := range h.Chain {
@@ -203,11 +200,11 @@ func (m *Message) chain(r *Reader) {
 // detached is the payload if the message does not carry it.
 func (m *Message) VerifySignature(key *ecdsa.PublicKey, detached []byte) bool {
 	payload, ok := m.payload(detached)
-	if !ok || m.Algorithm != ES256 || len(m.Signature) != signatureSize || key.Curve != elliptic.P256() {
+	if !ok || m.Algorithm != ES256 || len(m.Signature) != p256.SignatureSize || key.Curve != elliptic.P256() {
 		return false
 	}
 	digest := structureDigest(signature1, m.protected, payload)
-	return VerifyDigest(key, digest[:], m.Signature)
+	return p256.Verify(key, digest[:], m.Signature)
 }
 
 // Digest is the SHA-256 of what is signed, the message's own payload in it.
@@ -251,65 +248,6 @@ func appendStructureHead(b []byte, context string, protected []byte, payload int
 	b = AppendBytes(b, protected)
 	b = append(b, bytesType<<5)
 	return appendHead(b, bytesType, uint64(payload))
-}
-
-// VerifyDigest checks r and s, 64 bytes, over a SHA-256 digest.
-func VerifyDigest(key *ecdsa.PublicKey, digest, rs []byte) bool {
-	if len(rs) != signatureSize {
-		return false
-	}
-	var der [72]byte
-	return ecdsa.VerifyASN1(key, digest, appendASN1(der[:0], rs))
-}
-
-// appendASN1 writes r and s as the SEQUENCE of two INTEGERs that crypto/ecdsa reads.
-func appendASN1(b, rs []byte) []byte {
-	b = append(b, 0x30, 0)
-	for _, n := range [2][]byte{rs[:32], rs[32:]} {
-		for len(n) > 1 && n[0] == 0 {
-			n = n[1:]
-		}
-		if n[0] >= 0x80 {
-			b = append(b, 2, byte(len(n)+1), 0)
-		} else {
-			b = append(b, 2, byte(len(n)))
-		}
-		b = append(b, n...)
-	}
-	b[1] = byte(len(b) - 2)
-	return b
-}
-
-// SignDigest signs a SHA-256 digest with a P-256 key and returns r and s, 64
-// bytes. No random source is used: with a key in memory the signature is the
-// deterministic one of RFC 6979, so that a run can be repeated.
-func SignDigest(key crypto.Signer, digest []byte) ([]byte, error) {
-	der, err := key.Sign(nil, digest, crypto.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	rs, ok := readASN1(der)
-	if !ok {
-		return nil, errors.New("the key does not give P-256 signatures")
-	}
-	return rs, nil
-}
-
-// readASN1 reads what appendASN1 writes: two positive INTEGERs of at most 256 bits.
-func readASN1(der []byte) ([]byte, bool) {
-	in, rs := cryptobyte.String(der), make([]byte, signatureSize)
-	var inner cryptobyte.String
-	if !in.ReadASN1(&inner, asn1.SEQUENCE) || !in.Empty() {
-		return nil, false
-	}
-	for _, to := range [2][]byte{rs[:32], rs[32:]} {
-		var n []byte
-		if !inner.ReadASN1Integer(&n) || len(n) > len(to) || len(n) == 0 || len(n) == 1 && n[0] == 0 {
-			return nil, false
-		}
-		copy(to[len(to)-len(n):], n)
-	}
-	return rs, inner.Empty()
 }
 
 // MAC0 authenticates payload with HMAC 256/256 and returns an untagged COSE_Mac0
