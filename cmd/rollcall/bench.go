@@ -24,6 +24,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rollcall.example/rollcall/reference/httpapi"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/bench"
 	"rollcall.example/rollcall/sim/demo"
@@ -245,6 +246,14 @@ func startService(ctx context.Context, self, data, cpuprofile string, settings .
 	}
 	out, _, err := startChild(ctx, data, self, nil, args...)
 	if err != nil {
+		return nil, err
+	}
+	roots, err := certificates([]string{filepath.Join(data, iacaFile)})
+	if err == nil {
+		town.Issuers, err = mdoc.NewTrustAnchors(roots...)
+	}
+	if err != nil {
+		out.Stop()
 		return nil, err
 	}
 	out.Town = town

@@ -324,6 +324,9 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 	if err := s.takeRevocations(); err != nil {
 		return err
 	}
+	if s.town != nil {
+		s.town.Issuers = s.anchors
+	}
 	s.makers = makers
 	renew := s.c.duration("status-renew")
 	if ttl, every := s.c.duration("status-ttl"), s.c.duration("status-every"); renew == 0 {

@@ -12,5 +12,10 @@ func (t *Token) AskForTests(ctx context.Context, config string, keys []*ecdsa.Pr
 	return t.ask(ctx, config, keys, proofs, "")
 }
 
+// CheckForTests checks copies that came for keys.
+func (w *Wallet) CheckForTests(config string, c Configuration, came []string, keys []*ecdsa.PrivateKey) ([]Copy, error) {
+	return w.check(config, c, came, keys)
+}
+
 // InstanceForTests is the key that proves which wallet it is.
 func (w *Wallet) InstanceForTests() *ecdsa.PrivateKey { return w.instance }

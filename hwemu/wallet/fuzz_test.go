@@ -1,7 +1,9 @@
 package wallet_test
 
 import (
+	"crypto/ecdsa"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -13,8 +15,10 @@ import (
 
 	"rollcall.example/rollcall/hwemu/wallet"
 	"rollcall.example/rollcall/reference/jwe"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/openid4vci"
 	"rollcall.example/rollcall/reference/openid4vp"
+	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/service/servicetest"
 )
 
@@ -79,8 +83,9 @@ func (r *replay) RoundTrip(q *http.Request) (*http.Response, error) {
 }
 
 // A service that says anything at any step of a journey: its metadata, tokens, nonces,
-// cards, encrypted or not, a verifier's request. The wallet goes on or gives up, and keeps
-// nothing under a key that is not its own. A request that is not signed as it came, or an
+// cards, encrypted or not, a verifier's request. The wallet goes on or gives up. It keeps no
+// copy that it could not show: all that it holds are cards of a trusted issuer, each under the
+// key that it is bound to and with a place of its own in the status lists. A request that is not signed as it came, or an
 // answer to another request, is not accepted.
 func FuzzAnswers(f *testing.F) {
 	w := newPatientWorld(f, time.Minute)
@@ -153,6 +158,15 @@ func FuzzAnswers(f *testing.F) {
 	if request < 0 || redirect < 0 || token < 0 {
 		f.Fatal(record.said)
 	}
+	// The card in two copies, that was not encrypted: one twice, one cut off, another order.
+	if n, copies := batchOf(record.said); n >= 0 {
+		body := record.said[n].body
+		f.Add(byte(n), strings.Replace(body, copies[1], copies[0], 1), byte(0), "x")
+		f.Add(byte(n), strings.Replace(body, copies[1], copies[1][:len(copies[1])/2], 1), byte(0), "x")
+		f.Add(byte(n), strings.NewReplacer(copies[0], copies[1], copies[1], copies[0]).Replace(body), byte(0), "x")
+	} else {
+		f.Fatal("no card came in two copies")
+	}
 	f.Add(byte(0), strings.ReplaceAll(record.said[0].body, `"mso_mdoc"`, `"ldp_vc"`), byte(0), "x")
 	f.Add(byte(token), `{"access_token":"a","token_type":"DPoP","authorization_details":[{"type":"openid_credential","credential_configuration_id":"rrc_mdoc"}]}`, byte(0), "x")
 
@@ -169,12 +183,51 @@ func FuzzAnswers(f *testing.F) {
 				t.Errorf("taken for an answer: %v", after)
 			}
 		}
+		places := map[mdoc.StatusRef]bool{}
 		for _, held := range one.Copies() {
-			if held.Key == nil || held.Format != "mso_mdoc" && held.Format != "dc+sd-jwt" || len(held.Credential) == 0 && err == nil {
-				t.Errorf("kept: %s in the format %q, %d bytes", held.Config, held.Format, len(held.Credential))
+			holder, status, err := shown(held, w.Now())
+			if err != nil || status == nil || places[*status] || held.Key == nil || !holder.Equal(&held.Key.PublicKey) {
+				t.Errorf("kept: %s in the format %q, %d bytes, at %v: %v", held.Config, held.Format, len(held.Credential), status, err)
+				continue
 			}
+			places[*status] = true
 		}
 	})
+}
+
+// batchOf is the answer that holds several copies, and they.
+func batchOf(all []recorded) (int, []string) {
+	for n, a := range all {
+		var v struct {
+			Credentials []struct {
+				Credential string `json:"credential"`
+			} `json:"credentials"`
+		}
+		if json.Unmarshal([]byte(a.body), &v) == nil && len(v.Credentials) > 1 {
+			return n, []string{v.Credentials[0].Credential, v.Credentials[1].Credential}
+		}
+	}
+	return -1, nil
+}
+
+// shown is what any verifier may believe of a copy: whose it is, and where its status stands.
+func shown(c wallet.Copy, at time.Time) (*ecdsa.PublicKey, *mdoc.StatusRef, error) {
+	anchors := servicetest.Authorities().Anchors
+	switch c.Format {
+	case "mso_mdoc":
+		p, err := mdoc.VerifyCard(c.Credential, anchors, at)
+		if err != nil {
+			return nil, nil, err
+		}
+		return p.DeviceKey, p.Status, nil
+	case sdjwt.Format:
+		p, err := sdjwt.VerifyCard(string(c.Credential), anchors, []string{sdjwt.Type}, at)
+		if err != nil {
+			return nil, nil, err
+		}
+		return p.Holder, p.Status, nil
+	}
+	return nil, nil, errors.New("nobody can read this format")
 }
 
 // said is what a service says, of a signed request what is signed.

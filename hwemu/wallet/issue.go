@@ -3,7 +3,6 @@ package wallet
 import (
 	"context"
 	"crypto/ecdsa"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,8 +43,10 @@ type Issuer struct {
 
 // Configuration is what an issuer offers in one format.
 type Configuration struct {
-	Format string `json:"format"`
-	Scope  string `json:"scope"`
+	Format  string `json:"format"`
+	Scope   string `json:"scope"`
+	DocType string `json:"doctype"` // of mso_mdoc
+	Type    string `json:"vct"`     // of dc+sd-jwt
 }
 
 // wellKnown is where the metadata of an issuer lie: between host and path (§12.2.2).
@@ -458,24 +459,16 @@ func (t *Token) take(ctx context.Context, a answer, config string, keys []*ecdsa
 	if v.Transaction != "" {
 		return nil, &Pending{t, config, v.Transaction, time.Duration(v.Interval) * time.Second, keys}
 	}
-	if len(v.Credentials) != len(keys) {
-		return nil, fmt.Errorf("%d credentials came for %d keys", len(v.Credentials), len(keys))
+	var came []string
+	for _, c := range v.Credentials {
+		came = append(came, c.Credential)
 	}
-	format := t.Issuer.Configs[config].Format
-	var got []Copy
-	for i, c := range v.Credentials {
-		one := Copy{Config: config, Format: format, Credential: []byte(c.Credential), Key: keys[i]}
-		if format != sdjwt.Format {
-			raw, err := base64.RawURLEncoding.DecodeString(c.Credential)
-			if err != nil {
-				return nil, fmt.Errorf("credential %d is not base64url: %w", i+1, err)
-			}
-			one.Credential = raw
-		}
-		got = append(got, one)
+	got, err := t.w.check(config, t.Issuer.Configs[config], came, keys)
+	if err != nil {
+		return nil, t.reject(ctx, v.Notice, err)
 	}
 	t.w.held = append(slices.DeleteFunc(t.w.held, func(c Copy) bool { return c.Config == config }), got...)
-	if v.Notice != "" {
+	if v.Notice != "" && t.Issuer.Notify != "" {
 		if err := t.Notify(ctx, v.Notice, "credential_accepted"); err != nil {
 			return got, err
 		}
@@ -483,11 +476,46 @@ func (t *Token) take(ctx context.Context, a answer, config string, keys []*ecdsa
 	return got, nil
 }
 
+// reject tells the issuer why nothing was kept of what it sent.
+func (t *Token) reject(ctx context.Context, notice string, why error) error {
+	if notice == "" || t.Issuer.Notify == "" {
+		return why
+	}
+	if err := t.notify(ctx, notice, "credential_failure", why.Error()); err != nil {
+		return errors.Join(why, fmt.Errorf("and the issuer could not be told: %w", err))
+	}
+	return why
+}
+
 // Notify tells the issuer what became of a card.
 func (t *Token) Notify(ctx context.Context, id, event string) error {
-	_, err := t.w.proven(ctx, call{method: http.MethodPost, url: t.Issuer.Notify, token: t.Access,
-		json: map[string]string{"notification_id": id, "event": event}})
+	return t.notify(ctx, id, event, "")
+}
+
+func (t *Token) notify(ctx context.Context, id, event, description string) error {
+	body := map[string]string{"notification_id": id, "event": event}
+	if description != "" {
+		body["event_description"] = describable(description)
+	}
+	_, err := t.w.proven(ctx, call{method: http.MethodPost, url: t.Issuer.Notify, token: t.Access, json: body})
 	return err
+}
+
+// maxDescription limits an event_description: what it is for is to be read by somebody.
+const maxDescription = 200
+
+// describable is a text in the characters that an event_description may have (§11.1).
+func describable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '"':
+			return '\''
+		case r < ' ' || r == '\\' || r > '~':
+			return '?'
+		}
+		return r
+	}, text)
+	return text[:min(len(text), maxDescription)]
 }
 
 // Call calls for a card that was not ready.

@@ -24,6 +24,7 @@ import (
 
 	"rollcall.example/rollcall/hwemu/phone"
 	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/oauth"
 	"rollcall.example/rollcall/reference/x5c"
 )
@@ -56,6 +57,13 @@ type Options struct {
 	// any verifier's, as a wallet that asks its holder each time. The list of revoked
 	// certificates is fetched where a verifier's certificate says; if it says one.
 	Readers *x5c.Anchors
+	// Issuers are the authorities of cards: a card that comes from none of them is not
+	// kept. nil: the wallet knows no list of trust, and looks at no issuer's signature.
+	Issuers *mdoc.TrustAnchors
+	// OneSignature: of copies that come together the issuer's signature is verified on the
+	// first alone. For whoever emulates so many wallets that their work is in the way of
+	// what is measured.
+	OneSignature bool
 }
 
 // Wallet is one wallet on one phone. One goroutine at a time uses it.

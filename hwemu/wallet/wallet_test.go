@@ -180,7 +180,7 @@ func reader(_ context.Context, party string) (openid4vp.Reader, error) {
 func (w *world) wallet(seed string, change ...func(*wallet.Options)) *wallet.Wallet {
 	w.t.Helper()
 	o := wallet.Options{HTTP: &http.Client{Transport: w}, Now: w.Now, Random: rand.NewChaCha8(sha256.Sum256([]byte(seed))),
-		Maker: w.maker, Provider: w.provider, Seed: []byte(seed)}
+		Maker: w.maker, Provider: w.provider, Seed: []byte(seed), Issuers: servicetest.Authorities().Anchors}
 	for _, f := range change {
 		f(&o)
 	}

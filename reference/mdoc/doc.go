@@ -7,7 +7,8 @@
 //     the times, and where the status is published.
 //   - Present makes a DeviceResponse that shows only the elements asked for,
 //     signed by the phone over this session's transcript (§9.1.3.4, .6).
-//   - Verify checks all of it (§9.3.1) against TrustAnchors at a given time.
+//   - Verify checks all of it (§9.3.1) against TrustAnchors at a given time;
+//     VerifyCard what a holder gets from the issuer.
 //   - Respond and VerifyResponse do the same nearby (package proximity): several
 //     cards, a MAC instead of a signature, what is missing or withheld.
 //   - NewIACA, NewDocumentSigner, NewStatusSigner and NewReader make the

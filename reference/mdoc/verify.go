@@ -83,22 +83,37 @@ func (d *document) verify(transcript []byte, anchors *TrustAnchors, at time.Time
 	if err != nil {
 		return nil, err
 	}
-	if err := d.issuer.checkDigests(object); err != nil {
-		return nil, err
-	}
-	if d.docType != object.docType {
-		return nil, refuse(ErrDocType, "the response says %q, the issuer signed %q", d.docType, object.docType)
-	}
-	if d.docType != DocType || d.issuer.items != nil && d.issuer.namespace != Namespace {
-		return nil, refuse(ErrDocType, "document type %q, namespace %q", d.docType, d.issuer.namespace)
-	}
-	if err := object.validity.check(at); err != nil {
+	if err := d.issuer.check(d.docType, object, at); err != nil {
 		return nil, err
 	}
 	if err := d.checkDevice(object.deviceKey, transcript, reader); err != nil {
 		return nil, err
 	}
-	elements, err := d.issuer.elements()
+	p, err := d.issuer.presented(object)
+	if err != nil {
+		return nil, err
+	}
+	p.Withheld, p.Authority = d.withheld, by.root.SubjectKeyId
+	return p, nil
+}
+
+// check says whether what came is what the issuer signed, a card, and in its time.
+func (s *issuerSigned) check(docType string, object *mso, at time.Time) error {
+	if err := s.checkDigests(object); err != nil {
+		return err
+	}
+	if docType != object.docType {
+		return refuse(ErrDocType, "the response says %q, the issuer signed %q", docType, object.docType)
+	}
+	if docType != DocType || s.items != nil && s.namespace != Namespace {
+		return refuse(ErrDocType, "document type %q, namespace %q", docType, s.namespace)
+	}
+	return object.validity.check(at)
+}
+
+// presented is what may be believed of a card that was checked.
+func (s *issuerSigned) presented(object *mso) (*Presented, error) {
+	elements, err := s.elements()
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +122,7 @@ func (d *document) verify(transcript []byte, anchors *TrustAnchors, at time.Time
 		status = new(StatusRef)
 		*status = *object.status
 	}
-	return &Presented{d.docType, elements, d.withheld, status, object.validity, object.deviceKey, by.root.SubjectKeyId}, nil
+	return &Presented{DocType: object.docType, Elements: elements, Status: status, Validity: object.validity, DeviceKey: object.deviceKey}, nil
 }
 
 // issuerAuth checks the issuer's signature and its certificate at this time.

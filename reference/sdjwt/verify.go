@@ -69,14 +69,34 @@ func Verify(presentation []byte, anchors *mdoc.TrustAnchors, want Expected) (*Pr
 // VerifyCard checks a card as its holder got it from the issuer: Verify without a
 // key binding.
 func VerifyCard(card string, anchors *mdoc.TrustAnchors, types []string, at time.Time) (*Presented, error) {
-	p, err := split([]byte(card))
+	p, err := splitCard(card)
 	if err != nil {
 		return nil, err
 	}
-	if len(p.binding) != 0 {
-		return nil, refuse(ErrMalformed, "a key binding stands in it: it is a presentation and no card")
-	}
 	return p.verify(Expected{Types: types, At: at}, trusting(anchors, at))
+}
+
+// CheckCard is VerifyCard without a look at who signed the card: form, disclosures, type
+// and times. It is for holders; a verifier may believe nothing of it.
+func CheckCard(card string, types []string, at time.Time) (*Presented, error) {
+	p, err := splitCard(card)
+	if err != nil {
+		return nil, err
+	}
+	t, _, err := p.issued()
+	if err != nil {
+		return nil, err
+	}
+	return p.shown(t, Expected{Types: types, At: at}, nil)
+}
+
+// splitCard takes a card apart, with which no phone has done anything yet.
+func splitCard(card string) (*parts, error) {
+	p, err := split([]byte(card))
+	if err == nil && len(p.binding) != 0 {
+		err = refuse(ErrMalformed, "a key binding stands in it: it is a presentation and no card")
+	}
+	return p, err
 }
 
 // trust returns the signer with this chain, or why there is none.
@@ -86,17 +106,26 @@ func trusting(anchors *mdoc.TrustAnchors, at time.Time) trust {
 	return func(chain [][]byte) (*mdoc.SignerCertificate, error) { return anchors.DocumentSigner(chain, at) }
 }
 
-// verify checks all but the key binding.
-func (p *parts) verify(want Expected, trusted trust) (*Presented, error) {
+// issued is what the issuer signed, with the signer's certificates.
+func (p *parts) issued() (*jws.Token, [][]byte, error) {
 	t, err := jws.Parse(p.signed)
 	if err != nil {
-		return nil, malformed("what the issuer signed", err)
+		return nil, nil, malformed("what the issuer signed", err)
 	}
 	header, err := t.ReadHeader(Format)
 	if err != nil {
-		return nil, malformed("what the issuer signed", err)
+		return nil, nil, malformed("what the issuer signed", err)
 	}
-	signer, err := trusted(header.Chain)
+	return t, header.Chain, nil
+}
+
+// verify checks all but the key binding.
+func (p *parts) verify(want Expected, trusted trust) (*Presented, error) {
+	t, chain, err := p.issued()
+	if err != nil {
+		return nil, err
+	}
+	signer, err := trusted(chain)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +133,17 @@ func (p *parts) verify(want Expected, trusted trust) (*Presented, error) {
 	if !t.VerifyHashing(p.hashed, signer.Key) {
 		return nil, refuse(ErrIssuerSignature, "it is not by %q", signer.Name)
 	}
+	shown, err := p.shown(t, want, signer)
+	if err != nil {
+		return nil, err
+	}
+	shown.Authority = signer.Authority
+	return shown, nil
+}
+
+// shown reads what was signed and disclosed, and checks type and times: those of who
+// signed it, too, if that was looked at.
+func (p *parts) shown(t *jws.Token, want Expected, signer *mdoc.SignerCertificate) (*Presented, error) {
 	payload, err := payloadOf(t)
 	if err != nil {
 		return nil, err
@@ -112,7 +152,7 @@ func (p *parts) verify(want Expected, trusted trust) (*Presented, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := &Presented{Claims: claims, Authority: signer.Authority}
+	shown := &Presented{Claims: claims}
 	shown.Disclose = slices.Grow(shown.Disclose, len(all))
 	for i := range all {
 		d := &all[i]
@@ -127,7 +167,7 @@ func (p *parts) verify(want Expected, trusted trust) (*Presented, error) {
 	switch {
 	case !slices.Contains(want.Types, shown.Type):
 		return nil, refuse(ErrType, "%.80q", shown.Type)
-	case !shown.Issued.IsZero() && (shown.Issued.Before(signer.From) || shown.Issued.After(signer.Until)):
+	case signer != nil && !shown.Issued.IsZero() && (shown.Issued.Before(signer.From) || shown.Issued.After(signer.Until)):
 		return nil, fmt.Errorf("%w: issued %s, outside the validity of the certificate of %q", mdoc.ErrUntrusted, shown.Issued.Format(time.RFC3339), signer.Name)
 	case shown.Issued.After(want.At.Add(MaxClockSkew)):
 		return nil, refuse(ErrNotYetValid, "it was issued %s, now it is %s", shown.Issued.Format(time.RFC3339), want.At.UTC().Format(time.RFC3339))

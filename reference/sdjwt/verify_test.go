@@ -70,6 +70,38 @@ func TestTheHolderVerifiesTheCard(t *testing.T) {
 	if _, err := VerifyCard(w.present(t), w.anchors, []string{Type}, w.want.At); !errors.Is(err, ErrMalformed) {
 		t.Errorf("a presentation is no card: %v", err)
 	}
+	unseen, err := CheckCard(w.card, []string{Type}, w.want.At)
+	if err != nil || unseen.Authority != nil {
+		t.Errorf("without a look at who signed it: %+v, %v", unseen, err)
+	}
+	got.Authority = nil
+	if !reflect.DeepEqual(unseen, got) {
+		t.Errorf("without a look at who signed it: %+v, want %+v", unseen, got)
+	}
+}
+
+func TestACardIsCheckedWithoutALookAtWhoSignedIt(t *testing.T) {
+	w := newWorld(t)
+	types := []string{Type}
+	pieces := strings.Split(w.card, "~")
+	for name, c := range map[string]struct {
+		card  string
+		types []string
+		at    time.Time
+		kind  error
+	}{
+		"a presentation":                 {w.present(t), types, w.want.At, ErrMalformed},
+		"cut off":                        {w.card[:len(w.card)-1], types, w.want.At, ErrMalformed},
+		"cut off in what was signed":     {w.card[:strings.IndexByte(w.card, '.')] + "~", types, w.want.At, ErrMalformed},
+		"a disclosure that is not of it": {strings.Replace(w.card, pieces[1], "WyJzYWx0c2FsdHNhbHRzYWx0c2EiLCJmYW1pbHlfbmFtZSIsIuydtCJd", 1), types, w.want.At, ErrDisclosure},
+		"of another type":                {w.card, []string{"passport"}, w.want.At, ErrType},
+		"whose time is over":             {w.card, types, w.credential.Expires, ErrExpired},
+		"before its time":                {w.card, types, issuedAt.Add(-time.Hour), ErrNotYetValid},
+	} {
+		if _, err := CheckCard(c.card, c.types, c.at); !errors.Is(err, c.kind) {
+			t.Errorf("%s: %v, want %v", name, err, c.kind)
+		}
+	}
 }
 
 // Each is signed by the right issuer and bound by the right phone: what the name

@@ -32,6 +32,7 @@ import (
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/scenarios"
@@ -60,6 +61,9 @@ type Town struct {
 	CountryCA, PhoneMaker, WalletProvider []byte
 	// Country prints the cards, and says which document signers it has taken back.
 	Country *iccard.IssuerKit
+	// Issuers are the authorities of mobile cards that the residents' wallets trust. nil:
+	// they know no list of trust.
+	Issuers *mdoc.TrustAnchors
 
 	maker    *phone.Maker
 	provider *wallet.Provider
@@ -217,6 +221,7 @@ func (r *Resident) Born() time.Time { return r.person.Birth }
 func (r *Resident) Wallet(client *http.Client, now func() time.Time, random io.Reader) (*wallet.Wallet, error) {
 	return wallet.New(wallet.Options{
 		HTTP: client, Now: now, Random: random, Maker: r.town.maker, Provider: r.town.provider, Seed: secret("phone", r.number),
+		Issuers: r.town.Issuers,
 	})
 }
 

@@ -90,6 +90,7 @@ func (p *Phones) fresh() (*wallet.Wallet, error) {
 	return wallet.New(wallet.Options{
 		HTTP: &http.Client{Transport: inside{p.o.Service}}, Now: p.o.Now, Random: p.o.Random,
 		Maker: p.o.Town.maker, Provider: p.o.Town.provider, Seed: seed,
+		Issuers: p.o.Town.Issuers,
 	})
 }
 

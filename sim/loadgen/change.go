@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"rollcall.example/rollcall/hwemu/wallet"
 	"rollcall.example/rollcall/sim/oracle"
 )
 
@@ -112,6 +113,9 @@ func (c *Citizen) attempt(ctx context.Context, ch *change) Result {
 	c.knows.muddled = c.knows.muddled || !alone
 	if !c.knows.muddled && ch.allowed != nil {
 		out.Wrong = ch.allowed(out.Granted, reason)
+	}
+	if errors.Is(err, wallet.ErrUnusable) {
+		out.Wrong = err.Error()
 	}
 	c.knows.open--
 	c.knows.version++

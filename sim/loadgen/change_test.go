@@ -71,6 +71,7 @@ func TestWhatAnAnswerDecides(t *testing.T) {
 		reason string
 	}{
 		{nil, granted, ""},
+		{fmt.Errorf("issue: %w", errors.Join(wallet.ErrUnusable, &wallet.Refused{Status: 400, Code: "invalid_notification_id"})), granted, ""},
 		{errors.New("connection refused"), silent, ""},
 		{context.DeadlineExceeded, silent, ""},
 		{&wallet.Refused{Status: 429, Code: "too-many"}, away, "too-many"},
@@ -103,6 +104,19 @@ func TestTheVerdictThatAHistoryAllows(t *testing.T) {
 	} {
 		if got := expected(x.knows, x.lost, x.live); got != x.want {
 			t.Errorf("%+v, phone %d, live %t: %s, want %s", x.knows, x.lost, x.live, got, x.want)
+		}
+	}
+}
+
+// The service has issued something, so its register has changed; that no wallet could keep it
+// is a wrong answer, whatever else is under way.
+func TestACardThatNoWalletKeepsIsAWrongAnswer(t *testing.T) {
+	for _, muddled := range []bool{false, true} {
+		c := alone()
+		c.knows.muddled = muddled
+		ch := c.reported(t, fmt.Errorf("%w: copy 2 of 3: the card has expired", wallet.ErrUnusable))
+		if r := c.make(t.Context(), ch); !r.Granted || r.Unknown || c.Pending() || !strings.Contains(r.Wrong, "copy 2 of 3: the card has expired") {
+			t.Errorf("%+v", r)
 		}
 	}
 }

@@ -146,7 +146,10 @@ func (c *Citizen) NewPhone() error {
 	c.hands.Lock()
 	defer c.hands.Unlock()
 	o := &c.crowd.o
-	w, err := wallet.New(wallet.Options{HTTP: o.HTTP, Now: o.Now, Random: c.crowd.random, Maker: o.Maker, Provider: o.Provider, Seed: c.entropy(ofPhone, c.phones)})
+	w, err := wallet.New(wallet.Options{
+		HTTP: o.HTTP, Now: o.Now, Random: c.crowd.random, Maker: o.Maker, Provider: o.Provider, Seed: c.entropy(ofPhone, c.phones),
+		Issuers: c.crowd.issuers, OneSignature: true,
+	})
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,9 @@ type Crowd struct {
 	operator  *desk
 	auditor   *desk
 	places    map[string]*place
-	anchors   *mdoc.TrustAnchors
-	keys      atomic.Uint64 // idempotency keys given out
+	anchors   *mdoc.TrustAnchors // of verifiers
+	issuers   *mdoc.TrustAnchors // of wallets: what they have verified saves no verifier its work
+	keys      atomic.Uint64      // idempotency keys given out
 
 	mu       sync.Mutex // of what follows
 	recorder oracle.Recorder
@@ -94,7 +95,11 @@ func Open(ctx context.Context, o Options) (*Crowd, error) {
 	if err := c.again(ctx, patience, func() error { return c.do(q, &root) }); err != nil {
 		return nil, fmt.Errorf("the service at %s does not give the root of its cards: %w", o.Service, err)
 	}
-	if c.anchors, err = mdoc.NewTrustAnchors(root); err != nil {
+	c.anchors, err = mdoc.NewTrustAnchors(root)
+	if err == nil {
+		c.issuers, err = mdoc.NewTrustAnchors(root)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("the service at %s gives no root of its cards: %w", o.Service, err)
 	}
 	c.registrar, c.clerk = &desk{Party: o.Staff.Registrar, crowd: c}, &desk{Party: o.Staff.Clerk, crowd: c}

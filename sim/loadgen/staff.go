@@ -181,7 +181,7 @@ const (
 func ended(err error) (ending, string) {
 	r, ok := errors.AsType[*wallet.Refused](err)
 	switch {
-	case err == nil:
+	case err == nil || errors.Is(err, wallet.ErrUnusable): // issued, though as no card that is of use
 		return granted, ""
 	case !ok:
 		return silent, ""
