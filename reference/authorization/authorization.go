@@ -115,10 +115,21 @@ func (s *Server) open(kind, text string, v any) (seal.Sealed, error) {
 	return s.o.Keys.Open(kind, text, s.o.Register.Now(), v)
 }
 
-// once marks something as used, in a transaction.
+// once marks something as used, in a transaction, under its name alone: two texts
+// with different ends may stand for it.
 func once(tx store.Tx, what string, id []byte, until time.Time) error {
+	return tx.UseOnce(nameOf(what, id), until)
+}
+
+// onceProof marks a proof as used. Whoever brings it again brings the same id and
+// moment, which are signed.
+func onceProof(tx store.Tx, what, id string, made time.Time) error {
+	return tx.UseNonce(nameOf(what, []byte(id)), oauth.ProofEnds(made))
+}
+
+func nameOf(what string, id []byte) []byte {
 	h := sha256.Sum256(append([]byte(what+" "), id...))
-	return tx.UseNonce(h[:], until)
+	return h[:]
 }
 
 // refusal turns what package oauth says into an answer.
@@ -138,8 +149,8 @@ func refusal(err error) error {
 type client struct {
 	ID         string
 	Thumbprint string // of its instance key
-	pop        string
-	until      time.Time
+	pop        string // id and moment of the proof
+	made       time.Time
 }
 
 // client checks who sends a request to the server itself.
@@ -159,12 +170,12 @@ func (s *Server) client(r *http.Request, clientID string) (client, error) {
 	if err != nil {
 		return client{}, err
 	}
-	return client{c.ClientID, thumbprint, c.PoPID, now.Add(oauth.MaxProofAge + oauth.MaxClockSkew)}, nil
+	return client{c.ClientID, thumbprint, c.PoPID, c.PoPMade}, nil
 }
 
 // spend marks the client's proof as used.
 func (c client) spend(tx store.Tx) error {
-	if err := once(tx, "client proof", []byte(c.Thumbprint+" "+c.pop), c.until); errors.Is(err, store.ErrTaken) {
+	if err := onceProof(tx, "client proof", c.Thumbprint+" "+c.pop, c.made); errors.Is(err, store.ErrTaken) {
 		return web.Refuse(http.StatusUnauthorized, oauth.InvalidClientAttestation, "This proof of possession was used before.")
 	} else if err != nil {
 		return err
@@ -194,7 +205,7 @@ func (s *Server) dpop(r *http.Request, url, accessToken, thumbprint string) (*oa
 
 // spendProof marks a DPoP proof as used.
 func (s *Server) spendProof(tx store.Tx, p *oauth.Proven) error {
-	if err := once(tx, "dpop proof", []byte(p.Thumbprint+" "+p.ID), s.o.Register.Now().Add(oauth.MaxProofAge+oauth.MaxClockSkew)); errors.Is(err, store.ErrTaken) {
+	if err := onceProof(tx, "dpop proof", p.Thumbprint+" "+p.ID, p.IssuedAt); errors.Is(err, store.ErrTaken) {
 		return s.withNonce(web.Refuse(http.StatusBadRequest, oauth.InvalidDPoPProof, "This proof was used before."))
 	} else if err != nil {
 		return err

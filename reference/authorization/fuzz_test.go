@@ -392,7 +392,7 @@ func (w *wallet) judgeToken(t *testing.T, form url.Values, answer map[string]any
 			t.Errorf("the token gives %+v", g)
 		}
 	}
-	if !wrote.Only("UseNonce") || len(wrote.Calls) != uses {
+	if !wrote.Only("UseNonce", "UseOnce") || len(wrote.Calls) != uses {
 		t.Errorf("written for %s: %+v", by, wrote)
 	}
 }

@@ -103,7 +103,8 @@ type ExpectedClient struct {
 // AttestedClient is a wallet that its provider vouches for and that holds its key.
 type AttestedClient struct {
 	ClientAttestation
-	PoPID string // to be remembered until the proof is too old
+	PoPID   string // to be remembered until the proof is too old
+	PoPMade time.Time
 }
 
 // CheckClient checks an attestation and its proof of possession (§7.1, §7.2);
@@ -114,11 +115,11 @@ func CheckClient(attestation, pop string, want ExpectedClient) (*AttestedClient,
 	if err != nil {
 		return nil, err
 	}
-	id, err := checkPoP(pop, a, want)
+	id, made, err := checkPoP(pop, a, want)
 	if err != nil {
 		return nil, err
 	}
-	return &AttestedClient{*a, id}, nil
+	return &AttestedClient{*a, id, made}, nil
 }
 
 func checkAttestation(attestation string, want ExpectedClient) (*ClientAttestation, error) {
@@ -174,9 +175,9 @@ func checkAttestation(attestation string, want ExpectedClient) (*ClientAttestati
 	return a, nil
 }
 
-func checkPoP(pop string, a *ClientAttestation, want ExpectedClient) (id string, err error) {
-	refuse := func(format string, args ...any) (string, error) {
-		return "", Refuse(InvalidClientAttestation, "the proof of possession: "+format, args...)
+func checkPoP(pop string, a *ClientAttestation, want ExpectedClient) (id string, made time.Time, err error) {
+	refuse := func(format string, args ...any) (string, time.Time, error) {
+		return "", made, Refuse(InvalidClientAttestation, "the proof of possession: "+format, args...)
 	}
 	if len(pop) > maxToken {
 		return refuse("%d bytes; at most %d are read", len(pop), maxToken)
@@ -195,8 +196,7 @@ func checkPoP(pop string, a *ClientAttestation, want ExpectedClient) (id string,
 	if err := t.Claims(&c); err != nil {
 		return refuse("%v", err)
 	}
-	made, err := Moment(c.IssuedAt)
-	if err != nil {
+	if made, err = Moment(c.IssuedAt); err != nil {
 		return refuse("iat: %v", err)
 	}
 	switch {
@@ -213,10 +213,10 @@ func checkPoP(pop string, a *ClientAttestation, want ExpectedClient) (id string,
 	if want.Challenge != nil {
 		switch {
 		case c.Challenge == "":
-			return "", Refuse(UseAttestationChallenge, "the proof of possession has no challenge of this server")
+			return "", made, Refuse(UseAttestationChallenge, "the proof of possession has no challenge of this server")
 		case !want.Challenge(c.Challenge):
-			return "", Refuse(UseAttestationChallenge, "the proof's challenge is not of this server, or too old")
+			return "", made, Refuse(UseAttestationChallenge, "the proof's challenge is not of this server, or too old")
 		}
 	}
-	return c.ID, nil
+	return c.ID, made, nil
 }

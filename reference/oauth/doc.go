@@ -69,12 +69,17 @@ func Moment(unix int64) (time.Time, error) {
 	return time.Unix(unix, 0).UTC(), nil
 }
 
+// ProofEnds is the last moment at which a proof made at a moment is fresh: until then
+// it must be remembered as used. It follows from the proof alone, whatever clock it is
+// held against.
+func ProofEnds(made time.Time) time.Time { return made.Add(MaxProofAge + MaxClockSkew) }
+
 // CheckFresh says whether a proof was made now, within what is allowed for.
 func CheckFresh(made, now time.Time) error {
 	switch {
 	case made.After(now.Add(MaxClockSkew)):
 		return fmt.Errorf("it was made %s, now it is %s: the clock is ahead", made.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
-	case made.Before(now.Add(-MaxProofAge - MaxClockSkew)):
+	case now.After(ProofEnds(made)):
 		return fmt.Errorf("it was made %s, now it is %s: that is too long ago", made.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	return nil

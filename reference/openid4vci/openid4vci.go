@@ -182,7 +182,13 @@ type order struct {
 	Config     string              `json:"config"`
 	Keys       []jws.Key           `json:"keys"`
 	Encryption *encryption         `json:"encryption,omitempty"`
-	Nonces     [][]byte            `json:"nonces,omitempty"` // of the proofs: hashes
+	Nonces     []nonce             `json:"nonces,omitempty"` // of the proofs
+}
+
+// nonce is one of ours that was used: what it is called, and when it ends.
+type nonce struct {
+	ID  []byte    `json:"id"`
+	End time.Time `json:"end"`
 }
 
 // Credential issues (§8).
@@ -246,12 +252,12 @@ func (i *Issuer) check(g authorization.Grant, q asked) (o order, err error) {
 // prove checks the proofs of the keys.
 func (i *Issuer) prove(o *order, proofs keyproof.Proofs) error {
 	now := i.o.Register.Now()
-	ids := map[string][]byte{}
+	opened := map[string]nonce{}
 	proven, err := proofs.Check(keyproof.Expected{
 		Audience: i.o.Issuer, ClientID: o.Grant.Client, At: now, Policy: i.o.Proofs,
-		Nonce: func(nonce string) bool {
-			s, err := i.o.Keys.Open(kindNonce, nonce, now, &struct{}{})
-			ids[nonce] = s.ID[:]
+		Nonce: func(text string) bool {
+			s, err := i.o.Keys.Open(kindNonce, text, now, &struct{}{})
+			opened[text] = nonce{s.ID[:], s.End}
 			return err == nil
 		},
 	})
@@ -268,8 +274,8 @@ func (i *Issuer) prove(o *order, proofs keyproof.Proofs) error {
 		}
 		o.Keys = append(o.Keys, k)
 	}
-	for _, nonce := range proven.Nonces {
-		o.Nonces = append(o.Nonces, ids[nonce])
+	for _, text := range proven.Nonces {
+		o.Nonces = append(o.Nonces, opened[text])
 	}
 	return nil
 }
@@ -363,9 +369,9 @@ func (o order) phone() (issuance.Phone, error) {
 }
 
 // spend marks the nonces of an order as used.
-func (o order) spend(tx store.Tx, now time.Time) error {
-	for _, id := range o.Nonces {
-		if err := tx.UseNonce(id, now.Add(nonceLife)); errors.Is(err, store.ErrTaken) {
+func (o order) spend(tx store.Tx) error {
+	for _, n := range o.Nonces {
+		if err := tx.UseNonce(n.ID, n.End); errors.Is(err, store.ErrTaken) {
 			return web.Refuse(http.StatusBadRequest, keyproof.InvalidNonce, "The nonce was used before: fetch a new one.")
 		} else if err != nil {
 			return err
@@ -394,7 +400,7 @@ func (i *Issuer) issue(ctx context.Context, o order) ([][]byte, error) {
 		Approval: *o.Grant.Approval, Phone: phone, Format: formats[o.Config], Spare: spare,
 		Then: func(tx store.Tx, a issuance.Issued) error {
 			now := i.o.Register.Now()
-			if err := o.spend(tx, now); err != nil {
+			if err := o.spend(tx); err != nil {
 				return err
 			}
 			body, err := json.Marshal(kept{Credential: a.Credential, Document: a.Document, Spare: a.Spare, Given: map[string][]audit.Copy{o.name(): a.Indices}})
@@ -425,7 +431,7 @@ func (o order) key() string {
 	h := sha256.New()
 	h.Write([]byte(o.Grant.ID + " " + o.name()))
 	for _, n := range o.Nonces {
-		h.Write(n)
+		h.Write(n.ID)
 	}
 	return "vci " + base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
@@ -457,7 +463,7 @@ func (i *Issuer) more(ctx context.Context, o order, phone issuance.Phone, k kept
 			if places, err = now.take(o); err != nil {
 				return err
 			}
-			if err := o.spend(tx, i.o.Register.Now()); err != nil {
+			if err := o.spend(tx); err != nil {
 				return err
 			}
 			if t.Body, err = json.Marshal(now); err != nil {

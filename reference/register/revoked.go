@@ -37,7 +37,7 @@ func (r *Register) NoteRevoked(ctx context.Context, actor, role string, all []Re
 					return ErrTooLong
 				}
 				hash := sha256.Sum256([]byte("certificate-revoked " + c.Root + " " + c.Serial))
-				if err := tx.UseNonce(hash[:], now.Add(revokedKept)); errors.Is(err, store.ErrTaken) {
+				if err := tx.UseOnce(hash[:], now.Add(revokedKept)); errors.Is(err, store.ErrTaken) {
 					continue
 				} else if err != nil {
 					return err

@@ -66,7 +66,7 @@ func direct(t testing.TB, path, how string) *sql.DB {
 // everything condenses all rows of all tables.
 func everything(t testing.TB, db *sql.DB) (content [32]byte, sequence uint64) {
 	t.Helper()
-	return condensed(t, db, append(whoHoldsWhat, "challenge", "nonce", "answer"))
+	return condensed(t, db, append(whoHoldsWhat, "challenge", "used", "once", "answer"))
 }
 
 // whoHoldsWhat are the tables that say more than which requests there were.

@@ -151,9 +151,16 @@ type Tx interface {
 	AddTicket(Ticket) error // ErrTaken
 	PutTicket(Ticket) error // ErrNotFound
 	PutParty(Party) error   // enters it, or changes it
-	// UseNonce records that a verifier's transaction took place; ErrTaken if it
-	// did before.
+	// UseNonce records that something was used that is good once; ErrTaken if it was
+	// before. The moment, in milliseconds, is part of its name, so that what is used
+	// at one time lies together: it must follow from the thing itself, for with
+	// another moment the same hash is another nonce.
 	UseNonce(hash []byte, expires time.Time) error
+	// UseOnce is UseNonce for what does not say itself when it expires: its hash alone
+	// is its name, and until is how long it is remembered at least. What it has
+	// recorded is ErrTaken for UseNonce too, whatever the moment; not the other way
+	// round.
+	UseOnce(hash []byte, until time.Time) error
 	PutAnswer(scope, key string, a Answer) error
 	AddReport(Report) error
 	// AppendAudit adds the next record; its Sequence must be Sequence()+1.

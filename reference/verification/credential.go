@@ -80,7 +80,7 @@ func (s *Service) VerifyShown(ctx context.Context, t Transaction, shown []Shown,
 		}
 	}
 	var judged []Credential
-	err = s.judge(ctx, n, status, now, func(tx store.Tx, found []finding) error {
+	err = s.judge(ctx, n.use, status, now, func(tx store.Tx, found []finding) error {
 		judged = slices.Clone(out)
 		for i, f := range found {
 			if f.verdict != lifecycle.Accepted {

@@ -7,6 +7,7 @@ import (
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/store"
 )
 
 // Meeting is a session in which a card was shown in person to a verifier's terminal
@@ -26,8 +27,11 @@ type Meeting struct {
 func (s *Service) VerifyMeeting(ctx context.Context, m Meeting, response []byte) (Answer, error) {
 	now := s.register.Now()
 	presented, wrong := mdoc.VerifyProximity(response, m.Transcript, s.options.Anchors, now, m.Reader)
-	n := nonce{sha256.Sum256(append([]byte("meeting\x00"), m.Transcript...)), now.Add(s.options.Lifetime)}
-	return s.judgeOne(ctx, n, presented, wrong, now)
+	// A transcript says nothing of when it was.
+	meeting := sha256.Sum256(append([]byte("meeting\x00"), m.Transcript...))
+	return s.judgeOne(ctx, func(tx store.Tx) error {
+		return replayed(tx.UseOnce(meeting[:], now.Add(s.options.Lifetime)))
+	}, presented, wrong, now)
 }
 
 // VerifyMeeting is Verify for a card shown in person to a verifier that is offline.

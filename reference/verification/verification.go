@@ -148,18 +148,18 @@ func (s *Service) Verify(ctx context.Context, t Transaction, response []byte) (A
 		return Answer{}, err
 	}
 	presented, wrong := mdoc.Verify(response, t.Transcript(), s.options.Anchors, now)
-	return s.judgeOne(ctx, n, presented, wrong, now)
+	return s.judgeOne(ctx, n.use, presented, wrong, now)
 }
 
-// judgeOne judges the only card of a transaction; wrong is what is wrong with its
-// presentation.
-func (s *Service) judgeOne(ctx context.Context, n nonce, presented *mdoc.Presented, wrong error, now time.Time) (Answer, error) {
+// judgeOne judges the only card of a transaction, which use uses up; wrong is what is
+// wrong with its presentation.
+func (s *Service) judgeOne(ctx context.Context, use func(store.Tx) error, presented *mdoc.Presented, wrong error, now time.Time) (Answer, error) {
 	var status *mdoc.StatusRef
 	if wrong == nil {
 		status = presented.Status
 	}
 	var answer Answer
-	if err := s.judge(ctx, n, []*mdoc.StatusRef{status}, now, func(_ store.Tx, found []finding) error {
+	if err := s.judge(ctx, use, []*mdoc.StatusRef{status}, now, func(_ store.Tx, found []finding) error {
 		answer.Verdict = found[0].verdict
 		answer.Renew = found[0].outdated && answer.Verdict == lifecycle.Accepted
 		return nil
@@ -176,6 +176,16 @@ func (s *Service) judgeOne(ctx context.Context, n nonce, presented *mdoc.Present
 type nonce struct {
 	hash    [sha256.Size]byte
 	expires time.Time
+}
+
+// use uses it up. Its end is authenticated with it.
+func (n nonce) use(tx store.Tx) error { return replayed(tx.UseNonce(n.hash[:], n.expires)) }
+
+func replayed(err error) error {
+	if errors.Is(err, store.ErrTaken) {
+		return ErrReplayed
+	}
+	return err
 }
 
 // open says whether a transaction was begun here by this verifier and lasts.
@@ -199,12 +209,10 @@ type finding struct {
 
 // judge uses up the transaction and reads what the register says of each
 // presentation, in one commit. One that is not good has no status here.
-func (s *Service) judge(ctx context.Context, n nonce, shown []*mdoc.StatusRef, now time.Time, then func(store.Tx, []finding) error) error {
+func (s *Service) judge(ctx context.Context, use func(store.Tx) error, shown []*mdoc.StatusRef, now time.Time, then func(store.Tx, []finding) error) error {
 	return s.register.Update(ctx, func(tx store.Tx) error {
 		found := make([]finding, len(shown))
-		if err := tx.UseNonce(n.hash[:], n.expires); errors.Is(err, store.ErrTaken) {
-			return ErrReplayed
-		} else if err != nil {
+		if err := use(tx); err != nil {
 			return err
 		}
 		for i, status := range shown {

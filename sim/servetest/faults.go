@@ -345,8 +345,17 @@ func (t goodTwiceTx) AddTicket(ticket store.Ticket) error {
 }
 
 func (t goodTwiceTx) UseNonce(hash []byte, expires time.Time) error {
-	if err := t.Tx.UseNonce(hash, expires); !errors.Is(err, store.ErrTaken) {
-		return err
+	return again(t.Tx.UseNonce(hash, expires))
+}
+
+func (t goodTwiceTx) UseOnce(hash []byte, until time.Time) error {
+	return again(t.Tx.UseOnce(hash, until))
+}
+
+// again does not mind that something was used before.
+func again(err error) error {
+	if errors.Is(err, store.ErrTaken) {
+		return nil
 	}
-	return nil
+	return err
 }

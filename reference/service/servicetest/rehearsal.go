@@ -136,6 +136,10 @@ func (n *noting) UseNonce(hash []byte, expires time.Time) error {
 	return n.call("UseNonce").UseNonce(hash, expires)
 }
 
+func (n *noting) UseOnce(hash []byte, until time.Time) error {
+	return n.call("UseOnce").UseOnce(hash, until)
+}
+
 func (n *noting) PutAnswer(scope, key string, a store.Answer) error {
 	return n.call("PutAnswer").PutAnswer(scope, key, a)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/postgres"
@@ -155,8 +157,9 @@ func TestWhatOneReplicaHasAcknowledgedAllOthersSee(t *testing.T) {
 func TestAKeyIsGivenOnceAcrossReplicas(t *testing.T) {
 	all := replicas(t, 4, postgres.Options{})
 	for what, use := range map[string]func(store.Tx) error{
-		"nonce": func(tx store.Tx) error { return tx.UseNonce([]byte("n"), time.UnixMilli(1)) },
-		"index": func(tx store.Tx) error { return tx.AddEntry(0, 5, 1) },
+		"nonce":                  func(tx store.Tx) error { return tx.UseNonce([]byte("n"), time.UnixMilli(1)) },
+		"nonce without a moment": func(tx store.Tx) error { return tx.UseOnce([]byte("n1"), time.UnixMilli(1)) },
+		"index":                  func(tx store.Tx) error { return tx.AddEntry(0, 5, 1) },
 		"key": func(tx store.Tx) error {
 			return tx.PutAnswer("s", "k", store.Answer{Request: []byte{}, Body: []byte{}})
 		},
@@ -299,5 +302,31 @@ func TestAReplicaThatWaitsTooLongForAnotherSaysSo(t *testing.T) {
 	}
 	if err := add(other, 1); err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// Version 2 is the last that knew nonces by their hash alone.
+func TestANonceNotedBeforeTheyHadAMomentIsFoundAndAnOlderReplicaNotesNoMore(t *testing.T) {
+	address := schema(t, t.TempDir())
+	c, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	if err := postgres.Made(ctx, c, 2); err != nil {
+		t.Fatal(err)
+	}
+	const note = `INSERT INTO nonce (hash, expires) VALUES ($1, $2) ON CONFLICT DO NOTHING` // of that version
+	if _, err := c.Exec(ctx, note, []byte("old"), 1000); err != nil {
+		t.Fatal(err)
+	}
+	db := open(t, address, postgres.Options{})
+	for _, at := range []int64{1000, 2000} {
+		if err := db.Update(ctx, func(tx store.Tx) error { return tx.UseNonce([]byte("old"), time.UnixMilli(at)) }); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("with the moment %d: %v", at, err)
+		}
+	}
+	if _, err := c.Exec(ctx, note, []byte("new"), 1000); err == nil {
+		t.Error("a replica that does not know of moments notes nonces by their hash, where the others do not look for them")
 	}
 }

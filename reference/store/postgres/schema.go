@@ -154,6 +154,16 @@ CREATE TABLE batch (
 ALTER TABLE credential ADD COLUMN outdated bigint NOT NULL DEFAULT 0;
 CREATE INDEX credential_outdated ON credential (id) WHERE outdated <> 0;
 `,
+	// A replica of an older version, which does not look into used, fails for want of
+	// the table nonce.
+	`
+ALTER TABLE nonce RENAME TO once;
+CREATE TABLE used (
+	expires bigint NOT NULL,
+	hash    bytea NOT NULL,
+	PRIMARY KEY (expires, hash)
+);
+`,
 }
 
 // lockClass is the first half of the keys of our advisory locks ("Roll"); the

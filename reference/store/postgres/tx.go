@@ -403,7 +403,12 @@ func (t *tx) PutParty(p store.Party) error {
 }
 
 func (t *tx) UseNonce(hash []byte, expires time.Time) error {
-	return t.put(store.ErrTaken, `INSERT INTO nonce (hash, expires) VALUES ($1,$2) ON CONFLICT DO NOTHING`, hash, millis(expires))
+	return t.put(store.ErrTaken, `INSERT INTO used (expires, hash) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM once WHERE hash = $2) ON CONFLICT DO NOTHING`,
+		millis(expires), hash)
+}
+
+func (t *tx) UseOnce(hash []byte, until time.Time) error {
+	return t.put(store.ErrTaken, `INSERT INTO once (hash, expires) VALUES ($1,$2) ON CONFLICT DO NOTHING`, hash, millis(until))
 }
 
 func (t *tx) Answer(scope, key string) (a store.Answer, err error) {
@@ -512,7 +517,8 @@ func (t *tx) AppendAudit(r store.AuditRecord) error {
 
 func (t *tx) Forget(before time.Time, limit int) (n int, err error) {
 	for _, query := range []string{
-		`DELETE FROM nonce WHERE ctid = ANY(ARRAY(SELECT ctid FROM nonce WHERE expires < $1 LIMIT $2))`,
+		`DELETE FROM used WHERE ctid = ANY(ARRAY(SELECT ctid FROM used WHERE expires < $1 LIMIT $2))`,
+		`DELETE FROM once WHERE ctid = ANY(ARRAY(SELECT ctid FROM once WHERE expires < $1 LIMIT $2))`,
 		`DELETE FROM ticket WHERE ctid = ANY(ARRAY(SELECT ctid FROM ticket WHERE expires < $1 LIMIT $2))`,
 		`DELETE FROM challenge WHERE ctid = ANY(ARRAY(SELECT ctid FROM challenge WHERE made < $1 LIMIT $2))`,
 		`DELETE FROM offer WHERE ctid = ANY(ARRAY(SELECT ctid FROM offer WHERE made < $1 LIMIT $2))`,

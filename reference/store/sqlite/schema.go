@@ -140,4 +140,13 @@ CREATE TABLE party (
 ALTER TABLE credential ADD COLUMN outdated INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX credential_outdated ON credential(id) WHERE outdated <> 0;
 `,
+	// Random keys change a page each; those that begin with a moment share one.
+	`
+ALTER TABLE nonce RENAME TO once;
+CREATE TABLE used (
+	expires INTEGER NOT NULL,
+	hash    BLOB NOT NULL,
+	PRIMARY KEY (expires, hash)
+) STRICT, WITHOUT ROWID;
+`,
 }

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -522,5 +523,46 @@ func TestARegisterThatIsPutBackGoesOn(t *testing.T) {
 	}
 	if err := add(db, 4); err != nil {
 		t.Error(err)
+	}
+}
+
+// Version 3 is the last that knew nonces by their hash alone.
+func TestANonceNotedBeforeTheyHadAMomentIsFoundUntilItExpires(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	if err := sqlite.Made(path, 3); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := time.UnixMilli(1e12)
+	if _, err := c.Exec(`INSERT INTO nonce (hash, expires) VALUES (x'6f6c64', ?)`, expires.UnixMilli()); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	db := open(t, path, sqlite.Options{})
+	use := func(at time.Time) error {
+		return db.Update(ctx, func(tx store.Tx) error { return tx.UseNonce([]byte("old"), at) })
+	}
+	for what, at := range map[string]time.Time{"with the moment that was kept": expires, "with another": expires.Add(time.Minute)} {
+		if err := use(at); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := db.Update(ctx, func(tx store.Tx) error { return tx.UseOnce([]byte("old"), expires) }); !errors.Is(err, store.ErrTaken) {
+		t.Errorf("without one: %v", err)
+	}
+	if err := db.Update(ctx, func(tx store.Tx) error {
+		n, err := tx.Forget(expires.Add(time.Millisecond), 10)
+		if n != 1 {
+			t.Errorf("%d records were forgotten", n)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := use(expires); err != nil {
+		t.Errorf("after it was forgotten: %v", err)
 	}
 }

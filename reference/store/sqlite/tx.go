@@ -374,7 +374,12 @@ func (t *tx) PutParty(p store.Party) error {
 }
 
 func (t *tx) UseNonce(hash []byte, expires time.Time) error {
-	return t.put(store.ErrTaken, `INSERT INTO nonce (hash, expires) VALUES (?,?) ON CONFLICT DO NOTHING`, hash, millis(expires))
+	return t.put(store.ErrTaken, `INSERT INTO used (expires, hash) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM once WHERE hash = ?2) ON CONFLICT DO NOTHING`,
+		millis(expires), hash)
+}
+
+func (t *tx) UseOnce(hash []byte, until time.Time) error {
+	return t.put(store.ErrTaken, `INSERT INTO once (hash, expires) VALUES (?,?) ON CONFLICT DO NOTHING`, hash, millis(until))
 }
 
 func (t *tx) Answer(scope, key string) (a store.Answer, err error) {
@@ -459,7 +464,8 @@ func (t *tx) AppendAudit(r store.AuditRecord) error {
 
 func (t *tx) Forget(before time.Time, limit int) (n int, err error) {
 	for _, query := range []string{
-		`DELETE FROM nonce WHERE hash IN (SELECT hash FROM nonce WHERE expires < ? LIMIT ?)`,
+		`DELETE FROM used WHERE (expires, hash) IN (SELECT expires, hash FROM used WHERE expires < ? LIMIT ?)`,
+		`DELETE FROM once WHERE hash IN (SELECT hash FROM once WHERE expires < ? LIMIT ?)`,
 		`DELETE FROM ticket WHERE (kind, key) IN (SELECT kind, key FROM ticket WHERE expires < ? LIMIT ?)`,
 		`DELETE FROM challenge WHERE value IN (SELECT value FROM challenge WHERE made < ? LIMIT ?)`,
 		`DELETE FROM offer WHERE hash IN (SELECT hash FROM offer WHERE made < ? LIMIT ?)`,

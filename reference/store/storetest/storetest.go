@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -44,6 +45,7 @@ func Run(t *testing.T, open Open) {
 		{"UpdatesAreSerial", serial},
 		{"TheFailureOfOneUpdateUndoesThatOneAlone", alone},
 		{"KeysAreGivenOnce", once},
+		{"WhatWasUsedOnceIsKnownByItsHashAndANonceByItsMomentToo", nonces},
 		{"AnAuditEntryHasTheNextNumber", numbers},
 		{"AFencedRegisterAcknowledgesNothing", fenced},
 		{"ACancelledRequestIsNotRun", cancelled},
@@ -406,10 +408,11 @@ func alone(t *testing.T, open Open) {
 func once(t *testing.T, open Open) {
 	s := opened(t, open)
 	adds := map[string]func(store.Tx) error{
-		"card number": func(tx store.Tx) error { return tx.AddCard(store.Card{Number: "A1"}) },
-		"index":       func(tx store.Tx) error { return tx.AddEntry(0, 5, 1) },
-		"challenge":   func(tx store.Tx) error { return tx.AddChallenge(store.Challenge{Value: []byte("x"), Made: moment}) },
-		"nonce":       func(tx store.Tx) error { return tx.UseNonce([]byte("x"), moment) },
+		"card number":            func(tx store.Tx) error { return tx.AddCard(store.Card{Number: "A1"}) },
+		"index":                  func(tx store.Tx) error { return tx.AddEntry(0, 5, 1) },
+		"challenge":              func(tx store.Tx) error { return tx.AddChallenge(store.Challenge{Value: []byte("x"), Made: moment}) },
+		"nonce":                  func(tx store.Tx) error { return tx.UseNonce([]byte("x"), moment) },
+		"nonce without a moment": func(tx store.Tx) error { return tx.UseOnce([]byte("y"), moment) },
 		"ticket": func(tx store.Tx) error {
 			return tx.AddTicket(store.Ticket{Kind: "k", Key: []byte("x"), Body: []byte{}, Expires: moment})
 		},
@@ -440,6 +443,61 @@ func once(t *testing.T, open Open) {
 		}
 		return err
 	})
+}
+
+func nonces(t *testing.T, open Open) {
+	place := t.TempDir()
+	s := open(t, place)
+	nonce := func(hash string, at time.Time) func(store.Tx) error {
+		return func(tx store.Tx) error { return tx.UseNonce([]byte(hash), at) }
+	}
+	once := func(hash string, until time.Time) func(store.Tx) error {
+		return func(tx store.Tx) error { return tx.UseOnce([]byte(hash), until) }
+	}
+	later := moment.Add(time.Millisecond)
+	for _, step := range []struct {
+		what  string
+		use   func(store.Tx) error
+		taken bool
+	}{
+		{"a nonce", nonce("a", moment), false},
+		{"it in the same millisecond", nonce("a", moment.Add(999*time.Microsecond)), true},
+		{"it in another zone", nonce("a", moment.In(time.FixedZone("KST", 9*60*60))), true},
+		{"its hash with another moment", nonce("a", later), false},
+		{"that again", nonce("a", later), true},
+		{"another hash of the same moment", nonce("b", moment), false},
+		{"what has no moment", once("c", moment), false},
+		{"it until another moment", once("c", later), true},
+		{"it as a nonce", nonce("c", moment), true},
+		{"it as a nonce of another moment", nonce("c", later), true},
+	} {
+		if err := s.Update(ctx, step.use); errors.Is(err, store.ErrTaken) != step.taken || !step.taken && err != nil {
+			t.Errorf("%s: %v", step.what, err)
+		}
+	}
+	must(t, s.Close())
+	s = open(t, place)
+	defer s.Close()
+	for what, use := range map[string]func(store.Tx) error{"the nonce": nonce("a", moment), "what has no moment": once("c", later), "it as a nonce": nonce("c", later)} {
+		if err := s.Update(ctx, use); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("%s, after reopening: %v", what, err)
+		}
+	}
+	var won atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			if err := s.Update(ctx, nonce("raced for", moment)); err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, store.ErrTaken) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Errorf("%d of 16 used one nonce", won.Load())
+	}
 }
 
 func numbers(t *testing.T, open Open) {
@@ -528,6 +586,7 @@ func forgotten(t *testing.T, open Open) {
 	update(t, s, func(tx store.Tx) error {
 		for name, at := range map[string]time.Time{"old": old, "new": new} {
 			must(t, tx.UseNonce([]byte(name), at))
+			must(t, tx.UseOnce([]byte(name+" once"), at))
 			must(t, tx.AddChallenge(store.Challenge{Value: []byte(name), Made: at}))
 			must(t, tx.AddOffer(store.Offer{Hash: []byte(name), Made: at}))
 			must(t, tx.PutAnswer("s", name, store.Answer{Request: []byte{}, Body: []byte{}, At: at}))
@@ -537,11 +596,19 @@ func forgotten(t *testing.T, open Open) {
 	})
 	update(t, s, func(tx store.Tx) error {
 		n, err := tx.Forget(new, 10)
-		if n != 5 {
-			t.Errorf("%d records were forgotten, want 5", n)
+		if n != 6 {
+			t.Errorf("%d records were forgotten, want 6", n)
 		}
 		return err
 	})
+	for _, use := range []func(store.Tx) error{
+		func(tx store.Tx) error { return tx.UseNonce([]byte("new"), new) },
+		func(tx store.Tx) error { return tx.UseOnce([]byte("new once"), new) },
+	} {
+		if err := s.Update(ctx, use); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("a nonce that has not expired was forgotten: %v", err)
+		}
+	}
 	view(t, s, func(r store.Reader) error {
 		must(t, second(r.Challenge([]byte("new"))))
 		must(t, second(r.Offer([]byte("new"))))
