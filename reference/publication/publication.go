@@ -17,7 +17,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -101,22 +100,26 @@ func (l *Lists) Ready() error {
 // List answers with a list, by its number in the path. With a time in the query it
 // answers with the list as it stood then, to those whom the route lets ask.
 func (l *Lists) List(w http.ResponseWriter, r *http.Request) error {
-	n, err := strconv.ParseUint(r.PathValue("list"), 10, 32)
-	if err != nil || strconv.FormatUint(n, 10) != r.PathValue("list") {
-		return unknown()
+	n, err := number(r)
+	if err != nil {
+		return err
 	}
 	form, err := accepted(r)
 	if err != nil {
 		return err
 	}
-	if r.URL.Query().Has("time") {
+	query, err := web.ReadQuery(r) // one that cannot be read may ask for the past
+	if err != nil {
+		return err
+	}
+	if query.Has("time") {
 		return web.Refuse(http.StatusNotImplemented, "not-implemented", "Lists of the past are not served here.")
 	}
 	l.mu.RLock()
 	var list suspension.Published
 	// Whoever keeps it on the way keeps it until the next publication is due.
 	left := max(0, l.o.Interval-l.o.Now().Sub(l.published))
-	found := n < uint64(len(l.current))
+	found := uint64(n) < uint64(len(l.current))
 	if found {
 		list = l.current[n]
 	}
@@ -132,11 +135,24 @@ func (l *Lists) List(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// latest is the last second that can be asked for, at the end of the year 9999.
+const latest = 253402300799
+
+// number is the number of the list in the path. It is written in one way only.
+func number(r *http.Request) (uint32, error) {
+	text := r.PathValue("list")
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || strconv.FormatUint(n, 10) != text {
+		return 0, unknown()
+	}
+	return uint32(n), nil
+}
+
 // Past answers with a list as it stood at the time in the query (draft §8.4).
 func (l *Lists) Past(w http.ResponseWriter, r *http.Request) error {
-	n, err := strconv.ParseUint(r.PathValue("list"), 10, 32)
+	n, err := number(r)
 	if err != nil {
-		return unknown()
+		return err
 	}
 	form, err := accepted(r)
 	if err != nil {
@@ -147,10 +163,10 @@ func (l *Lists) Past(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	seconds, err := strconv.ParseInt(query.Get("time"), 10, 64)
-	if err != nil || seconds < 0 || seconds > math.MaxInt32 {
+	if err != nil || seconds < 0 || seconds > latest {
 		return web.Refuse(http.StatusBadRequest, "bad-time", "The time is a number of seconds since 1970.")
 	}
-	list, err := l.o.Publisher.At(r.Context(), uint32(n), time.Unix(seconds, 0))
+	list, err := l.o.Publisher.At(r.Context(), n, time.Unix(seconds, 0))
 	if errors.Is(err, suspension.ErrNoList) {
 		return web.Refuse(http.StatusNotFound, "no-such-list", "There was no such status list at that time.")
 	}
@@ -177,7 +193,7 @@ func serve(w http.ResponseWriter, r *http.Request, form string, list suspension.
 	h.Set("ETag", tag)
 	h.Set("Vary", "Accept")
 	h.Set("Access-Control-Allow-Origin", "*") // draft §8.1: lists are public, and read by pages too
-	for _, known := range strings.Split(r.Header.Get("If-None-Match"), ",") {
+	for _, known := range strings.Split(strings.Join(r.Header.Values("If-None-Match"), ","), ",") {
 		if known = strings.TrimPrefix(strings.TrimSpace(known), "W/"); known == tag || known == "*" {
 			w.WriteHeader(http.StatusNotModified)
 			return
@@ -189,34 +205,39 @@ func serve(w http.ResponseWriter, r *http.Request, form string, list suspension.
 	_, _ = w.Write(token)
 }
 
-// accepted is the form that the caller wants most; JWT where they do not say.
+// accepted is the form that the caller wants most; JWT where they do not say. What stands
+// in Accept about a form by its name counts before what stands there about all (RFC 9110
+// §12.5.1).
 func accepted(r *http.Request) (string, error) {
 	text := strings.Join(r.Header.Values("Accept"), ",")
 	if text == "" {
 		return JWT, nil
 	}
-	best, form := 0.0, ""
+	weights := map[string]float64{} // by media range
 	for _, part := range strings.Split(text, ",") {
 		media, rest, _ := strings.Cut(part, ";")
 		weight := 1.0
 		for _, p := range strings.Split(rest, ";") {
-			if q, ok := strings.CutPrefix(strings.TrimSpace(p), "q="); ok {
+			if q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(p)), "q="); ok {
 				w, err := strconv.ParseFloat(q, 64)
-				if err != nil || w < 0 || w > 1 {
+				if err != nil || !(w >= 0 && w <= 1) {
 					w = 0
 				}
 				weight = w
 			}
 		}
-		want := ""
-		switch strings.ToLower(strings.TrimSpace(media)) {
-		case JWT, "*/*", "application/*":
-			want = JWT
-		case CWT:
-			want = CWT
-		}
-		if want != "" && weight > best {
-			best, form = weight, want
+		media = strings.ToLower(strings.TrimSpace(media))
+		weights[media] = max(weights[media], weight)
+	}
+	best, form := 0.0, ""
+	for _, own := range []string{JWT, CWT} {
+		for _, media := range []string{own, "application/*", "*/*"} {
+			if weight, said := weights[media]; said {
+				if weight > best {
+					best, form = weight, own
+				}
+				break
+			}
 		}
 	}
 	if form == "" {

@@ -15,6 +15,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/publication"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/statuslist"
 	"rollcall.example/rollcall/reference/suspension"
@@ -32,13 +33,13 @@ func check(t testing.TB, err error) {
 
 type world struct {
 	*servicetest.World
-	t     *testing.T
+	t     testing.TB
 	lists *publication.Lists
 	mux   *http.ServeMux
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{World: servicetest.New(t), t: t, mux: http.NewServeMux()}
+func newWorld(t testing.TB, change ...func(*service.Config)) *world {
+	w := &world{World: servicetest.New(t, change...), t: t, mux: http.NewServeMux()}
 	var err error
 	w.lists, err = publication.New(publication.Options{Publisher: w.Publisher, Now: w.Now, Interval: time.Minute})
 	check(t, err)
@@ -98,8 +99,12 @@ func TestAListComesInTheFormThatIsAskedFor(t *testing.T) {
 	check(t, w.lists.Publish(ctx))
 	for accept, want := range map[string]string{
 		"": publication.JWT, "*/*": publication.JWT, "application/*": publication.JWT, publication.JWT: publication.JWT, publication.CWT: publication.CWT,
-		publication.JWT + ";q=0.5, " + publication.CWT: publication.CWT,
-		publication.CWT + ";q=0, " + publication.JWT:   publication.JWT,
+		publication.JWT + ";q=0.5, " + publication.CWT:             publication.CWT,
+		publication.CWT + ";q=0, " + publication.JWT:               publication.JWT,
+		publication.JWT + ";q=0, */*":                              publication.CWT,
+		"*/*;q=0, " + publication.CWT + "; Q=0.1":                  publication.CWT,
+		publication.JWT + ";q=0.1, application/*;q=0.9":            publication.CWT,
+		publication.JWT + ";q=0, " + publication.CWT + ";q=0, */*": "",
 		"text/html":                  "",
 		publication.CWT + ";q=bogus": "",
 	} {
@@ -134,6 +139,9 @@ func TestAListThatIsKnownIsNotSentAgainUntilItChanges(t *testing.T) {
 			t.Errorf("%s: %d", known, rec.Code)
 		}
 	}
+	if rec := w.get("/status/0", "If-None-Match", `"x"`, "If-None-Match", tag); rec.Code != 304 {
+		t.Errorf("in the second of two headers: %d", rec.Code)
+	}
 	w.lose(c)
 	if rec := w.get("/status/0", "If-None-Match", tag); rec.Code != 304 {
 		t.Errorf("before the publication: %d", rec.Code)
@@ -163,8 +171,13 @@ func TestNothingIsServedBeforeTheFirstPublication(t *testing.T) {
 			t.Errorf("%s: %d", path, rec.Code)
 		}
 	}
-	if rec := w.get("/status/0?time=1"); rec.Code != 501 {
-		t.Errorf("the past in public: %d", rec.Code)
+	for query, want := range map[string]int{"time=1": 501, "time=1;x": 400, "time=%zz": 400, "x=1": 200} {
+		if rec := w.get("/status/0?" + query); rec.Code != want {
+			t.Errorf("the past in public, %s: %d, want %d", query, rec.Code, want)
+		}
+	}
+	if rec := w.get("/past/00?time=1"); rec.Code != 404 {
+		t.Errorf("another way to write a number: %d", rec.Code)
 	}
 	w.Pass(4 * time.Minute)
 	if err := w.lists.Ready(); err == nil || !strings.Contains(err.Error(), "4m") {
@@ -215,7 +228,7 @@ func TestAListOfThePastIsTheOneThatStoodThen(t *testing.T) {
 		}
 	}
 	for query, want := range map[string]int{
-		fmt.Sprint("time=", before.Unix()): 404, fmt.Sprint("time=", w.Now().Add(time.Hour).Unix()): 404, "time=soon": 400, "": 400, "time=-1": 400, "time=1&time=2": 400,
+		fmt.Sprint("time=", before.Unix()): 404, fmt.Sprint("time=", w.Now().Add(time.Hour).Unix()): 404, "time=soon": 400, "": 400, "time=-1": 400, "time=1&time=2": 400, "time=4102444800": 404, "time=253402300800": 400,
 	} {
 		if rec := w.get("/past/0?" + query); rec.Code != want {
 			t.Errorf("%s: %d, want %d", query, rec.Code, want)
