@@ -501,3 +501,11 @@ func export(log []AuditEntry) []byte {
 	}
 	return out
 }
+
+// or returns the wrong outcome if the history is to be wrong.
+func or(wrong bool, o Outcome) []Outcome {
+	if wrong {
+		return []Outcome{o}
+	}
+	return nil
+}
