@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -17,6 +20,8 @@ import (
 	"rollcall.example/rollcall/hwemu/iccard"
 	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/crl"
+	"rollcall.example/rollcall/reference/keys"
+	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/wholefile"
 )
 
@@ -41,6 +46,8 @@ type cardLists struct {
 	client   *http.Client
 	now      func() time.Time
 	sources  []*listSource
+	folder   string // where lists that were fetched are kept
+	disk     wholefile.Disk
 }
 
 // listSource is a file or a URL.
@@ -54,46 +61,62 @@ func (l *listSource) remote() bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
-func newCardLists(v *card.Verifier, places []string, now func() time.Time) *cardLists {
-	c := &cardLists{verifier: v, client: &http.Client{Timeout: listPatience}, now: now}
+func newCardLists(v *card.Verifier, places []string, folder string, now func() time.Time) *cardLists {
+	c := &cardLists{verifier: v, client: &http.Client{Timeout: listPatience}, now: now, folder: folder, disk: wholefile.OS}
 	for _, p := range places {
 		c.sources = append(c.sources, &listSource{place: p})
 	}
 	return c
 }
 
-// take reads the lists that are due, all of them if asked to. files says what is wrong with
-// files, remote with what was to be fetched: what could be had is in force.
-func (c *cardLists) take(ctx context.Context, all bool) (files, remote error) {
+// readFiles reads the lists that are files, and says what is wrong with them: what could be
+// had is in force.
+func (c *cardLists) readFiles() (err error) {
 	for _, s := range c.sources {
 		if !s.remote() {
-			files = errors.Join(files, c.takeOne(s, func() ([]byte, error) { return readLimited(s.place) }))
-			continue
+			text, wrong := readLimited(s.place)
+			_, _, wrong = c.takeOne(s, text, wrong)
+			err = errors.Join(err, wrong)
 		}
-		if !all && c.now().Before(s.again) {
-			continue
-		}
-		err := c.takeOne(s, func() ([]byte, error) { return c.fetch(ctx, s.place) })
-		if err == nil {
-			s.again = c.now().Add(listsFetched)
-		}
-		remote = errors.Join(remote, err)
 	}
-	return files, remote
+	return err
 }
 
-func (c *cardLists) takeOne(s *listSource, get func() ([]byte, error)) error {
-	list, err := get()
-	if err == nil {
-		if block, _ := pem.Decode(list); block != nil && block.Type == "X509 CRL" {
-			list = block.Bytes
+// errUnkept: a list is in force, and would be missing if the service started without its server.
+var errUnkept = errors.New("the list is in force, but could not be kept for a start without its server")
+
+// fetchDue fetches the lists that are due, all of them if asked to.
+func (c *cardLists) fetchDue(ctx context.Context, all bool) (err error) {
+	for _, s := range c.sources {
+		if !s.remote() || !all && c.now().Before(s.again) {
+			continue
 		}
-		err = c.verifier.Revoked(list, c.now())
+		text, wrong := c.fetch(ctx, s.place)
+		der, list, wrong := c.takeOne(s, text, wrong)
+		if wrong == nil {
+			s.again = c.now().Add(listsFetched)
+			if wrong = c.keep(s.place, der, list); wrong != nil {
+				wrong = fmt.Errorf("%s: %w: %w", s.place, errUnkept, wrong)
+			}
+		}
+		err = errors.Join(err, wrong)
+	}
+	return err
+}
+
+// takeOne goes by a list, DER or PEM, unless it could not be had.
+func (c *cardLists) takeOne(s *listSource, text []byte, err error) (der []byte, list *crl.List, _ error) {
+	der = text
+	if err == nil {
+		if block, _ := pem.Decode(text); block != nil && block.Type == "X509 CRL" {
+			der = block.Bytes
+		}
+		list, err = c.verifier.Revoked(der, c.now())
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.place, err)
+		return nil, nil, fmt.Errorf("%s: %w", s.place, err)
 	}
-	return nil
+	return der, list, nil
 }
 
 // maxListText is how long a list may be in PEM.
@@ -153,16 +176,18 @@ func (s *running) openCardLists(ctx context.Context, v *card.Verifier) error {
 			return err
 		}
 	}
-	s.cardLists = newCardLists(v, places, time.Now)
+	s.cardLists = newCardLists(v, places, filepath.Join(s.data, keptFolder), time.Now)
 	s.metrics.WatchCardLists(func() time.Time { until, _ := v.Listed(time.Now()); return until })
 	if err := s.renewCountryList(); err != nil {
 		return usage(err)
 	}
-	files, remote := s.cardLists.take(ctx, true)
-	if files != nil {
-		return usage(fmt.Errorf("card-revocations: %w", files))
+	if err := s.cardLists.readFiles(); err != nil {
+		return usage(fmt.Errorf("card-revocations: %w", err))
 	}
-	s.cardListsTaken(remote)
+	if err := s.cardLists.restore(); err != nil {
+		s.log.Warn("not every list of revoked signers of IC cards that was kept is good: it is fetched anew", "error", err.Error())
+	}
+	s.cardListsTaken(s.cardLists.fetchDue(ctx, true))
 	return nil
 }
 
@@ -172,13 +197,46 @@ func (s *running) takeCardLists(ctx context.Context, all bool) {
 		return
 	}
 	err := s.renewCountryList()
-	files, remote := s.cardLists.take(ctx, all)
-	s.cardListsTaken(errors.Join(err, files, remote))
+	s.cardListsTaken(errors.Join(err, s.cardLists.readFiles(), s.cardLists.fetchDue(ctx, all)))
+	s.tellRevocations(ctx)
+}
+
+// noteCardLists enters what the lists have revoked into the audit log, once in all replicas.
+func (s *running) noteCardLists(ctx context.Context) error {
+	if s.cardLists == nil {
+		return nil
+	}
+	for _, l := range s.cardLists.verifier.Held() {
+		if s.listed[l] {
+			continue
+		}
+		root := sha256.Sum256(l.Root.Raw)
+		note := register.RevocationList{
+			Authority: cmp.Or(l.Root.Subject.CommonName, l.Root.Subject.String()), Names: hex.EncodeToString(l.Root.RawSubject), Root: hex.EncodeToString(root[:]),
+			Number: l.Number.String(), Made: l.From,
+		}
+		for _, e := range l.Entries {
+			note.Revoked = append(note.Revoked, register.ListedCertificate{Serial: e.Serial.Text(16), At: e.At, Reason: keys.Reason(e.Reason).String()})
+		}
+		if err := s.service.Register.NoteList(ctx, itself.ID, itself.Role.String(), note); err != nil {
+			return err
+		}
+		for old := range s.listed { // one whose place another has taken
+			if old.Root.Equal(l.Root) {
+				delete(s.listed, old)
+			}
+		}
+		s.listed[l] = true
+	}
+	return nil
 }
 
 // cardListsTaken tells the log what an operator has to see to.
 func (s *running) cardListsTaken(err error) {
-	if err != nil {
+	switch {
+	case errors.Is(err, errUnkept):
+		s.log.Error("not every list of revoked signers of IC cards is taken and kept", "error", err.Error())
+	case err != nil:
 		s.log.Error("a list of revoked signers of IC cards was not taken: what was known before stays in force", "error", err.Error())
 	}
 	if len(s.cardLists.sources) == 0 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -79,7 +78,8 @@ func TestAListOfRevokedSignersIsReadWhereverItLies(t *testing.T) {
 			c.at = now
 		}
 		_, v := plant(t)
-		files, remote := newCardLists(v, []string{c.place}, func() time.Time { return c.at }).take(t.Context(), true)
+		lists := newCardLists(v, []string{c.place}, t.TempDir(), func() time.Time { return c.at })
+		files, remote := lists.readFiles(), lists.fetchDue(t.Context(), true)
 		for _, said := range []struct {
 			err  error
 			want string
@@ -113,7 +113,7 @@ func TestAListIsFetchedAgain(t *testing.T) {
 		_, _ = w.Write(answer)
 	}))
 	defer server.Close()
-	lists := newCardLists(v, []string{server.URL}, func() time.Time { return now })
+	lists := newCardLists(v, []string{server.URL}, t.TempDir(), func() time.Time { return now })
 	for i, step := range []struct {
 		after  time.Duration
 		answer []byte
@@ -128,12 +128,12 @@ func TestAListIsFetchedAgain(t *testing.T) {
 		{time.Minute, nil, 5, false},
 	} {
 		now, answer = now.Add(step.after), step.answer
-		if _, err := lists.take(context.Background(), false); (err == nil) != step.good || asked != step.asked {
+		if err := lists.fetchDue(t.Context(), false); (err == nil) != step.good || asked != step.asked {
 			t.Errorf("step %d: asked %d times, %v", i+1, asked, err)
 		}
 	}
 	answer = older
-	if _, err := lists.take(t.Context(), true); !errors.Is(err, crl.ErrList) {
+	if err := lists.fetchDue(t.Context(), true); !errors.Is(err, crl.ErrList) {
 		t.Errorf("the older list: %v", err)
 	}
 	if _, err := v.Listed(now); err != nil {

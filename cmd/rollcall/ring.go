@@ -141,10 +141,16 @@ func (s *running) takeRevocations() error {
 	return err
 }
 
-// noteRevocations enters what was revoked into the audit log, once in all replicas.
+// noteRevocations enters what was revoked into the audit log, once in all replicas: by the
+// file of keys, and by the lists of the IC cards' authority.
 func (s *running) noteRevocations(ctx context.Context) error {
 	s.noting.Lock()
 	defer s.noting.Unlock()
+	return errors.Join(s.noteOwn(ctx), s.noteCardLists(ctx))
+}
+
+// noteOwn enters what the file of keys revokes.
+func (s *running) noteOwn(ctx context.Context) error {
 	all := s.ring.Revoked()
 	if len(all) == s.noted { // none is ever taken out of the file
 		return nil

@@ -26,6 +26,7 @@ import (
 	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/console"
+	"rollcall.example/rollcall/reference/crl"
 	"rollcall.example/rollcall/reference/desk"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/httpapi"
@@ -100,8 +101,9 @@ type running struct {
 	first     []credential
 
 	lists   *publication.Lists
-	noting  sync.Mutex // held while revocations are entered into the audit log
-	noted   int        // how many of them stand there
+	noting  sync.Mutex         // held while revocations are entered into the audit log
+	noted   int                // how many of the service's own stand there
+	listed  map[*crl.List]bool // the lists of which all do
 	leaving atomic.Bool
 	wait    sync.WaitGroup
 }
@@ -111,7 +113,7 @@ type credential struct{ id, passphrase, key string }
 
 // open puts the service together on its data.
 func open(ctx context.Context, c configuration, address string, log *slog.Logger, traces trace.TracerProvider) (_ *running, err error) {
-	s := &running{c: c, url: address, data: c.text("data"), log: log, metrics: httpapi.NewMetrics(version)}
+	s := &running{c: c, url: address, data: c.text("data"), log: log, metrics: httpapi.NewMetrics(version), listed: map[*crl.List]bool{}}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" {
 		return nil, usage(fmt.Errorf("public-url: %q is no URL of a host (write https://id.example)", address))

@@ -44,7 +44,7 @@ type Entry struct {
 	// Cause is set by reports and releases, Subject is what carries it: a card
 	// number or a wallet. Of an entry about a party (its Person is 0) Subject is the
 	// party's id, and Digest that of what was kept of it; of "certificate-revoked" it is
-	// the certificate's number.
+	// the number of the certificate, the service's own, or there is List.
 	Cause   string `json:"cause,omitempty"`
 	Subject string `json:"subject,omitempty"`
 	Digest  string `json:"digest,omitempty"`
@@ -56,6 +56,8 @@ type Entry struct {
 	Copies          []Copy `json:"copies,omitempty"`
 	EndedCard       string `json:"ended_card,omitempty"`
 	EndedCredential uint64 `json:"ended_credential,omitempty"`
+	// List is by which another authority has revoked certificates ("certificate-revoked").
+	List *List `json:"list,omitempty"`
 	// How an issue came about.
 	Channel string `json:"channel,omitempty"`
 	Centre  string `json:"centre,omitempty"`
@@ -68,6 +70,23 @@ type State struct {
 	PhysicalLost   bool `json:"physical_lost"`
 	MobileLost     bool `json:"mobile_lost"`
 	Administrative bool `json:"administrative"`
+}
+
+// List is a list of revoked certificates by another authority than the service, and what
+// of it no list before has named.
+type List struct {
+	Authority string    `json:"authority"` // its name, cut to a hundred characters
+	Root      string    `json:"root"`      // SHA-256 of its certificate, in hexadecimal
+	Number    string    `json:"number"`    // in decimal
+	Made      string    `json:"made"`      // RFC 3339
+	Revoked   []Revoked `json:"revoked"`   // a hundred at most: a long list has several entries
+}
+
+// Revoked is a certificate on a list.
+type Revoked struct {
+	Serial string `json:"serial"` // in hexadecimal
+	At     string `json:"at"`     // RFC 3339
+	Reason string `json:"reason"` // as RFC 5280 §5.3.1 names it
 }
 
 // Copy is the place of one copy of a credential in the status lists.

@@ -20,35 +20,37 @@ type Signer struct {
 	Serial    string `json:"serial"`
 }
 
-func (s signer) name() Signer { return Signer{named(s.root), s.certificate.SerialNumber.Text(16)} }
+func (s signer) name() Signer { return Signer{Authority(s.root), s.certificate.SerialNumber.Text(16)} }
 
-func named(root *x509.Certificate) string {
+// Authority names an authority as Signer does.
+func Authority(root *x509.Certificate) string {
 	h := sha256.Sum256(root.Raw)
 	return hex.EncodeToString(h[:16])
 }
 
-// Revoked takes a list of revoked document signers, DER, by one of the authorities. What
-// it names is refused from now on, also where the chain was found good before. A list
-// whose time is over is taken, too: a revocation is not undone by waiting. One with
-// a lower number than the list held is left, and the error says so (crl.ErrList).
-func (v *Verifier) Revoked(list []byte, at time.Time) error {
+// Revoked takes a list of revoked document signers, DER, by one of the authorities, and
+// gives it back as it was read. What it names is refused from now on, also where the chain was
+// found good before. A list whose time is over is taken, too: a revocation is not undone by
+// waiting. One that is older than the list held is left: crl.ErrOlder.
+func (v *Verifier) Revoked(list []byte, at time.Time) (*crl.List, error) {
 	l, err := crl.ReadPast(list, v.roots, at)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	v.listing.Lock()
 	defer v.listing.Unlock()
 	next := []*crl.List{l}
-	for _, held := range v.held() {
+	for _, held := range v.Held() {
 		switch {
 		case !l.Follows(held):
-			return fmt.Errorf("%w: it is number %v of %q, and number %v is known", crl.ErrList, l.Number, l.Root.Subject.CommonName, held.Number)
+			return nil, fmt.Errorf("%w: number %v of %q, made at %s, where number %v of %s is known", crl.ErrOlder, l.Number, l.Root.Subject.CommonName,
+				l.From.UTC().Format(time.RFC3339), held.Number, held.From.UTC().Format(time.RFC3339))
 		case !held.Root.Equal(l.Root):
 			next = append(next, held)
 		}
 	}
 	v.lists.Store(&next)
-	return nil
+	return l, nil
 }
 
 // RequireLists makes the verifier refuse a card (ErrUnlisted) of whose authority there
@@ -74,7 +76,7 @@ func (v *Verifier) Listed(at time.Time) (until time.Time, err error) {
 // on one outlives its revocation.
 func (v *Verifier) Good(by Signer, at time.Time) error {
 	for _, root := range v.roots {
-		if serial, ok := new(big.Int).SetString(by.Serial, 16); ok && named(root) == by.Authority {
+		if serial, ok := new(big.Int).SetString(by.Serial, 16); ok && Authority(root) == by.Authority {
 			return v.good(root, serial, at, root)
 		}
 	}
@@ -84,7 +86,7 @@ func (v *Verifier) Good(by Signer, at time.Time) error {
 // good says whether what an authority has certified under a number is good now, by its
 // lists and by the time of certificates.
 func (v *Verifier) good(root *x509.Certificate, serial *big.Int, at time.Time, certificates ...*x509.Certificate) error {
-	for _, l := range v.held() {
+	for _, l := range v.Held() {
 		if sameAuthority(l, root) && l.Has(serial) {
 			return fmt.Errorf("%w by %q, number %x (list %v): its cards are good for nothing until they are printed anew; a centre issues without them", ErrSignerRevoked, root.Subject.CommonName, serial, l.Number)
 		}
@@ -104,7 +106,7 @@ func (v *Verifier) good(root *x509.Certificate, serial *big.Int, at time.Time, c
 
 // listed is until when an authority's list is good, the newest if there are several.
 func (v *Verifier) listed(root *x509.Certificate, at time.Time) (until time.Time, err error) {
-	for _, l := range v.held() {
+	for _, l := range v.Held() {
 		if sameAuthority(l, root) && l.Until.After(until) {
 			until = l.Until
 		}
@@ -118,7 +120,8 @@ func (v *Verifier) listed(root *x509.Certificate, at time.Time) (until time.Time
 	return until, nil
 }
 
-func (v *Verifier) held() []*crl.List {
+// Held are the lists that the verifier goes by, the newest of each authority.
+func (v *Verifier) Held() []*crl.List {
 	if l := v.lists.Load(); l != nil {
 		return *l
 	}

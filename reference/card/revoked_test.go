@@ -64,7 +64,7 @@ func TestASignersCardsAreGoodAsLongAsTheListsSaySo(t *testing.T) {
 			v.RequireLists()
 		}
 		for _, l := range c.lists {
-			if err := v.Revoked(l, day); err != nil {
+			if _, err := v.Revoked(l, day); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -85,7 +85,7 @@ func TestWhatWasFoundGoodIsRefusedFromTheRevocationOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Revoked(listBy(t, root, testKey("ca"), 1, day, 2), day); err != nil {
+	if _, err := v.Revoked(listBy(t, root, testKey("ca"), 1, day, 2), day); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.documentSigner(ds.Raw, day); !errors.Is(err, ErrSignerRevoked) {
@@ -104,7 +104,7 @@ func TestAListThatIsNotTheAuthoritysChangesNothing(t *testing.T) {
 	other, _ := pki(t, func(ca, ds *x509.Certificate) { listing(ca, ds); ca.Subject.CommonName = "another CA" })
 	v, _ := NewVerifier(root.Raw)
 	v.RequireLists()
-	if err := v.Revoked(listBy(t, root, testKey("ca"), 5, day), day); err != nil {
+	if _, err := v.Revoked(listBy(t, root, testKey("ca"), 5, day), day); err != nil {
 		t.Fatal(err)
 	}
 	changed := listBy(t, root, testKey("ca"), 6, day, 2)
@@ -118,8 +118,11 @@ func TestAListThatIsNotTheAuthoritysChangesNothing(t *testing.T) {
 		"bytes":               {0x30, 0x80},
 		"too many":            make([]byte, crl.MaxSize+1),
 	} {
-		if err := v.Revoked(list, day); !errors.Is(err, crl.ErrList) {
+		if _, err := v.Revoked(list, day); !errors.Is(err, crl.ErrList) {
 			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := v.Revoked(list, day); errors.Is(err, crl.ErrOlder) != (name == "an older one") {
+			t.Errorf("%s: older or not: %v", name, err)
 		}
 		if _, err := v.documentSigner(ds.Raw, day); err != nil {
 			t.Fatalf("%s changes what is known: %v", name, err)
@@ -151,13 +154,13 @@ func TestTheListOfTheNextKeySpeaksOfTheEarlierOnesSigners(t *testing.T) {
 	if _, err := v.documentSigner(ds.Raw, day); !errors.Is(err, ErrUnlisted) {
 		t.Errorf("without any list: %v", err)
 	}
-	if err := v.Revoked(listBy(t, following, testKey("next ca"), 1, day), day); err != nil {
+	if _, err := v.Revoked(listBy(t, following, testKey("next ca"), 1, day), day); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.documentSigner(ds.Raw, day); err != nil {
 		t.Errorf("with the next key's: %v", err)
 	}
-	if err := v.Revoked(listBy(t, following, testKey("next ca"), 2, day, 2), day); err != nil {
+	if _, err := v.Revoked(listBy(t, following, testKey("next ca"), 2, day, 2), day); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.documentSigner(ds.Raw, day); !errors.Is(err, ErrSignerRevoked) {
@@ -174,7 +177,7 @@ func TestEachAuthorityNeedsItsList(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.RequireLists()
-	if err := v.Revoked(listBy(t, other, testKey("ca"), 1, day, 2), day); err != nil {
+	if _, err := v.Revoked(listBy(t, other, testKey("ca"), 1, day, 2), day); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.documentSigner(ds.Raw, day); !errors.Is(err, ErrUnlisted) {
@@ -183,7 +186,7 @@ func TestEachAuthorityNeedsItsList(t *testing.T) {
 	if _, err := v.Listed(day); !errors.Is(err, ErrUnlisted) {
 		t.Errorf("all are listed: %v", err)
 	}
-	if err := v.Revoked(listBy(t, root, testKey("ca"), 1, day), day); err != nil {
+	if _, err := v.Revoked(listBy(t, root, testKey("ca"), 1, day), day); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.documentSigner(ds.Raw, day); err != nil {

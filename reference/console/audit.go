@@ -19,6 +19,17 @@ type logPage struct {
 	Earlier, Later, Newest string // addresses; empty: there is none
 }
 
+// serialsShown is how many numbers of certificates of one entry the page shows.
+const serialsShown = 10
+
+// Shown are the numbers on a list that the page shows.
+func (logPage) Shown(l *audit.List) []audit.Revoked {
+	return l.Revoked[:min(serialsShown, len(l.Revoked))]
+}
+
+// Beyond is how many more there are.
+func (logPage) Beyond(l *audit.List) int { return max(0, len(l.Revoked)-serialsShown) }
+
 // Log shows the audit log, the newest page if none is named.
 func (c *Console) Log(w http.ResponseWriter, r *http.Request) error {
 	from, err := strconv.ParseUint(strings.TrimSpace(r.URL.Query().Get("from")), 10, 63)

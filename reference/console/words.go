@@ -225,6 +225,8 @@ var words = map[string]struct{ en, ko string }{
 	"audit.person":     {"Resident", "주민"},
 	"audit.reason":     {"Why", "사유"},
 	"audit.more":       {"About", "대상"},
+	"audit.list":       {"list %[2]s by %[1]s, made %[3]s", "%[1]s의 폐지목록 제%[2]s호(%[3]s 작성)"},
+	"audit.beyond":     {"and %d more, in the whole log", "외 %d건은 전체 기록에 있음"},
 
 	"event.card-issued":            {"plastic card in force", "주민등록증 발급"},
 	"event.credential-issued":      {"mobile card issued", "모바일 주민등록증 발급"},
@@ -243,6 +245,8 @@ var words = map[string]struct{ en, ko string }{
 	"event.party-ended":            {"party ended", "직원·기관 종료"},
 	"event.sessions-ended":         {"sessions ended", "세션 종료"},
 	"event.certificate-revoked":    {"certificate revoked", "인증서 폐지"},
+
+	"event.certificate-revoked.list": {"signers of IC cards revoked by their authority", "발급 인증기관의 IC카드 서명 인증서 폐지"},
 
 	"sessions.title":   {"Who is signed in", "로그인 현황"},
 	"sessions.hint":    {"Sessions of the console that are open. One that is ended is over for its next request; whoever has the passphrase can begin another.", "열려 있는 콘솔 세션입니다. 종료하면 다음 요청부터 쓸 수 없지만, 비밀문구를 아는 사람은 다시 로그인할 수 있습니다."},

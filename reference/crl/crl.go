@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 )
 
@@ -29,6 +30,8 @@ const maxSkew = time.Minute
 var (
 	// ErrList: it is no list of one of the authorities, or not one for now.
 	ErrList = errors.New("the list of revoked certificates is not accepted")
+	// ErrOlder: a newer list is known, whose place it may not take.
+	ErrOlder = fmt.Errorf("%w: it is older than the one that is known", ErrList)
 	// ErrRevoked: the authority has taken the certificate back.
 	ErrRevoked = errors.New("the certificate was revoked")
 )
@@ -40,8 +43,20 @@ type List struct {
 	Number *big.Int
 	// From is when it was made, Until when the next list is out at the latest.
 	From, Until time.Time
-	revoked     map[string]bool // by the bytes of the serial number
+	// Entries are what was revoked, each once, by serial number.
+	Entries []Entry
+	revoked map[string]bool // by the bytes of the serial number
 }
+
+// Entry is a certificate that was revoked: since when, and why (RFC 5280 §5.3.1).
+type Entry struct {
+	Serial *big.Int
+	At     time.Time
+	Reason int
+}
+
+// maxNumber is how many octets the number of a list may have (§5.2.3).
+const maxNumber = 20
 
 // Understood are the extensions of a list, or of an entry, that may be critical: the
 // number of the list, the key of its authority, the reason (§5.2.1, §5.2.3, §5.3.1). A list for part of the
@@ -82,6 +97,8 @@ func ReadPast(der []byte, roots []*x509.Certificate, at time.Time) (*List, error
 		return nil, err
 	case list.Number == nil || list.Number.Sign() < 0:
 		return nil, refuse("it has no number")
+	case list.Number.BitLen() > 8*maxNumber:
+		return nil, refuse("its number has more than %d octets", maxNumber)
 	}
 	l := &List{Root: root, Number: list.Number, From: list.ThisUpdate, Until: list.NextUpdate, revoked: make(map[string]bool, len(list.RevokedCertificateEntries))}
 	if at.Before(l.From.Add(-maxSkew)) {
@@ -98,10 +115,12 @@ func ReadPast(der []byte, roots []*x509.Certificate, at time.Time) (*List, error
 				return nil, refuse("an entry has a critical extension %s, which is not understood", e.Id)
 			}
 		}
-		if entry.ReasonCode != removed {
-			l.revoked[string(entry.SerialNumber.Bytes())] = true
+		if serial := string(entry.SerialNumber.Bytes()); entry.ReasonCode != removed && !l.revoked[serial] {
+			l.revoked[serial] = true
+			l.Entries = append(l.Entries, Entry{entry.SerialNumber, entry.RevocationTime, entry.ReasonCode})
 		}
 	}
+	slices.SortFunc(l.Entries, func(a, b Entry) int { return a.Serial.Cmp(b.Serial) })
 	return l, nil
 }
 
@@ -139,13 +158,18 @@ func (l *List) Check(c *x509.Certificate) error {
 }
 
 // Follows says whether the list may take the place of another one: nobody may undo
-// a revocation by an older list. Any list may take the place of none, or of another authority's.
+// a revocation by an older list. Of two with the same number, which no authority should
+// make, the one that was made later counts. Any list may take the place of none, or of another authority's.
 func (l *List) Follows(before *List) bool {
-	return before == nil || !before.Root.Equal(l.Root) || before.Number.Cmp(l.Number) <= 0
+	if before == nil || !before.Root.Equal(l.Root) {
+		return true
+	}
+	c := before.Number.Cmp(l.Number)
+	return c < 0 || c == 0 && !l.From.Before(before.From)
 }
 
 // Has says whether the certificate with this serial number was revoked.
 func (l *List) Has(serial *big.Int) bool { return l.revoked[string(serial.Bytes())] }
 
 // Len is how many certificates were revoked.
-func (l *List) Len() int { return len(l.revoked) }
+func (l *List) Len() int { return len(l.Entries) }

@@ -79,6 +79,9 @@ func TestWhatIsNoListOfTheAuthorityForNowIsRefused(t *testing.T) {
 		"one with entries that are not understood": {list(t, root, key, func(l *x509.RevocationList) {
 			l.RevokedCertificateEntries[0].ExtraExtensions = critical
 		}), start},
+		"one with an endless number": {list(t, root, key, func(l *x509.RevocationList) {
+			l.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 20}, Value: append([]byte{0x02, 21, 1}, make([]byte, 20)...)}}
+		}), start},
 		"bytes":      {[]byte{0x30, 0x80}, start},
 		"nothing":    {nil, start},
 		"a long one": {make([]byte, MaxSize+1), start},
@@ -148,6 +151,39 @@ func TestAnOlderListDoesNotTakeTheNewersPlace(t *testing.T) {
 	}
 	if seventh.Follows(read(root, key, 8)) {
 		t.Error("the seventh takes the eighth's place")
+	}
+}
+
+func TestOfTwoListsWithOneNumberTheLaterCounts(t *testing.T) {
+	root, key := authority(t, "root")
+	made := func(at time.Time) *List {
+		l, err := Read(list(t, root, key, func(l *x509.RevocationList) { l.ThisUpdate = at }), []*x509.Certificate{root}, start.Add(time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	sooner, later := made(start), made(start.Add(time.Minute))
+	if sooner.Follows(later) || !later.Follows(sooner) || !later.Follows(later) {
+		t.Error("the sooner one takes the later one's place")
+	}
+}
+
+func TestAListGivesEachRevocationOnceByNumber(t *testing.T) {
+	root, key := authority(t, "root")
+	l, err := Read(list(t, root, key, func(l *x509.RevocationList) {
+		l.RevokedCertificateEntries = []x509.RevocationListEntry{
+			{SerialNumber: big.NewInt(2000), RevocationTime: start, ReasonCode: 4},
+			{SerialNumber: big.NewInt(30), RevocationTime: start.Add(-time.Hour), ReasonCode: 1},
+			{SerialNumber: big.NewInt(2000), RevocationTime: start, ReasonCode: 1},
+			{SerialNumber: big.NewInt(40), RevocationTime: start, ReasonCode: removed},
+		}
+	}), []*x509.Certificate{root}, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := l.Entries; l.Len() != 2 || e[0].Serial.Int64() != 30 || !e[0].At.Equal(start.Add(-time.Hour)) || e[0].Reason != 1 || e[1].Serial.Int64() != 2000 || e[1].Reason != 4 {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -229,7 +229,7 @@ func (s *starting) openService(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cards.Revoked(list, s.o.Now()); err != nil {
+	if _, err := s.cards.Revoked(list, s.o.Now()); err != nil {
 		return err
 	}
 	phones, err := issuance.NewMakers(maker.Root)

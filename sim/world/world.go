@@ -295,7 +295,8 @@ func (a *Authorities) fetchList(at time.Time) error {
 		return err
 	}
 	a.listed = made
-	return a.cards.Revoked(list, at)
+	_, err = a.cards.Revoked(list, at)
+	return err
 }
 
 // Path names the register's file; when it was opened anew elsewhere it is
