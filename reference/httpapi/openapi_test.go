@@ -2,11 +2,15 @@ package httpapi
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/lifecycle"
 )
 
 // OpenID's protocols have documents of their own, and so has this document.
@@ -51,5 +55,40 @@ func TestTheDocumentDescribesTheTable(t *testing.T) {
 	}
 	for route := range inTable {
 		t.Errorf("%s is not described", route)
+	}
+}
+
+// What an entry of the audit log may hold is in the document, and nothing else is.
+func TestTheDocumentDescribesTheAuditLog(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, kept := range map[string]reflect.Type{
+		"AuditLine": reflect.TypeFor[audit.Line](), "AuditEntry": reflect.TypeFor[audit.Entry](), "AuditState": reflect.TypeFor[audit.State](), "AuditList": reflect.TypeFor[audit.List](),
+	} {
+		described := doc.Components.Schemas[name].Value
+		for i := range kept.NumField() {
+			field, optional, _ := strings.Cut(kept.Field(i).Tag.Get("json"), ",")
+			if described.Properties[field] == nil {
+				t.Errorf("%s: %q is not described", name, field)
+			}
+			if name != "AuditState" && slices.Contains(described.Required, field) == (optional != "") {
+				t.Errorf("%s: whether %q is always there", name, field)
+			}
+			delete(described.Properties, field)
+		}
+		for field := range described.Properties {
+			t.Errorf("%s: %q is described and does not exist", name, field)
+		}
+	}
+	events := doc.Components.Schemas["AuditEvent"].Value.Enum
+	for e := range lifecycle.Event(lifecycle.NumEvents) {
+		if !slices.Contains(events, any(e.String())) {
+			t.Errorf("event %s is not described", e)
+		}
+	}
+	if !slices.Contains(events, any("certificate-revoked")) {
+		t.Error("revocations are not described")
 	}
 }
