@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 	"net/url"
 	"os"
@@ -10,10 +15,13 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"rollcall.example/rollcall/hwemu/iccard"
 )
 
 // schema is an empty register in the PostgreSQL that tests have.
@@ -155,6 +163,97 @@ func TestTwoReplicasAreOneService(t *testing.T) {
 	if verdict, err := whole.show(w); err != nil || verdict != "accepted" {
 		t.Errorf("with one replica: %q %v", verdict, err)
 	}
+}
+
+// Two replicas read at the same time that a certificate of the service's own was revoked, and
+// that a list revokes another one, and one of them is killed at any moment of it: each stands in the
+// log once, and whoever is there serves.
+func TestTwoReplicasNoteARevocationOnceAlsoWhenOneIsKilled(t *testing.T) {
+	database := schema(t)
+	k, err := iccard.NewIssuerKit([]byte("another country"), time.Now().AddDate(-1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	root := filepath.Join(dir, "country.pem")
+	if err := os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.CountryCA}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := newListServer(t)
+	made := time.Now().Add(-time.Hour)
+	var revoked []x509.RevocationListEntry
+	publish := func() {
+		list, err := k.RevocationList(made.Add(time.Duration(len(revoked))*time.Minute), revoked...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.serve(list)
+	}
+	publish()
+	var all [2]*process
+	begin := func(n int) {
+		p, err := replica(dir, n, "--demo", "--database", database, "--public-url", "https://localhost:9", "--card-authorities", root, "--card-revocations", server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.ended })
+		all[n] = p
+	}
+	begin(0)
+	begin(1)
+	for round, pause := range []time.Duration{-1, 0, 3 * time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond} { // until one is killed; -1: none is
+		revoked = append(revoked, x509.RevocationListEntry{SerialNumber: big.NewInt(int64(0xca0 + round)), RevocationTime: made, ReasonCode: 1})
+		publish()
+		all[0].revokeInFile(t, all[0].inForce(t, "document"), "--reason", "superseded")
+		text, err := os.ReadFile(filepath.Join(all[0].dir, "rollcall-data", keysFile))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(all[1].dir, "rollcall-data", keysFile), text, 0o600)
+		}
+		for _, p := range all {
+			err = errors.Join(err, p.cmd.Process.Signal(syscall.SIGHUP))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		killed := round % 2
+		if pause >= 0 {
+			time.Sleep(pause)
+			_ = all[killed].cmd.Process.Kill()
+			<-all[killed].ended
+			begin(killed)
+		}
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			export := all[1-killed].auditLog(t)
+			own, listed := bytes.Count(export, []byte(`"event":"certificate-revoked"`)), bytes.Count(export, []byte(`"list":{"authority":`))
+			if own -= listed; own == round+1 && listed == round+1 {
+				break
+			}
+			if own > round+1 || listed > round+1 || time.Now().After(end) {
+				t.Fatalf("round %d: %d revocations of the service's own and %d by lists stand in the log, not %d of each", round, own, listed, round+1)
+			}
+		}
+		for n, p := range all {
+			if res, err := p.client.Get(p.url + "/readyz"); err != nil || res.StatusCode != http.StatusOK {
+				t.Errorf("round %d: replica %d is not ready: %v %v", round, n, res, err)
+			} else {
+				_ = res.Body.Close()
+			}
+		}
+	}
+	time.Sleep(300 * time.Millisecond) // until the one that was started last has looked
+	if export := all[0].auditLog(t); bytes.Count(export, []byte(`"event":"certificate-revoked"`)) != 10 || bytes.Count(export, []byte(`"serial":"ca4"`)) != 1 {
+		t.Errorf("%s", export)
+	}
+}
+
+// auditLog is the whole log of a replica, which holds.
+func (p *process) auditLog(t *testing.T) []byte {
+	t.Helper()
+	public := *p
+	public.client = &http.Client{Transport: &balancer{replicas: []*process{p}, by: make([]atomic.Uint64, 1)}, Timeout: 20 * time.Second}
+	public.url = "https://localhost:9"
+	public.dir = filepath.Join(filepath.Dir(p.dir), "0") // where the demonstration's keys are
+	return checkLog(t, &public)
 }
 
 // Whoever asks two replicas in turn, as fast as they answer, is served as often as

@@ -29,15 +29,7 @@ import (
 func (p *process) revoke(t *testing.T, list string, args ...string) *x509.RevocationList {
 	t.Helper()
 	before := p.revoked(t, list)
-	path, err := exec.LookPath("rollcall")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command(path, append([]string{"keys", "revoke"}, args...)...)
-	c.Dir = p.dir
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	p.revokeInFile(t, args...)
 	again := strings.Count(p.err.String(), "the keys were read again")
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
@@ -50,6 +42,20 @@ func (p *process) revoke(t *testing.T, list string, args ...string) *x509.Revoca
 		if time.Now().After(end) {
 			t.Fatalf("the list does not change\n%s", p.err)
 		}
+	}
+}
+
+// revokeInFile revokes a certificate in the file of keys, which the service has yet to read again.
+func (p *process) revokeInFile(t *testing.T, args ...string) {
+	t.Helper()
+	path, err := exec.LookPath("rollcall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(path, append([]string{"keys", "revoke"}, args...)...)
+	c.Dir = p.dir
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 }
 

@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/postgres"
 )
@@ -328,5 +331,118 @@ func TestANonceNotedBeforeTheyHadAMomentIsFoundAndAnOlderReplicaNotesNoMore(t *t
 	}
 	if _, err := c.Exec(ctx, note, []byte("new"), 1000); err == nil {
 		t.Error("a replica that does not know of moments notes nonces by their hash, where the others do not look for them")
+	}
+}
+
+// interrupted is a store whose process stops before it writes an audit entry: until then
+// it has done all that comes before it.
+type interrupted struct {
+	store.Store
+	before func()
+}
+
+func (s interrupted) Update(ctx context.Context, f func(store.Tx) error) error {
+	return s.Store.Update(ctx, func(tx store.Tx) error { return f(interruptedTx{tx, s.before}) })
+}
+
+type interruptedTx struct {
+	store.Tx
+	before func()
+}
+
+func (t interruptedTx) AppendAudit(a store.AuditRecord) error {
+	t.before()
+	return t.Tx.AppendAudit(a)
+}
+
+// revoke notes what was revoked by the file of keys, and by a list of the IC cards' authority.
+func revoke(s store.Store) error {
+	r := &register.Register{Store: s, Now: func() time.Time { return time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC) }}
+	list := register.RevocationList{Authority: "Country CSCA", Names: "csca", Number: "17", Revoked: []register.ListedCertificate{{Serial: "ca1"}, {Serial: "ca2"}}}
+	return errors.Join(r.NoteRevoked(ctx, "serve", "administrator", []register.Revoked{{Root: "iaca", Serial: "5d1f", Why: "superseded"}}),
+		r.NoteList(ctx, "serve", "administrator", list))
+}
+
+// revocations are how many entries of the log, which holds, are about certificates.
+func revocations(t *testing.T, s store.Store) (n int) {
+	t.Helper()
+	if _, err := audit.Verify(ctx, s); err != nil {
+		t.Error(err)
+	}
+	if err := s.View(ctx, func(r store.Reader) error {
+		return r.Audit(1, ^uint64(0), func(a store.AuditRecord) error {
+			var e audit.Entry
+			if err := json.Unmarshal(a.Body, &e); err != nil {
+				return err
+			}
+			if e.Event == "certificate-revoked" {
+				n++
+			}
+			return nil
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestReplicasThatNoteARevocationAtTheSameTimeNoteItOnce(t *testing.T) {
+	all := replicas(t, 4, postgres.Options{})
+	var wg sync.WaitGroup
+	for _, s := range all {
+		for range 4 {
+			wg.Go(func() {
+				if err := revoke(s); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for _, s := range all {
+		if n := revocations(t, s); n != 2 {
+			t.Errorf("two revocations are %d entries", n)
+		}
+		if err := s.Ready(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Whoever stops after it has claimed a revocation and before its entry is written has claimed nothing.
+func TestAReplicaThatStopsWhileItNotesARevocationLeavesItToTheOthers(t *testing.T) {
+	for at, what := range map[int]string{1: "of the service's own", 2: "by a list"} {
+		t.Run(what, func(t *testing.T) {
+			address := schema(t, t.TempDir())
+			stopping := open(t, address, postgres.Options{Statement: 200 * time.Millisecond})
+			other := open(t, address, postgres.Options{Wait: 5 * time.Second})
+			inside, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+			entry := 0
+			go func() {
+				done <- revoke(interrupted{stopping, func() {
+					if entry++; entry == at {
+						close(inside)
+						<-release
+					}
+				}})
+			}()
+			<-inside
+			if err := revoke(other); err != nil { // the server throws out the one that says no more
+				t.Errorf("the other replica: %v", err)
+			}
+			if n := revocations(t, other); n != 2 {
+				t.Errorf("while one has stopped, two revocations are %d entries", n)
+			}
+			close(release) // it was only late
+			if err := <-done; err != nil {
+				t.Errorf("the one that was late: %v", err)
+			}
+			if n := revocations(t, other); n != 2 {
+				t.Errorf("two revocations are %d entries", n)
+			}
+			if err := errors.Join(stopping.Ready(ctx), other.Ready(ctx)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
