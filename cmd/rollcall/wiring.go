@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -22,23 +20,17 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"rollcall.example/rollcall/reference/audit"
-	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/console"
 	"rollcall.example/rollcall/reference/crl"
-	"rollcall.example/rollcall/reference/desk"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/httpapi"
 	"rollcall.example/rollcall/reference/issuance"
-	"rollcall.example/rollcall/reference/jws"
-	"rollcall.example/rollcall/reference/keyproof"
 	"rollcall.example/rollcall/reference/keys"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
-	"rollcall.example/rollcall/reference/openid4vci"
-	"rollcall.example/rollcall/reference/openid4vp"
 	"rollcall.example/rollcall/reference/parties"
+	"rollcall.example/rollcall/reference/protocols"
 	"rollcall.example/rollcall/reference/publication"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
@@ -64,10 +56,6 @@ const (
 // How long things live that no setting changes.
 const (
 	challengeLifetime = 5 * time.Minute
-	transactionLife   = 5 * time.Minute
-	resultKept        = 10 * time.Minute
-	patience          = 5 * time.Second // until a wallet is told to come for its card later
-	comeAgain         = 5 * time.Second
 	sweepEvery        = time.Minute
 	sweepAtMost       = 1000
 	renewTLS          = 30 * 24 * time.Hour // before its certificate ends
@@ -340,7 +328,7 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 		Store: s.store, Now: time.Now, Random: chance, Policy: policy, Civil: scenarios.KST,
 		Cards: cards, Distrusted: s.distrusted, Faces: face.Matcher{Threshold: scenario.Face.Threshold}, Phones: phones,
 		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: s.anchors, Authority: s.c.text("authority"), Issuer: s.url,
-		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: transactionLife, Nonces: s.nonces,
+		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: protocols.Transaction, Nonces: s.nonces,
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: uint64(s.c.number("status-size"))},
 		TTL:   s.c.duration("status-ttl"), Validity: s.c.duration("status-validity"), Renew: renew, Aggregation: s.url + "/status-lists",
 	})
@@ -360,8 +348,7 @@ func (s *running) route(ctx context.Context, traces trace.TracerProvider) (err e
 	}
 	limits.Concurrent, limits.Each = s.c.number("concurrent"), s.c.number("concurrent-address")
 	s.api.Health = &httpapi.Health{Checks: s.readyChecks(), Counts: s.metrics.Handler()}
-	s.api.Parties, s.api.Lists, s.api.Extra = s.parties, s.lists, s.demoRoutes()
-	s.api.Roots = &keys.Roots{Ring: s.ring}
+	s.api.Lists, s.api.Extra = s.lists, s.demoRoutes()
 	s.router, err = httpapi.New(&s.api, httpapi.Options{
 		Now: time.Now, Random: chance, Limits: limits, Proxies: s.proxies, Log: s.log, Metrics: s.metrics, Traces: traces,
 		Authentication: httpapi.Authentication{DPoP: s.api.Authorization.DPoP, Bearer: s.parties.Bearer, Session: s.parties.Session, Certificate: s.parties.Certificate},
@@ -379,7 +366,6 @@ func (s *running) route(ctx context.Context, traces trace.TracerProvider) (err e
 
 // openProtocols puts together what wallets, verifiers and desks speak to.
 func (s *running) openProtocols() error {
-	r, i := s.service.Register, s.service.Issuance
 	providers, err := certificates(s.c.list("wallet-providers"))
 	if err != nil {
 		return usage(fmt.Errorf("wallet-providers: %w", err))
@@ -399,76 +385,19 @@ func (s *running) openProtocols() error {
 	if err != nil {
 		return usage(fmt.Errorf("phone-makers: %w", err))
 	}
-	if s.api.Authorization, err = authorization.New(authorization.Options{
-		Register: r, Issuance: i, Keys: s.seals, Issuer: s.url, Path: "/oauth/", Providers: vouchers, Scopes: openid4vci.Scopes,
+	if s.api, err = protocols.New(protocols.Options{
+		Service: s.service, Parties: s.parties, Ring: s.ring, Seals: s.seals,
+		URL: s.url, Name: map[string]string{"ko": s.c.text("authority")}, Copies: s.c.number("copies"),
+		Published: s.c.duration("status-every") + s.c.duration("status-ttl"), Providers: vouchers, Makers: makers,
 	}); err != nil {
 		return usage(fmt.Errorf("public-url: %w", err))
-	}
-	if s.api.OpenID4VCI, err = openid4vci.New(openid4vci.Options{
-		Register: r, Issuance: i, Keys: s.seals, Issuer: s.url, Path: "/vci/", Name: map[string]string{"ko": s.c.text("authority")},
-		Copies: s.c.number("copies"), Proofs: keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
-		Signer: func() (jws.Sign, [][]byte) {
-			signer := mdoc.InForce(s.ring.Signer(keys.Issuer))
-			return signer.Sign, [][]byte{signer.Certificate()}
-		},
-		Patience: patience, Interval: comeAgain, Nonces: s.api.Authorization.GiveNonce,
-	}); err != nil {
-		return err
-	}
-	var roots [][]byte
-	for _, der := range s.ring.Certificates(keys.IACA) {
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			return err
-		}
-		roots = append(roots, c.SubjectKeyId)
-	}
-	if s.api.OpenID4VP, err = openid4vp.New(openid4vp.Options{
-		Register: r, Verification: s.service.Verification, Base: s.url + "/vp/", Authorities: roots, Keys: s.seals,
-		Secret: func(begun time.Time) [32]byte {
-			secret := s.nonces(begun)
-			return sha256.Sum256(append([]byte("rollcall answers of wallets "), secret[:]...))
-		},
-		Lifetime: transactionLife, Kept: resultKept,
-		Revoked: s.ring.ReadersRevoked,
-		Reader: func(ctx context.Context, id string) (openid4vp.Reader, error) {
-			p, err := s.parties.Party(ctx, id)
-			if err != nil {
-				return openid4vp.Reader{}, err
-			}
-			signer, err := s.ring.Reader(id, p.Name)
-			if errors.Is(err, keys.ErrRevoked) {
-				err = fmt.Errorf("%w: %w", openid4vp.ErrRevoked, err)
-			}
-			if err != nil {
-				return openid4vp.Reader{}, err
-			}
-			return openid4vp.Reader{Sign: signer.Sign, Chain: [][]byte{signer.Certificate()}}, nil
-		},
-	}); err != nil {
-		return err
-	}
-	s.api.Desk, err = desk.New(desk.Options{
-		Register: r, Issuance: i, Suspension: s.service.Suspension, Verification: s.service.Verification, Parties: s.parties,
-		Published: s.c.duration("status-every") + s.c.duration("status-ttl"),
-		Scan: func(ctx context.Context, o issuance.Offer) (desk.Scan, error) {
-			scan, err := s.api.Authorization.Offer(ctx, o)
-			return desk.Scan{URI: scan.URI, TxCode: scan.TxCode, Expires: scan.Expires}, err
-		},
-		Checkpoint: func(c audit.Checkpoint) (string, error) {
-			signer := mdoc.InForce(s.ring.Signer(keys.Status))
-			return c.Sign(signer.Sign, [][]byte{signer.Certificate()})
-		},
-	})
-	if err != nil {
-		return err
 	}
 	phones := ""
 	if s.town != nil {
 		phones = demo.PhonesPath
 	}
 	s.api.Console, err = console.New(console.Options{
-		Register: r, Parties: s.parties, Desk: s.api.Desk, Keys: s.seals, Civil: scenarios.KST,
+		Register: s.service.Register, Parties: s.parties, Desk: s.api.Desk, Keys: s.seals, Civil: scenarios.KST,
 		Offers: s.api.Authorization, Verifier: s.api.OpenID4VP, Phones: phones,
 	})
 	return err

@@ -14,7 +14,6 @@ package servetest
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -28,21 +27,16 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/access"
-	"rollcall.example/rollcall/reference/audit"
-	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/card"
-	"rollcall.example/rollcall/reference/desk"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/httpapi"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/jws"
-	"rollcall.example/rollcall/reference/keyproof"
 	"rollcall.example/rollcall/reference/keys"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
-	"rollcall.example/rollcall/reference/openid4vci"
-	"rollcall.example/rollcall/reference/openid4vp"
 	"rollcall.example/rollcall/reference/parties"
+	"rollcall.example/rollcall/reference/protocols"
 	"rollcall.example/rollcall/reference/publication"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
@@ -184,7 +178,7 @@ func (s *starting) open(ctx context.Context, file string) (err error) {
 			err = errors.Join(err, s.real.Close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{s.openService, s.openWallets, s.openVerifiers, s.openDesks} {
+	for _, step := range []func(context.Context) error{s.openService, s.openProtocols, s.enterStaff} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -248,7 +242,7 @@ func (s *starting) openService(ctx context.Context) error {
 		Store: seen, Now: s.o.Now, Random: s.o.Random, Policy: policy, Civil: scenarios.KST,
 		Cards: s.cards, Distrusted: s.o.Distrusted, Faces: face.Matcher{Threshold: s.o.Scenario.Face.Threshold}, Phones: phones,
 		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: anchors, Authority: "행정안전부", Issuer: s.url,
-		Copies: s.o.Copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, Nonces: func(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) },
+		Copies: s.o.Copies, ChallengeLifetime: 5 * time.Minute, Transaction: protocols.Transaction, Nonces: func(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) },
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: 1 << 16}, TTL: s.o.TTL, Validity: 24 * time.Hour, Aggregation: s.url + "/status-lists",
 	}); err != nil {
 		return err
@@ -257,7 +251,7 @@ func (s *starting) openService(ctx context.Context) error {
 	return err
 }
 
-func (s *starting) openWallets(context.Context) error {
+func (s *starting) openProtocols(context.Context) error {
 	_, maker, provider, err := demo.Makers()
 	if err != nil {
 		return err
@@ -270,48 +264,14 @@ func (s *starting) openWallets(context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, i := s.service.Register, s.service.Issuance
-	if s.api.Authorization, err = authorization.New(authorization.Options{
-		Register: r, Issuance: i, Keys: s.seals, Issuer: s.url, Path: "/oauth/", Providers: providers, Scopes: openid4vci.Scopes,
-	}); err != nil {
-		return err
-	}
-	s.api.OpenID4VCI, err = openid4vci.New(openid4vci.Options{
-		Register: r, Issuance: i, Keys: s.seals, Issuer: s.url, Path: "/vci/", Name: map[string]string{"ko": "행정안전부"},
-		Copies: s.o.Copies, Proofs: keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
-		Signer: func() (jws.Sign, [][]byte) {
-			signer := mdoc.InForce(s.ring.Signer(keys.Issuer))
-			return signer.Sign, [][]byte{signer.Certificate()}
-		},
-		Patience: 5 * time.Second, Interval: 5 * time.Second, Nonces: s.api.Authorization.GiveNonce,
-	})
-	return err
-}
-
-func (s *starting) openVerifiers(context.Context) (err error) {
 	if s.parties, err = parties.New(s.service.Register, parties.Options{
 		Issuer: s.url, TokenEndpoint: s.url + "/parties/token", Keys: s.seals, Cost: parties.Cost{Memory: 8, Passes: 1},
 	}); err != nil {
 		return err
 	}
-	root, err := x509.ParseCertificate(s.ring.Certificates(keys.IACA)[0])
-	if err != nil {
-		return err
-	}
-	s.api.OpenID4VP, err = openid4vp.New(openid4vp.Options{
-		Register: s.service.Register, Verification: s.service.Verification, Base: s.url + "/vp/", Authorities: [][]byte{root.SubjectKeyId}, Keys: s.seals,
-		Secret: func(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) }, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
-		Reader: func(ctx context.Context, id string) (openid4vp.Reader, error) {
-			p, err := s.parties.Party(ctx, id)
-			if err != nil {
-				return openid4vp.Reader{}, err
-			}
-			signer, err := s.ring.Reader(id, p.Name)
-			if err != nil {
-				return openid4vp.Reader{}, err
-			}
-			return openid4vp.Reader{Sign: signer.Sign, Chain: [][]byte{signer.Certificate()}}, nil
-		},
+	s.api, err = protocols.New(protocols.Options{
+		Service: s.service, Parties: s.parties, Ring: s.ring, Seals: s.seals, URL: s.url, Name: map[string]string{"ko": "행정안전부"}, Copies: s.o.Copies,
+		Published: s.o.StatusEvery + s.o.TTL, Providers: providers, Makers: makers,
 	})
 	return err
 }
@@ -326,7 +286,7 @@ var staff = map[string]parties.Request{
 	"demo-shop":      {Role: access.Verifier, Profile: parties.Profile{Elements: []string{"age_over_19"}}},
 }
 
-func (s *starting) openDesks(ctx context.Context) (err error) {
+func (s *starting) enterStaff(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(staff)) {
 		public, err := jws.KeyOf(&demo.Key(id).PublicKey)
 		if err != nil {
@@ -340,24 +300,12 @@ func (s *starting) openDesks(ctx context.Context) (err error) {
 			return fmt.Errorf("%s was not entered: %w", id, err)
 		}
 	}
-	s.api.Desk, err = desk.New(desk.Options{
-		Register: s.service.Register, Issuance: s.service.Issuance, Suspension: s.service.Suspension, Verification: s.service.Verification, Parties: s.parties,
-		Published: s.o.StatusEvery + s.o.TTL,
-		Scan: func(ctx context.Context, o issuance.Offer) (desk.Scan, error) {
-			scan, err := s.api.Authorization.Offer(ctx, o)
-			return desk.Scan{URI: scan.URI, TxCode: scan.TxCode, Expires: scan.Expires}, err
-		},
-		Checkpoint: func(c audit.Checkpoint) (string, error) {
-			signer := mdoc.InForce(s.ring.Signer(keys.Status))
-			return c.Sign(signer.Sign, [][]byte{signer.Certificate()})
-		},
-	})
-	return err
+	return nil
 }
 
 func (s *starting) route() (err error) {
 	s.api.Health = &httpapi.Health{Checks: []httpapi.ReadyCheck{{Name: "the status lists are not published", Fail: func(context.Context) error { return s.lists.Ready() }}}}
-	s.api.Parties, s.api.Lists, s.api.Roots = s.parties, s.lists, &keys.Roots{Ring: s.ring}
+	s.api.Lists = s.lists
 	limits, none := httpapi.DefaultLimits, httpapi.Rate{PerSecond: 1e9, Burst: 1e9}
 	limits.Address, limits.Citizen, limits.Staff, limits.Verifier = none, none, none, none
 	s.router, err = httpapi.New(&s.api, httpapi.Options{
