@@ -14,8 +14,8 @@ func (db *DB) Fence() {
 	db.commit.Unlock() //lint:ignore SA2001 waits for a commit under way
 }
 
-// AcknowledgedLog is the length of the log file at the last acknowledgement, in
-// bytes.
+// AcknowledgedLog is how much of the log file was in use at the last acknowledgement,
+// in bytes.
 func (db *DB) AcknowledgedLog() int64 {
 	db.commit.Lock()
 	defer db.commit.Unlock()

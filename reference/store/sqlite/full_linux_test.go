@@ -85,7 +85,7 @@ func TestARealDiskThatIsFullRefusesAndTheRegisterGoesOnByItself(t *testing.T) {
 func TestADiskThatIsFullJustWhenTheIndexOfTheLogHasToGrow(t *testing.T) {
 	dir := smallDisk(t, "24M")
 	path := filepath.Join(dir, "r.db")
-	db := open(t, path, sqlite.Options{})
+	db := open(t, path, sqlite.Options{CheckpointBytes: 32 << 20})
 	id := store.PersonID(1)
 	fill := func(from store.PersonID, n int) error {
 		return db.Update(ctx, func(tx store.Tx) error {

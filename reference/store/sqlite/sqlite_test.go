@@ -139,6 +139,55 @@ func TestNothingAcknowledgedIsLostAtTheLengthOfTheLogAtTheLastAcknowledgement(t 
 	}
 }
 
+func TestTheFileOfTheLogIsWrittenFromItsBeginningAgain(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "r.db")
+	db := open(t, path, sqlite.Options{CheckpointBytes: 40 << 10})
+	length := func(path string) int64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	id, again, file := store.PersonID(0), 0, int64(0)
+	for before := int64(0); again < 5; id++ {
+		if err := add(db, id); err != nil {
+			t.Fatal(err)
+		}
+		now := db.AcknowledgedLog()
+		if now <= before {
+			if again++; again == 1 {
+				file = length(path + "-wal")
+			}
+		}
+		before = now
+		if id > 1000 {
+			t.Fatal("a log far beyond its limit is not moved into the database")
+		}
+	}
+	if err := add(db, id); err != nil {
+		t.Fatal(err)
+	}
+	if now := length(path + "-wal"); now != file || now <= db.AcknowledgedLog() {
+		t.Errorf("the file had %d bytes and has %d, of which %d are in use", file, now, db.AcknowledgedLog())
+	}
+	db.Fence()
+	copied := filepath.Join(dir, "copy.db")
+	if err := db.CopyAcknowledged(copied); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := length(copied+"-wal"), db.AcknowledgedLog(); got != want {
+		t.Errorf("the copy's log has %d bytes; %d are in use", got, want)
+	}
+	successor := open(t, copied, sqlite.Options{})
+	for i := range id + 1 {
+		if !has(t, successor, i) {
+			t.Fatalf("person %d was acknowledged and is lost", i)
+		}
+	}
+}
+
 func TestTheLogCutOneByteShorterLosesTheLastAcknowledgedCommit(t *testing.T) {
 	dir := t.TempDir()
 	db := open(t, filepath.Join(dir, "r.db"), sqlite.Options{})
@@ -409,7 +458,8 @@ func BenchmarkFloorSync(b *testing.B) {
 }
 
 func TestAViewThatWaitsForUpdatesIsNotWaitedForByThem(t *testing.T) {
-	db := open(t, filepath.Join(t.TempDir(), "r.db"), sqlite.Options{CheckpointBytes: 1, MaxBatch: 1})
+	path := filepath.Join(t.TempDir(), "r.db")
+	db := open(t, path, sqlite.Options{CheckpointBytes: 1, MaxBatch: 1})
 	err := db.View(t.Context(), func(store.Reader) error {
 		for id := store.PersonID(1); id <= 3; id++ { // the first makes the log far too long
 			done := make(chan error, 1)
@@ -428,8 +478,8 @@ func TestAViewThatWaitsForUpdatesIsNotWaitedForByThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 1000 { // nobody reads: the log is emptied
-		if db.AcknowledgedLog() == 0 {
+	for range 1000 { // nobody reads: the log is emptied, and its file no longer far too long
+		if info, err := os.Stat(path + "-wal"); err == nil && info.Size() == 0 && db.AcknowledgedLog() == 0 {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -35,6 +35,10 @@ func (db *DB) Update(ctx context.Context, f func(store.Tx) error) error {
 	return r.err
 }
 
+// far is how many times its limit a log is from which on readers are kept from coming
+// until it is moved.
+const far = 32
+
 // write is the one writer.
 func (db *DB) write() {
 	defer close(db.closed)
@@ -46,7 +50,7 @@ func (db *DB) write() {
 			batch = append(batch, r)
 		case <-alone:
 			alone = nil
-			_ = db.emptyAlone()
+			_ = db.emptyAlone(fileCut)
 			db.gate.Unlock()
 			continue
 		case <-db.closing:
@@ -73,7 +77,7 @@ func (db *DB) write() {
 		// goroutine: a View may itself wait for an Update, and a long export
 		// shall not hold up every writer. A failure loses nothing: the log
 		// grows until it succeeds.
-		if log, limit := db.acknowledgedLog, db.options.CheckpointBytes; log > 8*limit && alone == nil {
+		if log, limit := db.acknowledgedLog, db.options.CheckpointBytes; log > far*limit && alone == nil {
 			got := make(chan struct{})
 			alone = got
 			go func() {
@@ -85,7 +89,11 @@ func (db *DB) write() {
 				}
 			}()
 		} else if log > limit && db.gate.TryLock() {
-			_ = db.emptyAlone()
+			left := fileKept
+			if log > 2*limit {
+				left = fileCut
+			}
+			_ = db.emptyAlone(left)
 			db.gate.Unlock()
 		}
 	}
@@ -187,9 +195,9 @@ func (db *DB) run(batch []*request) {
 		fail(db.breakOff(err))
 		return
 	}
-	length, err := fileLength(db.path + "-wal")
+	length, err := db.logLength()
 	if err != nil {
-		fail(db.breakOff(fmt.Errorf("the log cannot be found: %w", err)))
+		fail(db.breakOff(fmt.Errorf("the length of the log cannot be read: %w", err)))
 		return
 	}
 	db.acknowledgedLog = length
