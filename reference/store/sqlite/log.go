@@ -112,11 +112,22 @@ const (
 	fileCut  leftover = "TRUNCATE"
 )
 
+// patience is for how many milliseconds SQLite waits for who else has the register open:
+// sqlite3 makes a copy, say.
+const patience = 2000
+
 func (db *DB) moveLog(left leftover) error {
 	db.commit.Lock()
 	defer db.commit.Unlock()
 	if db.fenced.Load() {
 		return store.ErrFenced
+	}
+	if left == fileKept { // writers wait, and there is no hurry: nobody else is waited for
+		wait := func(ms int) error { return db.writer.exec(fmt.Sprintf("PRAGMA busy_timeout = %d", ms)) }
+		if err := wait(0); err != nil {
+			return err
+		}
+		defer func() { _ = wait(patience) }()
 	}
 	var busy, frames, moved int
 	if err := db.writer.c.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+string(left)+")").Scan(&busy, &frames, &moved); err != nil {

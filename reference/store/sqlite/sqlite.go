@@ -112,7 +112,7 @@ func (db *DB) open() error {
 	// temp_store: what a savepoint keeps to undo one request of a batch stays in memory.
 	// By itself SQLite writes it to a file once it has 64 KB.
 	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) +
-		"?_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		fmt.Sprintf("?_pragma=busy_timeout(%d)", patience) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=wal_autocheckpoint(0)&_pragma=cache_spill(0)&_pragma=fullfsync(1)" +
 		"&_pragma=checkpoint_fullfsync(1)&_pragma=cache_size(-32768)&_pragma=temp_store(2)"
 	pool, err := sql.Open("sqlite", dsn)

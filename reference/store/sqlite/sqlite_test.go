@@ -151,7 +151,7 @@ func TestTheFileOfTheLogIsWrittenFromItsBeginningAgain(t *testing.T) {
 		return info.Size()
 	}
 	id, again, file := store.PersonID(0), 0, int64(0)
-	for before := int64(0); again < 5; id++ {
+	for before := int64(0); again < 5; id++ { // times that it was moved into the database
 		if err := add(db, id); err != nil {
 			t.Fatal(err)
 		}
@@ -165,6 +165,9 @@ func TestTheFileOfTheLogIsWrittenFromItsBeginningAgain(t *testing.T) {
 		if id > 1000 {
 			t.Fatal("a log far beyond its limit is not moved into the database")
 		}
+	}
+	if id < 15 {
+		t.Errorf("after %d Updates it was moved into the database %d times", id, again)
 	}
 	if err := add(db, id); err != nil {
 		t.Fatal(err)
@@ -184,6 +187,71 @@ func TestTheFileOfTheLogIsWrittenFromItsBeginningAgain(t *testing.T) {
 	for i := range id + 1 {
 		if !has(t, successor, i) {
 			t.Fatalf("person %d was acknowledged and is lost", i)
+		}
+	}
+}
+
+func TestTheFileOfTheLogIsCutWhenAReaderLetItGrow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	const limit = 40 << 10
+	db := open(t, path, sqlite.Options{CheckpointBytes: limit})
+	id := store.PersonID(1)
+	if err := db.View(ctx, func(store.Reader) error {
+		for ; db.AcknowledgedLog() < 4*limit; id++ {
+			if err := add(db, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := add(db, id); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 { // after it was acknowledged
+		if info, err := os.Stat(path + "-wal"); err == nil && info.Size() == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Error("it keeps its length")
+}
+
+func TestNoUpdateWaitsForAnotherProcessThatCopiesTheRegister(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	db := open(t, path, sqlite.Options{CheckpointBytes: 40 << 10})
+	if err := add(db, 1); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	copying, err := other.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var people int
+	if err := copying.QueryRow("SELECT count(*) FROM person").Scan(&people); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for id := store.PersonID(2); id < 40; id++ { // the log is due several times
+		if err := add(db, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(began); took > 1500*time.Millisecond { // SQLite would wait 2 s each time
+		t.Errorf("the Updates took %v", took)
+	}
+	if err := copying.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	for id, before := store.PersonID(40), db.AcknowledgedLog(); db.AcknowledgedLog() >= before; id++ {
+		if err := add(db, id); err != nil || id > 100 {
+			t.Fatalf("nobody copies any more, and the log grows to %d bytes: %v", db.AcknowledgedLog(), err)
 		}
 	}
 }

@@ -42,7 +42,15 @@ const far = 32
 // write is the one writer.
 func (db *DB) write() {
 	defer close(db.closed)
+	limit := db.options.CheckpointBytes
+	due := limit            // the length of the log from which on it is to be emptied
 	var alone chan struct{} // not nil: somebody waits for the readers to end
+	empty := func(left leftover) {
+		log := db.acknowledgedLog
+		if due = limit; db.emptyAlone(left) != nil {
+			due = log + limit // not after every batch
+		}
+	}
 	for {
 		var batch []*request
 		select {
@@ -50,7 +58,7 @@ func (db *DB) write() {
 			batch = append(batch, r)
 		case <-alone:
 			alone = nil
-			_ = db.emptyAlone(fileCut)
+			empty(fileCut)
 			db.gate.Unlock()
 			continue
 		case <-db.closing:
@@ -77,7 +85,9 @@ func (db *DB) write() {
 		// goroutine: a View may itself wait for an Update, and a long export
 		// shall not hold up every writer. A failure loses nothing: the log
 		// grows until it succeeds.
-		if log, limit := db.acknowledgedLog, db.options.CheckpointBytes; log > far*limit && alone == nil {
+		switch log := db.acknowledgedLog; {
+		case log <= due || alone != nil:
+		case log > far*limit:
 			got := make(chan struct{})
 			alone = got
 			go func() {
@@ -88,12 +98,11 @@ func (db *DB) write() {
 					db.gate.Unlock()
 				}
 			}()
-		} else if log > limit && db.gate.TryLock() {
-			left := fileKept
-			if log > 2*limit {
-				left = fileCut
+		case db.gate.TryLock():
+			empty(fileKept)
+			if due == limit && log > 2*limit { // nobody needs a file that long
+				empty(fileCut)
 			}
-			_ = db.emptyAlone(left)
 			db.gate.Unlock()
 		}
 	}
