@@ -30,7 +30,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// A card is parsed before a presentation of it is made.
+// A card is parsed before a presentation of it is made, and verified before it is kept: then
+// it says what the issuer's says, and is one whoever signed it.
 func FuzzPresent(f *testing.F) {
 	w := newWorld(f)
 	f.Add(w.card)
@@ -39,6 +40,18 @@ func FuzzPresent(f *testing.F) {
 		response, err := Present(card, []string{"family_name"}, w.transcript, w.phone)
 		if err == nil && len(response) < len("family_name") {
 			t.Error("an empty presentation")
+		}
+		p, err := VerifyCard(card, w.anchors, w.at)
+		if err != nil {
+			return
+		}
+		for _, e := range p.Elements {
+			if encoded, err := encodeValue(e.Value); err != nil || !bytes.Contains(w.card, encoded) {
+				t.Errorf("verified %v, which is not of the card: %v", e, err)
+			}
+		}
+		if _, err := CheckCard(card, w.at); err != nil {
+			t.Errorf("verified, and not good whoever signed it: %v", err)
 		}
 	})
 }
