@@ -2,12 +2,16 @@ package openid4vp_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/jwe"
@@ -233,4 +237,37 @@ func TestOnTheSameDeviceTheUserComesBackWithACode(t *testing.T) {
 		_, a := w.begin(shop, map[string]any{"elements": []string{"age_over_19"}, "redirect_uri": bad})
 		a.refused(t, bad, 400, "invalid_request")
 	}
+}
+
+// The answer is kept under the end of its transaction, which is sealed in the identifier
+// or kept with it: there is one, at any moment and whichever replica is asked.
+func TestATransactionHasOneAnswerAtAnyMomentAndReplica(t *testing.T) {
+	w := newWorld(t)
+	replicas := []*http.ServeMux{w.mux, w.replica(w.Verification, func(time.Time) [32]byte { return sha256.Sum256([]byte("answers")) })}
+	rapid.Check(t, func(rt *rapid.T) {
+		begun := w.Now()
+		at := func(name string, life time.Duration) {
+			w.mux = replicas[rapid.IntRange(0, 1).Draw(rt, name+" at")]
+			w.Set(begun.Add(time.Duration(rapid.Int64Range(0, int64(life/time.Microsecond)-1).Draw(rt, name)) * time.Microsecond))
+		}
+		asked := map[string]any{"elements": []string{"age_over_19"}}
+		if rapid.Bool().Draw(rt, "long") {
+			asked["purpose"] = strings.Repeat("x", 200)
+		}
+		id, _ := w.begin(shop, asked)
+		q := w.fetch(id, false)
+		token := map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}
+		at("first", 5*time.Minute)
+		if a := w.send(q, token); a.status != 200 {
+			rt.Fatalf("%+v", a)
+		}
+		at("second", 5*time.Minute)
+		w.send(q, token).refused(t, "the same answer", 400, "invalid_request")
+		w.post(q, url.Values{"error": {"access_denied"}}).refused(t, "declined after its answer", 400, "invalid_request")
+		at("asked", 15*time.Minute)
+		if a := w.outcome(shop, id); a.body["verdict"] != "accepted" {
+			rt.Errorf("%+v", a)
+		}
+		w.Set(begun)
+	})
 }

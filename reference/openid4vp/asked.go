@@ -32,9 +32,13 @@ type transaction struct {
 	Redirect    string          `json:"r,omitempty"` // same device: where the wallet sends its user
 	Progress    bool            `json:"f,omitempty"`
 
-	id   string
-	ends time.Time // of the time to answer
+	id    string
+	ends  time.Time // of the time to answer
+	until time.Time // a result can be asked for
 }
+
+// key is that of the tickets with what came of it.
+func (t *transaction) key() []byte { return store.TicketKeyAt(t.id, t.until) }
 
 // Kinds of sealed texts, and of tickets by the transaction's identifier.
 const (
@@ -58,25 +62,24 @@ func (e *Endpoints) name(ctx context.Context, t *transaction) error {
 	if err != nil {
 		return err
 	}
-	until := t.ends.Add(e.o.Kept)
+	t.until = t.ends.Add(e.o.Kept)
 	body, err := json.Marshal(t)
 	if err != nil {
 		return err
 	}
 	if seal.Length(len(body)) <= maxSealed {
-		t.id, err = e.o.Keys.Seal(seed, kindAsked, until, json.RawMessage(body))
+		t.id, err = e.o.Keys.Seal(seed, kindAsked, t.until, json.RawMessage(body))
 		return err
 	}
 	t.id = base64.RawURLEncoding.EncodeToString(seed[:])
 	return e.o.Register.Update(ctx, func(tx store.Tx) error {
-		return tx.AddTicket(store.Ticket{Kind: kindAsked, Key: store.TicketKey(t.id), Body: body, Expires: until})
+		return tx.AddTicket(store.Ticket{Kind: kindAsked, Key: store.TicketKey(t.id), Body: body, Expires: t.until})
 	})
 }
 
 // open reads a transaction from the identifier in a path.
 func (e *Endpoints) open(ctx context.Context, id string) (t transaction, err error) {
 	now := e.o.Register.Now()
-	var until time.Time
 	if len(id) == keptSize {
 		var ticket store.Ticket
 		err = e.o.Register.View(ctx, func(r store.Reader) (err error) {
@@ -89,15 +92,15 @@ func (e *Endpoints) open(ctx context.Context, id string) (t transaction, err err
 		if err == nil {
 			err = json.Unmarshal(ticket.Body, &t)
 		}
-		until = ticket.Expires
+		t.until = ticket.Expires
 	} else {
 		var sealed seal.Sealed
 		if sealed, err = e.o.Keys.Open(kindAsked, id, now, &t); err != nil {
 			return t, unknown()
 		}
-		until = sealed.End
+		t.until = sealed.End
 	}
-	t.id, t.ends = id, until.Add(-e.o.Kept)
+	t.id, t.ends = id, t.until.Add(-e.o.Kept)
 	return t, err
 }
 

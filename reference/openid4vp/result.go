@@ -51,7 +51,7 @@ func (e *Endpoints) Outcome(ctx context.Context, caller access.Caller, id, code 
 			a = found
 		}
 		if errors.Is(err, store.ErrNotFound) && t.Progress {
-			if _, err = r.Ticket(kindFetched, store.TicketKey(id)); err == nil {
+			if _, err = r.Ticket(kindFetched, t.key()); err == nil {
 				a.State = Fetched
 			}
 		}

@@ -31,7 +31,7 @@ type answer struct {
 
 // answered reads the answer of a transaction; store.ErrNotFound before it.
 func answered(r store.Reader, t *transaction) (a answer, err error) {
-	ticket, err := r.Ticket(kindAnswered, store.TicketKey(t.id))
+	ticket, err := r.Ticket(kindAnswered, t.key())
 	if err == nil {
 		err = json.Unmarshal(ticket.Body, &a)
 	}
@@ -47,7 +47,7 @@ func (e *Endpoints) keep(tx store.Tx, t *transaction, a answer) error {
 	if err != nil {
 		return err
 	}
-	err = tx.AddTicket(store.Ticket{Kind: kindAnswered, Key: store.TicketKey(t.id), Body: body, Expires: t.ends.Add(e.o.Kept)})
+	err = tx.AddTicket(store.Ticket{Kind: kindAnswered, Key: t.key(), Body: body, Expires: t.until})
 	if errors.Is(err, store.ErrTaken) {
 		return hasHad()
 	}
@@ -130,13 +130,13 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	}
 	fetched := !t.Progress
 	if err := e.o.Register.View(r.Context(), func(r store.Reader) error {
-		switch _, err := r.Ticket(kindAnswered, store.TicketKey(id)); {
+		switch _, err := r.Ticket(kindAnswered, t.key()); {
 		case err == nil:
 			return hasHad()
 		case !errors.Is(err, store.ErrNotFound) || fetched:
 			return known(err)
 		}
-		_, err := r.Ticket(kindFetched, store.TicketKey(id))
+		_, err := r.Ticket(kindFetched, t.key())
 		fetched = err == nil
 		return known(err)
 	}); err != nil {
@@ -173,7 +173,7 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !fetched {
 		if err := e.o.Register.Update(r.Context(), func(tx store.Tx) error {
-			err := tx.AddTicket(store.Ticket{Kind: kindFetched, Key: store.TicketKey(id), Body: []byte("{}"), Expires: t.ends.Add(e.o.Kept)})
+			err := tx.AddTicket(store.Ticket{Kind: kindFetched, Key: t.key(), Body: []byte("{}"), Expires: t.until})
 			if errors.Is(err, store.ErrTaken) { // meanwhile
 				return nil
 			}

@@ -10,6 +10,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"time"
 
@@ -217,7 +218,7 @@ type Card struct {
 // the outside holds is a secret; here stands only its hash.
 type Ticket struct {
 	Kind    string // what it is for: each protocol has names of its own
-	Key     []byte // SHA-256 of the secret
+	Key     []byte // TicketKey or TicketKeyAt of the secret
 	Body    []byte // JSON
 	Expires time.Time
 }
@@ -226,6 +227,14 @@ type Ticket struct {
 func TicketKey(secret string) []byte {
 	h := sha256.Sum256([]byte(secret))
 	return h[:]
+}
+
+// TicketKeyAt is TicketKey where whoever has the secret knows when the ticket expires:
+// such tickets lie together in the order of their ends. The moment comes before the
+// first 208 bits of the hash.
+func TicketKeyAt(secret string, expires time.Time) []byte {
+	moment := binary.BigEndian.AppendUint64(nil, uint64(expires.UnixMilli()))[2:]
+	return append(moment, TicketKey(secret)[:32-len(moment)]...)
 }
 
 // Party is somebody other than a citizen who may call the service: a member of

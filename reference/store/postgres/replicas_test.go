@@ -308,8 +308,9 @@ func TestAReplicaThatWaitsTooLongForAnotherSaysSo(t *testing.T) {
 	}
 }
 
-// Version 2 is the last that knew nonces by their hash alone.
-func TestANonceNotedBeforeTheyHadAMomentIsFoundAndAnOlderReplicaNotesNoMore(t *testing.T) {
+// Version 2 is the last that knew nonces, and tickets of transactions, by their hash
+// alone.
+func TestWhatWasNotedBeforeItHadAMomentIsFoundAndAnOlderReplicaNotesNoMore(t *testing.T) {
 	address := schema(t, t.TempDir())
 	c, err := pgx.Connect(ctx, address)
 	if err != nil {
@@ -323,7 +324,25 @@ func TestANonceNotedBeforeTheyHadAMomentIsFoundAndAnOlderReplicaNotesNoMore(t *t
 	if _, err := c.Exec(ctx, note, []byte("old"), 1000); err != nil {
 		t.Fatal(err)
 	}
+	expires := time.UnixMilli(1764000000123).UTC()
+	kinds := map[string][]byte{"openid4vp": store.TicketKeyAt("secret", expires), "openid4vp fetched": store.TicketKeyAt("secret", expires), "openid4vp asked": store.TicketKey("secret")}
+	for kind := range kinds {
+		if _, err := c.Exec(ctx, `INSERT INTO ticket (kind, key, body, expires) VALUES ($1, $2, '', $3)`, kind, store.TicketKey("secret"), expires.UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	db := open(t, address, postgres.Options{})
+	for kind, key := range kinds {
+		if err := db.View(ctx, func(r store.Reader) error {
+			got, err := r.Ticket(kind, key)
+			if err == nil && !got.Expires.Equal(expires) {
+				t.Errorf("%s: %+v", kind, got)
+			}
+			return err
+		}); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
 	for _, at := range []int64{1000, 2000} {
 		if err := db.Update(ctx, func(tx store.Tx) error { return tx.UseNonce([]byte("old"), time.UnixMilli(at)) }); !errors.Is(err, store.ErrTaken) {
 			t.Errorf("with the moment %d: %v", at, err)

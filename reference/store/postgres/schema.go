@@ -164,6 +164,10 @@ CREATE TABLE used (
 	PRIMARY KEY (expires, hash)
 );
 `,
+	// Keys of transactions begin with the moment (store.TicketKeyAt).
+	`
+UPDATE ticket SET key = decode(lpad(to_hex(expires), 12, '0') || substr(encode(key, 'hex'), 1, 52), 'hex') WHERE kind IN ('openid4vp', 'openid4vp fetched');
+`,
 }
 
 // lockClass is the first half of the keys of our advisory locks ("Roll"); the

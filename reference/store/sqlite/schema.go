@@ -149,4 +149,21 @@ CREATE TABLE used (
 	PRIMARY KEY (expires, hash)
 ) STRICT, WITHOUT ROWID;
 `,
+	// Bodies lie in the order in which they were written, away from the keys; keys of
+	// transactions begin with the moment (store.TicketKeyAt).
+	`
+CREATE TABLE ticket_apart (
+	kind    TEXT NOT NULL,
+	key     BLOB NOT NULL,
+	body    BLOB NOT NULL,
+	expires INTEGER NOT NULL,
+	UNIQUE (kind, key)
+) STRICT;
+INSERT INTO ticket_apart SELECT kind,
+	CASE WHEN kind IN ('openid4vp', 'openid4vp fetched') THEN unhex(printf('%012x', expires) || substr(hex(key), 1, 52)) ELSE key END,
+	body, expires FROM ticket ORDER BY expires;
+DROP TABLE ticket;
+ALTER TABLE ticket_apart RENAME TO ticket;
+CREATE INDEX ticket_expires ON ticket(expires);
+`,
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -682,5 +683,46 @@ func TestANonceNotedBeforeTheyHadAMomentIsFoundUntilItExpires(t *testing.T) {
 	}
 	if err := use(expires); err != nil {
 		t.Errorf("after it was forgotten: %v", err)
+	}
+}
+
+// Version 3 is also the last that had tickets of transactions by their hash alone.
+func TestATicketOfATransactionKeptBeforeItsKeyHadAMomentIsFound(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	if err := sqlite.Made(path, 3); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := time.UnixMilli(1764000000123).UTC()
+	kinds := map[string][]byte{
+		"openid4vp":         store.TicketKeyAt("secret", expires),
+		"openid4vp fetched": store.TicketKeyAt("secret", expires),
+		"openid4vp asked":   store.TicketKey("secret"),
+		"issued on a grant": store.TicketKey("secret"),
+	}
+	for kind := range kinds {
+		if _, err := c.Exec(`INSERT INTO ticket (kind, key, body, expires) VALUES (?, ?, ?, ?)`, kind, store.TicketKey("secret"), []byte("body of "+kind), expires.UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Close()
+	db := open(t, path, sqlite.Options{})
+	for kind, key := range kinds {
+		want := store.Ticket{Kind: kind, Key: key, Body: []byte("body of " + kind), Expires: expires}
+		if err := db.View(ctx, func(r store.Reader) error {
+			got, err := r.Ticket(kind, key)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %+v, want %+v", kind, got, want)
+			}
+			return err
+		}); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if err := db.Update(ctx, func(tx store.Tx) error { return tx.AddTicket(want) }); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("%s was given again: %v", kind, err)
+		}
 	}
 }

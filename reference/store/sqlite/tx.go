@@ -466,7 +466,7 @@ func (t *tx) Forget(before time.Time, limit int) (n int, err error) {
 	for _, query := range []string{
 		`DELETE FROM used WHERE (expires, hash) IN (SELECT expires, hash FROM used WHERE expires < ? LIMIT ?)`,
 		`DELETE FROM once WHERE hash IN (SELECT hash FROM once WHERE expires < ? LIMIT ?)`,
-		`DELETE FROM ticket WHERE (kind, key) IN (SELECT kind, key FROM ticket WHERE expires < ? LIMIT ?)`,
+		`DELETE FROM ticket WHERE rowid IN (SELECT rowid FROM ticket WHERE expires < ? LIMIT ?)`,
 		`DELETE FROM challenge WHERE value IN (SELECT value FROM challenge WHERE made < ? LIMIT ?)`,
 		`DELETE FROM offer WHERE hash IN (SELECT hash FROM offer WHERE made < ? LIMIT ?)`,
 		`DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer WHERE at < ? LIMIT ?)`,
