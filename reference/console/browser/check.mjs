@@ -74,6 +74,8 @@ async function person(lang, options) {
 // answered with a status of its own is no complaint.
 function watch(page) {
   page.on('console', (m) => {
+    // Who presses Tab while a page still loads keeps the focus: the browser says so, and it is right.
+    if (/^Autofocus processing was blocked because a document already has a focused element/.test(m.text())) return;
     if (m.type() !== 'log' && !/status of (401|404|409|422)/.test(m.text())) complaints.push(`${page.url().slice(0, 80)}: ${m.text()}`);
   });
   page.on('pageerror', (e) => complaints.push(`${page.url().slice(0, 80)}: ${e.message}`));
