@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/places"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
 )
@@ -59,7 +61,8 @@ func fill(t *testing.T, path string, cards, copies int) {
 	defer db.Close()
 	const size = 1 << 20
 	now := time.Now()
-	next := 0 // place in the lists
+	list, next := uint32(0), 0 // place in the lists
+	var order places.Order
 	for first := 1; first <= cards; first += 5000 {
 		if err := db.Update(context.Background(), func(tx store.Tx) error {
 			for n := first; n < first+5000 && n <= cards; n++ {
@@ -78,18 +81,25 @@ func fill(t *testing.T, path string, cards, copies int) {
 				if err := tx.PutPerson(store.Person{ID: person, FamilyName: "김", GivenName: "민준", BirthDate: now.AddDate(-30, 0, 0), Municipality: "36110", State: state, Card: number, Credential: id}); err != nil {
 					return err
 				}
-				for range copies {
-					list := uint32(next / size)
-					if next%size == 0 {
-						if err := tx.PutList(store.List{Number: list, Size: size, Allotted: size}); err != nil {
-							return err
-						}
-					}
-					if err := tx.AddEntry(list, uint64(next%size), id); err != nil {
+				if next+copies > size {
+					list, next = list+1, 0
+				}
+				if next == 0 {
+					if err := tx.PutList(store.List{Number: list, Size: size, Allotted: size, Secret: bytes.Repeat([]byte{1}, places.SecretSize)}); err != nil {
 						return err
 					}
-					next++
+					lists, err := tx.Lists() // the service has opened the first
+					if err != nil {
+						return err
+					}
+					if order, err = places.New(lists[list].Secret, lists[list].Size); err != nil {
+						return err
+					}
 				}
+				if err := tx.AddEntries(list, order.Indices(places.Run{First: uint64(next), Length: uint64(copies)}), id); err != nil {
+					return err
+				}
+				next += copies
 			}
 			return nil
 		}); err != nil {

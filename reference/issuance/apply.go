@@ -221,7 +221,7 @@ func (s *Service) issue(ctx context.Context, operation string, q register.Reques
 			if d.copies == nil || d.person != content(*p) {
 				return Issued{}, errAgain
 			}
-			if room, err := s.allot(tx, d.places); err != nil {
+			if room, err := s.allot(tx, d); err != nil {
 				return Issued{}, err
 			} else if !room {
 				return Issued{}, errAgain

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/places"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/store"
 )
@@ -23,6 +25,7 @@ type draft struct {
 	document string
 	copies   [][]byte
 	places   []audit.Copy
+	next     []byte // the secret of the next list, should it have to be opened
 }
 
 // content is the part of a person that stands on the card.
@@ -61,7 +64,7 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 		if onRecord, err = r.Card(p.Card); err != nil {
 			return err
 		}
-		d.places, err = free(r, len(o.phone.Keys)+o.spare, random)
+		d.places, err = draw(r, len(o.phone.Keys)+o.spare, rand.New(random))
 		return err
 	}); err != nil || refused {
 		return d, err
@@ -75,7 +78,10 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 		return nil, err
 	}
 	d.document = "M" + hex.EncodeToString(number[:])
-	d.copies, err = s.sign(format, s.record(p, onRecord, d.document, now, d.until), o.phone, d.places, now, d.until, random)
+	if d.copies, err = s.sign(format, s.record(p, onRecord, d.document, now, d.until), o.phone, d.places, now, d.until, random); err != nil {
+		return nil, err
+	}
+	d.next, err = secret(random)
 	return d, err
 }
 
@@ -115,56 +121,86 @@ func iso5218(sex byte) int {
 	return 0
 }
 
-// A status list is filled to three quarters, so that a free place is found
-// after 4/3 draws on average when it is fullest; the next list is opened when
-// half is taken, long before a card stands in it.
+// A status list is filled to three quarters, so that free places are found after four
+// draws on average when it is fullest; the next list is opened when half is taken, long
+// before a card stands in it.
 func hasRoom(l store.List, n int) bool { return l.Allotted+uint64(n) <= l.Size/4*3 }
 
-// free draws n places that are free in this snapshot.
-func free(r store.Reader, n int, random *rand.ChaCha8) ([]audit.Copy, error) {
+// secret draws that of a new list.
+func secret(random io.Reader) ([]byte, error) {
+	s := make([]byte, places.SecretSize)
+	_, err := io.ReadFull(random, s)
+	return s, err
+}
+
+// patience is how often a run of places is drawn before a shorter one is tried. Where
+// every card takes as many, one in ten thousand waits that long in the fullest list.
+const patience = 32
+
+// draw draws n places that are free in this snapshot: neighbours in the list's secret
+// order, so that they are kept as one record and looked at with one question, and
+// shorter runs of neighbours where none is free. That a run begins at a multiple of its
+// length leaves no gaps between cards of as many copies. Where a run begins is drawn, not
+// counted: drafts that are signed at the same time do not want the same places, nor does
+// a replica or a restored register have to know what others gave.
+func draw(r store.Reader, n int, random *rand.Rand) ([]audit.Copy, error) {
 	lists, err := r.Lists()
 	if err != nil {
 		return nil, err
 	}
-	draw := rand.New(random)
 	for _, l := range lists {
 		if !hasRoom(l, n) {
 			continue
 		}
-		places := make([]audit.Copy, 0, n)
-		taken := map[uint64]bool{}
-		for len(places) < n {
-			index := draw.Uint64N(l.Size)
-			if taken[index] {
-				continue
-			}
-			if _, err := r.Entry(l.Number, index); err == nil {
-				continue
-			} else if !errors.Is(err, store.ErrNotFound) {
-				return nil, err
-			}
-			taken[index] = true
-			places = append(places, audit.Copy{List: l.Number, Index: index})
+		order, err := places.New(l.Secret, l.Size)
+		if err != nil {
+			return nil, fmt.Errorf("status list %d: %w", l.Number, err)
 		}
-		return places, nil
+		length := uint64(n)
+		if l.Secret == nil { // neighbours would be seen to belong together
+			length = 1
+		}
+		out, drawn := make([]audit.Copy, 0, n), map[uint64]bool{}
+		for misses := 0; len(out) < n; {
+			length = min(length, uint64(n-len(out)))
+			run := places.Run{First: random.Uint64N(l.Size/length) * length, Length: length}
+			indices := order.Indices(run)
+			ok := !slices.ContainsFunc(indices, func(i uint64) bool { return drawn[i] })
+			if ok {
+				if ok, err = r.Free(l.Number, indices); err != nil {
+					return nil, err
+				}
+			}
+			if !ok {
+				if misses++; misses%patience == 0 {
+					length = (length + 1) / 2
+				}
+				continue
+			}
+			for _, i := range indices {
+				drawn[i] = true
+				out = append(out, audit.Copy{List: l.Number, Index: i})
+			}
+		}
+		return out, nil
 	}
 	return nil, errors.New("no status list has room: open one (Prepare)")
 }
 
-// allot counts the places as given, and opens the next list in time; false if
+// allot counts the draft's places as given, and opens the next list in time; false if
 // there is no room any more.
-func (s *Service) allot(tx store.Tx, places []audit.Copy) (bool, error) {
+func (s *Service) allot(tx store.Tx, d *draft) (bool, error) {
 	lists, err := tx.Lists()
 	if err != nil {
 		return false, err
 	}
-	l := lists[places[0].List] // numbered from 0 without a gap
-	if !hasRoom(l, len(places)) {
+	l := lists[d.places[0].List] // numbered from 0 without a gap
+	if !hasRoom(l, len(d.places)) {
 		return false, nil
 	}
-	l.Allotted += uint64(len(places))
+	l.Allotted += uint64(len(d.places))
 	if last := len(lists) - 1; int(l.Number) == last && l.Allotted >= l.Size/2 {
-		if err := tx.PutList(store.List{Number: uint32(last) + 1, Size: s.register.Lists.Size}); err != nil {
+		if err := tx.PutList(store.List{Number: uint32(last) + 1, Size: s.register.Lists.Size, Secret: d.next}); err != nil {
 			return false, err
 		}
 	}

@@ -15,8 +15,8 @@
 //
 // A mobile card is a batch of copies in one or more formats, mdocs
 // (ISO/IEC 18013-5) always among those on offer, each bound to a key of
-// its own in the phone and each with its own status index, drawn at random and
-// never used again.
+// its own in the phone and each with its own status index, by which nobody can tell
+// which others belong to it, and never used again.
 //
 // It may not know how a card is read or a phone is made: it is handed what was
 // read from the chip (package card), a capture of the face (package face), and a
@@ -27,6 +27,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"rollcall.example/rollcall/reference/card"
@@ -129,6 +130,14 @@ func (s *Service) Prepare(ctx context.Context) error {
 		if err != nil || len(lists) > 0 {
 			return err
 		}
-		return tx.PutList(store.List{Number: 0, Size: s.register.Lists.Size})
+		seed, err := s.register.Seed()
+		if err != nil {
+			return err
+		}
+		key, err := secret(rand.NewChaCha8(seed))
+		if err != nil {
+			return err
+		}
+		return tx.PutList(store.List{Number: 0, Size: s.register.Lists.Size, Secret: key})
 	})
 }

@@ -2,6 +2,8 @@ package register
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"rollcall.example/rollcall/reference/audit"
@@ -148,9 +150,13 @@ func begin(tx store.Tx, p *store.Person, c Change, entry *audit.Entry) (err erro
 		if p.Credential, err = tx.AddCredential(cred); err != nil {
 			return err
 		}
+		indices := map[uint32][]uint64{}
 		for _, copy := range c.Copies {
-			if err := tx.AddEntry(copy.List, copy.Index, p.Credential); err != nil {
-				return fmt.Errorf("index %d of status list %d: %w", copy.Index, copy.List, err)
+			indices[copy.List] = append(indices[copy.List], copy.Index)
+		}
+		for _, list := range slices.Sorted(maps.Keys(indices)) {
+			if err := tx.AddEntries(list, indices[list], p.Credential); err != nil {
+				return fmt.Errorf("places in status list %d: %w", list, err)
 			}
 		}
 		entry.Credential, entry.Card, entry.Wallet, entry.Copies = uint64(p.Credential), p.Card, cred.Wallet, c.Copies

@@ -143,7 +143,7 @@ func BenchmarkRestart(b *testing.B) {
 					return err
 				}
 				// Scattered over the list as if drawn.
-				if err := tx.AddEntry(0, uint64(i)*2654435761%(1<<22), cred); err != nil && !errors.Is(err, store.ErrTaken) {
+				if err := tx.AddEntries(0, []uint64{uint64(i) * 2654435761 % (1 << 22)}, cred); err != nil && !errors.Is(err, store.ErrTaken) {
 					return err
 				}
 			}

@@ -102,7 +102,9 @@ type Reader interface {
 	Lists() ([]List, error)
 	// Entry returns what stands at an index of a status list.
 	Entry(list uint32, index uint64) (Entry, error)
-	// EntriesOf returns the entries of one credential.
+	// Free says whether nothing stands at any of these indices of a status list.
+	Free(list uint32, indices []uint64) (bool, error)
+	// EntriesOf returns the entries of one credential, in no particular order.
 	EntriesOf(id CredentialID) ([]Entry, error)
 	// NotPlainlyValid calls f for every entry of the list whose credential has
 	// ended or is outdated, or whose person has a cause in force, in no
@@ -143,9 +145,13 @@ type Tx interface {
 	PutWallet(Wallet) error
 	AddCredential(Credential) (CredentialID, error) // the ID field is ignored; ids ascend
 	PutCredential(Credential) error
+	// PutList opens a list, or changes how many of its places are given: its size and
+	// its secret stay what they were.
 	PutList(List) error
-	AddEntry(list uint32, index uint64, id CredentialID) error // ErrTaken: an index is never reused
-	AddOffer(Offer) error                                      // ErrTaken
+	// AddEntries puts a credential at indices of a list. ErrTaken: an index is never
+	// reused; none of them is then given.
+	AddEntries(list uint32, indices []uint64, id CredentialID) error
+	AddOffer(Offer) error // ErrTaken
 	PutOffer(Offer) error
 	AddChallenge(Challenge) error
 	PutChallenge(Challenge) error
@@ -275,6 +281,11 @@ type List struct {
 	Number   uint32 // from 0, without a gap
 	Size     uint64 // places
 	Allotted uint64 // places given; none is given twice
+	// Secret is the key of the order of the list's places (package places): a
+	// credential whose places are neighbours in it is kept as one record. Lists that were
+	// opened before there were secrets have none. Who reads the register may read it too:
+	// here stands anyway whose each index is.
+	Secret []byte
 }
 
 // Entry is one copy of a credential with what its status depends on.

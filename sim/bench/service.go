@@ -532,7 +532,7 @@ func fill(ctx context.Context, path string, now time.Time) error {
 					return err
 				}
 				// Scattered over the list as if drawn.
-				if err := tx.AddEntry(0, uint64(i)*2654435761%(1<<20), c); err != nil && !errors.Is(err, store.ErrTaken) {
+				if err := tx.AddEntries(0, []uint64{uint64(i) * 2654435761 % (1 << 20)}, c); err != nil && !errors.Is(err, store.ErrTaken) {
 					return err
 				}
 			}

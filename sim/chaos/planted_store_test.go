@@ -341,14 +341,16 @@ func (r *repeating) Read(p []byte) (int, error) {
 // allFree sees every place as free.
 type allFree struct{ store.Reader }
 
-func (allFree) Entry(uint32, uint64) (store.Entry, error) { return store.Entry{}, store.ErrNotFound }
+func (allFree) Free(uint32, []uint64) (bool, error) { return true, nil }
 
 // givenAgain does not mind that a place is taken.
 type givenAgain struct{ store.Tx }
 
-func (t givenAgain) AddEntry(list uint32, index uint64, id store.CredentialID) error {
-	if err := t.Tx.AddEntry(list, index, id); !errors.Is(err, store.ErrTaken) {
-		return err
+func (t givenAgain) AddEntries(list uint32, indices []uint64, id store.CredentialID) error {
+	for _, i := range indices {
+		if err := t.Tx.AddEntries(list, []uint64{i}, id); err != nil && !errors.Is(err, store.ErrTaken) {
+			return err
+		}
 	}
 	return nil
 }

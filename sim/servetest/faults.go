@@ -168,19 +168,21 @@ func (s *fewPlaces) Lists() ([]store.List, error) {
 	return all, err
 }
 
-func (s *fewPlaces) Entry(list uint32, index uint64) (store.Entry, error) {
+func (s *fewPlaces) Free(list uint32, indices []uint64) (bool, error) {
 	if s.signing {
-		return store.Entry{}, store.ErrNotFound
+		return true, nil
 	}
-	return s.Reader.Entry(list, index)
+	return s.Reader.Free(list, indices)
 }
 
 // givenAgain does not mind that a place is taken.
 type givenAgain struct{ store.Tx }
 
-func (t givenAgain) AddEntry(list uint32, index uint64, id store.CredentialID) error {
-	if err := t.Tx.AddEntry(list, index, id); !errors.Is(err, store.ErrTaken) {
-		return err
+func (t givenAgain) AddEntries(list uint32, indices []uint64, id store.CredentialID) error {
+	for _, i := range indices {
+		if err := t.Tx.AddEntries(list, []uint64{i}, id); err != nil && !errors.Is(err, store.ErrTaken) {
+			return err
+		}
 	}
 	return nil
 }

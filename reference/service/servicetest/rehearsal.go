@@ -113,8 +113,8 @@ func (n *noting) AddCredential(c store.Credential) (store.CredentialID, error) {
 	return n.call("AddCredential").AddCredential(c)
 }
 
-func (n *noting) AddEntry(list uint32, index uint64, id store.CredentialID) error {
-	return n.call("AddEntry").AddEntry(list, index, id)
+func (n *noting) AddEntries(list uint32, indices []uint64, id store.CredentialID) error {
+	return n.call("AddEntries").AddEntries(list, indices, id)
 }
 
 func (n *noting) AddTicket(t store.Ticket) error {

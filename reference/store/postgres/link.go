@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"rollcall.example/rollcall/reference/places"
 )
 
 // link is a connection on which statements that need no answer wait for the next
@@ -19,6 +21,22 @@ type link struct {
 	limit time.Duration // of one journey
 	first time.Duration // of the next one, if it may take longer
 	queue []statement
+	// orders are those of the lists that were met on this connection: a list keeps its
+	// own, unless its opening is undone.
+	orders map[uint32]places.Order
+}
+
+// ordersOf are those of a connection. Another one may lead to another server, which
+// has taken over with less than the one before had.
+func ordersOf(c *pgx.Conn) map[uint32]places.Order {
+	const key = "orders"
+	known := c.PgConn().CustomData()
+	orders, ok := known[key].(map[uint32]places.Order)
+	if !ok {
+		orders = map[uint32]places.Order{}
+		known[key] = orders
+	}
+	return orders
 }
 
 type statement struct {

@@ -123,7 +123,9 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 		return err
 	}
 	defer c.Release()
-	err = guard(func() error { return f(&tx{link: &link{ctx: ctx, c: c.Conn(), limit: db.options.Statement + grace}}) })
+	err = guard(func() error {
+		return f(&tx{link: &link{ctx: ctx, c: c.Conn(), limit: db.options.Statement + grace, orders: ordersOf(c.Conn())}})
+	})
 	if !lost(c.Conn()) {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), db.options.Statement)
 		_, e := c.Exec(end, "ROLLBACK")

@@ -50,7 +50,7 @@ func enter(s store.Store, draw *rand.Rand) (e entered, err error) {
 			return err
 		}
 		for e.index = index; ; e.index++ { // the next free place: contended
-			if err := tx.AddEntry(0, e.index, e.credential); err == nil {
+			if err := tx.AddEntries(0, []uint64{e.index}, e.credential); err == nil {
 				break
 			} else if !errors.Is(err, store.ErrTaken) {
 				return err
@@ -162,7 +162,7 @@ func TestAKeyIsGivenOnceAcrossReplicas(t *testing.T) {
 	for what, use := range map[string]func(store.Tx) error{
 		"nonce":                  func(tx store.Tx) error { return tx.UseNonce([]byte("n"), time.UnixMilli(1)) },
 		"nonce without a moment": func(tx store.Tx) error { return tx.UseOnce([]byte("n1"), time.UnixMilli(1)) },
-		"index":                  func(tx store.Tx) error { return tx.AddEntry(0, 5, 1) },
+		"index":                  func(tx store.Tx) error { return tx.AddEntries(0, []uint64{5}, 1) },
 		"key": func(tx store.Tx) error {
 			return tx.PutAnswer("s", "k", store.Answer{Request: []byte{}, Body: []byte{}})
 		},

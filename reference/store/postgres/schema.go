@@ -168,6 +168,15 @@ CREATE TABLE used (
 	`
 UPDATE ticket SET key = decode(lpad(to_hex(expires), 12, '0') || substr(encode(key, 'hex'), 1, 52), 'hex') WHERE kind IN ('openid4vp', 'openid4vp fetched');
 `,
+	// A row of entry is a run: so many places from one on, in the order of the list's
+	// secret (package places). Runs don't overlap: who writes holds the lock and has
+	// looked. Without a secret the order is that of the indices, and a row of before is a
+	// run of one.
+	`
+ALTER TABLE list ADD COLUMN secret bytea NOT NULL DEFAULT '';
+ALTER TABLE entry RENAME COLUMN idx TO place;
+ALTER TABLE entry ADD COLUMN copies bigint NOT NULL DEFAULT 1;
+`,
 }
 
 // lockClass is the first half of the keys of our advisory locks ("Roll"); the

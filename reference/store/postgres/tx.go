@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/places"
 	"rollcall.example/rollcall/reference/store"
 )
 
@@ -237,81 +238,183 @@ func (t *tx) Due(at time.Time, limit int) ([]store.CredentialID, error) {
 }
 
 func (t *tx) Lists() ([]store.List, error) {
-	return all(t, `SELECT number, size, allotted FROM list ORDER BY number`, nil, func(scan func(...any) error) (l store.List, err error) {
-		err = scan(&l.Number, &l.Size, &l.Allotted)
+	return all(t, `SELECT number, size, allotted, secret FROM list ORDER BY number`, nil, func(scan func(...any) error) (l store.List, err error) {
+		err = scan(&l.Number, &l.Size, &l.Allotted, &l.Secret)
+		if len(l.Secret) == 0 {
+			l.Secret = nil
+		}
 		return l, err
 	})
 }
 
 func (t *tx) PutList(l store.List) error {
-	t.later(`INSERT INTO list (number, size, allotted) VALUES ($1,$2,$3) ON CONFLICT (number) DO UPDATE SET size=excluded.size, allotted=excluded.allotted`,
-		int64(l.Number), int64(l.Size), int64(l.Allotted))
+	if l.Secret == nil {
+		l.Secret = []byte{}
+	}
+	t.later(`INSERT INTO list (number, size, allotted, secret) VALUES ($1,$2,$3,$4) ON CONFLICT (number) DO UPDATE SET allotted=excluded.allotted`,
+		int64(l.Number), int64(l.Size), int64(l.Allotted), l.Secret)
 	return nil
 }
 
-const entryColumns = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.outdated <> 0, c.until `
-
-// entrySelect joins an entry with what its status depends on, so that status
-// is kept nowhere twice.
-const entrySelect = entryColumns + `FROM entry e JOIN credential c ON c.id = e.credential JOIN person p ON p.id = c.person `
-
-func scanEntry(scan func(...any) error) (e store.Entry, err error) {
-	var until int64
-	err = scan(&e.List, &e.Index, &e.Credential, &e.Person, &e.State, &e.Ended, &e.Outdated, &until)
-	e.Until = moment(until)
-	return e, err
-}
-
-func (t *tx) Entry(list uint32, index uint64) (store.Entry, error) {
-	if index > math.MaxInt64 {
-		return store.Entry{}, store.ErrNotFound
+// order is that of a list's places.
+func (t *tx) order(list uint32) (places.Order, error) {
+	o, ok := t.orders[list]
+	if ok {
+		return o, nil
 	}
-	return scanEntry(func(to ...any) error {
-		return t.get(entrySelect+`WHERE e.list = $1 AND e.idx = $2`, []any{int64(list), int64(index)}, to...)
-	})
+	var size uint64
+	var secret []byte
+	err := t.get(`SELECT size, secret FROM list WHERE number = $1`, []any{int64(list)}, &size, &secret)
+	if err == nil {
+		o, err = places.New(secret, size)
+	}
+	if err == nil {
+		t.orders[list] = o
+	}
+	return o, err
 }
 
-func (t *tx) EntriesOf(id store.CredentialID) ([]store.Entry, error) {
-	return all(t, entrySelect+`WHERE e.credential = $1 ORDER BY e.list, e.idx`, []any{int64(id)}, scanEntry)
+const runColumns = `SELECT e.list, e.place, e.copies, c.id, c.person, p.state, c.ended <> 0, c.outdated <> 0, c.until `
+
+// runSelect joins a run with what its status depends on, so that status is kept
+// nowhere twice.
+const runSelect = runColumns + `FROM entry e JOIN credential c ON c.id = e.credential JOIN person p ON p.id = c.person `
+
+// run is a credential's entries at places that follow each other.
+type run struct {
+	places.Run
+	store.Entry // without an index
 }
 
-func byCredential(e store.Entry) int64 { return int64(e.Credential) }
-func byPerson(e store.Entry) int64     { return int64(e.Person) }
+func scanRun(scan func(...any) error) (r run, err error) {
+	var until int64
+	err = scan(&r.List, &r.First, &r.Length, &r.Credential, &r.Person, &r.State, &r.Ended, &r.Outdated, &until)
+	r.Until = moment(until)
+	return r, err
+}
 
-func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
-	for _, part := range []struct {
-		query string
-		key   func(store.Entry) int64 // by which it is ordered
-	}{
-		{entryColumns + `FROM credential c JOIN entry e ON e.credential = c.id JOIN person p ON p.id = c.person
-			WHERE c.ended <> 0 AND e.list = $1 AND (c.id, e.idx) > ($2, $3) ORDER BY c.id, e.idx LIMIT $4`, byCredential},
-		{entryColumns + `FROM person p JOIN credential c ON c.id = p.credential JOIN entry e ON e.credential = c.id
-			WHERE p.state & 7 <> 0 AND c.ended = 0 AND e.list = $1 AND (p.id, e.idx) > ($2, $3) ORDER BY p.id, e.idx LIMIT $4`, byPerson},
-		{entryColumns + `FROM credential c JOIN entry e ON e.credential = c.id JOIN person p ON p.id = c.person
-			WHERE c.outdated <> 0 AND c.ended = 0 AND p.state & 7 = 0 AND e.list = $1 AND (c.id, e.idx) > ($2, $3) ORDER BY c.id, e.idx LIMIT $4`, byCredential},
-	} {
-		after, index := int64(-1), int64(-1)
-		for more := true; more; {
-			entries, err := all(t, part.query, []any{int64(list), after, index, page}, scanEntry)
-			if err != nil {
-				return err
-			}
-			for _, e := range entries {
-				if err := f(e); err != nil {
-					return err
-				}
-			}
-			if more = len(entries) == page; more {
-				last := entries[page-1]
-				after, index = part.key(last), int64(last.Index)
-			}
+// entries calls f for every entry of a run.
+func (t *tx) entries(r run, f func(store.Entry) error) error {
+	o, err := t.order(r.List)
+	if err != nil {
+		return err
+	}
+	for _, r.Index = range o.Indices(r.Run) {
+		if err := f(r.Entry); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (t *tx) AddEntry(list uint32, index uint64, id store.CredentialID) error {
-	return t.put(store.ErrTaken, `INSERT INTO entry (list, idx, credential) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING`, int64(list), int64(index), int64(id))
+func (t *tx) Entry(list uint32, index uint64) (store.Entry, error) {
+	o, err := t.order(list)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	runs, err := o.Runs([]uint64{index})
+	if err != nil {
+		return store.Entry{}, store.ErrNotFound
+	}
+	place := int64(runs[0].First)
+	r, err := scanRun(func(to ...any) error {
+		return t.get(runSelect+`WHERE e.list = $1 AND e.place = (SELECT max(place) FROM entry WHERE list = $1 AND place <= $2) AND e.place + e.copies > $2`,
+			[]any{int64(list), place}, to...)
+	})
+	if err != nil {
+		return store.Entry{}, err
+	}
+	r.Index = index
+	return r.Entry, nil
+}
+
+// overlapping is a run that begins before the end of one of those in $2 and $3 and
+// ends after its beginning. Runs in the table don't overlap each other, so it is enough
+// to look at the last that begins before the end.
+const overlapping = `FROM unnest($2::bigint[], $3::bigint[]) AS new (place, copies)
+	WHERE (SELECT e.place + e.copies FROM entry e WHERE e.list = $1 AND e.place < new.place + new.copies ORDER BY e.place DESC LIMIT 1) > new.place`
+
+// runs are those of indices of a list, as firsts and lengths.
+func (t *tx) runs(list uint32, indices []uint64) (firsts, lengths []int64, err error) {
+	o, err := t.order(list)
+	if err != nil {
+		return nil, nil, err
+	}
+	runs, err := o.Runs(indices)
+	for _, r := range runs {
+		firsts, lengths = append(firsts, int64(r.First)), append(lengths, int64(r.Length))
+	}
+	return firsts, lengths, err
+}
+
+func (t *tx) Free(list uint32, indices []uint64) (free bool, err error) {
+	firsts, lengths, err := t.runs(list, indices)
+	if err != nil {
+		return false, err
+	}
+	err = t.get(`SELECT NOT EXISTS (SELECT `+overlapping+`)`, []any{int64(list), firsts, lengths}, &free)
+	return free, err
+}
+
+func (t *tx) AddEntries(list uint32, indices []uint64, id store.CredentialID) error {
+	firsts, lengths, err := t.runs(list, indices)
+	if err != nil {
+		return err
+	}
+	return t.put(store.ErrTaken, `INSERT INTO entry (list, place, copies, credential)
+		SELECT $1, place, copies, $4 FROM unnest($2::bigint[], $3::bigint[]) AS given (place, copies) WHERE NOT EXISTS (SELECT `+overlapping+`)`,
+		int64(list), firsts, lengths, int64(id))
+}
+
+func (t *tx) EntriesOf(id store.CredentialID) (out []store.Entry, err error) {
+	runs, err := all(t, runSelect+`WHERE e.credential = $1`, []any{int64(id)}, scanRun)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range runs {
+		if err := t.entries(r, func(e store.Entry) error {
+			out = append(out, e)
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func byCredential(r run) int64 { return int64(r.Credential) }
+func byPerson(r run) int64     { return int64(r.Person) }
+
+func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
+	for _, part := range []struct {
+		query string
+		key   func(run) int64 // by which it is ordered
+	}{
+		{runColumns + `FROM credential c JOIN entry e ON e.credential = c.id JOIN person p ON p.id = c.person
+			WHERE c.ended <> 0 AND e.list = $1 AND (c.id, e.place) > ($2, $3) ORDER BY c.id, e.place LIMIT $4`, byCredential},
+		{runColumns + `FROM person p JOIN credential c ON c.id = p.credential JOIN entry e ON e.credential = c.id
+			WHERE p.state & 7 <> 0 AND c.ended = 0 AND e.list = $1 AND (p.id, e.place) > ($2, $3) ORDER BY p.id, e.place LIMIT $4`, byPerson},
+		{runColumns + `FROM credential c JOIN entry e ON e.credential = c.id JOIN person p ON p.id = c.person
+			WHERE c.outdated <> 0 AND c.ended = 0 AND p.state & 7 = 0 AND e.list = $1 AND (c.id, e.place) > ($2, $3) ORDER BY c.id, e.place LIMIT $4`, byCredential},
+	} {
+		after, place := int64(-1), int64(-1)
+		for more := true; more; {
+			runs, err := all(t, part.query, []any{int64(list), after, place, page}, scanRun)
+			if err != nil {
+				return err
+			}
+			for _, r := range runs {
+				if err := t.entries(r, f); err != nil {
+					return err
+				}
+			}
+			if more = len(runs) == page; more {
+				last := runs[page-1]
+				after, place = part.key(last), int64(last.First)
+			}
+		}
+	}
+	return nil
 }
 
 func (t *tx) Offer(hash []byte) (o store.Offer, err error) {

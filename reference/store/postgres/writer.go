@@ -195,6 +195,7 @@ func (db *DB) attempt(batch []*request) error {
 		return store.ErrFenced
 	}
 	if err := db.end(l); err != nil {
+		clear(l.orders)
 		return err
 	}
 	if db.fenced.Load() { // meanwhile: committed, not acknowledged
@@ -217,7 +218,7 @@ func (db *DB) begin(end *chain) (*link, error) {
 	if err := w.connect(ctx); err != nil {
 		return nil, plain(err)
 	}
-	l := &link{ctx: ctx, c: w.c, limit: o.Statement + grace, first: o.Wait + o.Statement + grace}
+	l := &link{ctx: ctx, c: w.c, limit: o.Statement + grace, first: o.Wait + o.Statement + grace, orders: ordersOf(w.c)}
 	w.number++
 	l.later("BEGIN ISOLATION LEVEL READ COMMITTED")
 	l.later(`SELECT set_config('statement_timeout', $1, true), set_config('synchronous_commit',
@@ -275,6 +276,7 @@ func (db *DB) one(l *link, r *request, end *chain) (granted bool, err error) {
 		return false, nil
 	}
 	l.queue = l.queue[:0]
+	clear(l.orders)
 	if _, err := l.exec("ROLLBACK TO request"); err != nil {
 		return false, undoneBy(err)
 	}
@@ -284,7 +286,11 @@ func (db *DB) one(l *link, r *request, end *chain) (granted bool, err error) {
 // abandon gives up the transaction. Nothing of it is written.
 func (db *DB) abandon() {
 	w := db.writer
-	if lost(w.c) || w.c.PgConn().TxStatus() == 'I' { // or nothing was sent
+	if lost(w.c) {
+		return
+	}
+	clear(ordersOf(w.c))
+	if w.c.PgConn().TxStatus() == 'I' { // nothing was sent, or the server has given it up
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), db.options.Statement)

@@ -28,7 +28,7 @@ func small(t testing.TB) (database, log []byte) {
 				return errors.Join(err, aerr,
 					tx.PutPerson(store.Person{ID: id, FamilyName: "김", Credential: c, State: lifecycle.HasCredential}),
 					tx.AddCard(store.Card{Number: string(rune('A' + id)), Person: id, Template: make([]byte, 512)}),
-					tx.PutWallet(store.Wallet{ID: "w", Person: id, Lost: seq}), tx.PutList(store.List{Size: 64}), tx.AddEntry(0, uint64(id), c),
+					tx.PutWallet(store.Wallet{ID: "w", Person: id, Lost: seq}), tx.PutList(store.List{Size: 64}), tx.AddEntries(0, []uint64{uint64(id)}, c),
 					tx.AddReport(store.Report{Sequence: seq, Person: id, Cause: lifecycle.MobileLost, Subject: "w"}),
 					tx.PutAnswer("s", string(rune('a'+id)), store.Answer{Request: []byte{1}, Body: []byte("{}")}))
 			}); err != nil {

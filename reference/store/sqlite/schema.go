@@ -166,4 +166,12 @@ DROP TABLE ticket;
 ALTER TABLE ticket_apart RENAME TO ticket;
 CREATE INDEX ticket_expires ON ticket(expires);
 `,
+	// A row of entry is a run: so many places from one on, in the order of the list's
+	// secret (package places). Runs don't overlap. Without a secret the order is that of
+	// the indices, and a row of before is a run of one.
+	`
+ALTER TABLE list ADD COLUMN secret BLOB NOT NULL DEFAULT x'';
+ALTER TABLE entry RENAME COLUMN idx TO place;
+ALTER TABLE entry ADD COLUMN copies INTEGER NOT NULL DEFAULT 1;
+`,
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/places"
 	"rollcall.example/rollcall/reference/store"
 )
 
@@ -16,9 +17,20 @@ import (
 type conn struct {
 	c          *sql.Conn
 	statements map[string]*sql.Stmt
+	// orders are those of the lists that were met: a list keeps its own, unless its
+	// opening is undone.
+	orders map[uint32]places.Order
 }
 
-func newConn(c *sql.Conn) *conn { return &conn{c, map[string]*sql.Stmt{}} }
+func newConn(c *sql.Conn) *conn {
+	return &conn{c, map[string]*sql.Stmt{}, map[uint32]places.Order{}}
+}
+
+// undo rolls back what may have opened a list.
+func (c *conn) undo(query string) error {
+	clear(c.orders)
+	return c.control(query)
+}
 
 func (c *conn) close() {
 	for _, s := range c.statements {
@@ -228,9 +240,12 @@ func (t *tx) Due(at time.Time, limit int) (out []store.CredentialID, err error) 
 }
 
 func (t *tx) Lists() (out []store.List, err error) {
-	err = t.each(`SELECT number, size, allotted FROM list ORDER BY number`, nil, func(scan func(...any) error) error {
+	err = t.each(`SELECT number, size, allotted, secret FROM list ORDER BY number`, nil, func(scan func(...any) error) error {
 		var l store.List
-		err := scan(&l.Number, &l.Size, &l.Allotted)
+		err := scan(&l.Number, &l.Size, &l.Allotted, &l.Secret)
+		if len(l.Secret) == 0 {
+			l.Secret = nil
+		}
 		out = append(out, l)
 		return err
 	})
@@ -238,65 +253,174 @@ func (t *tx) Lists() (out []store.List, err error) {
 }
 
 func (t *tx) PutList(l store.List) error {
-	return t.put(nil, `INSERT INTO list (number, size, allotted) VALUES (?,?,?) ON CONFLICT (number) DO UPDATE SET size=excluded.size, allotted=excluded.allotted`,
-		l.Number, int64(l.Size), int64(l.Allotted))
-}
-
-// entrySelect joins an entry with what its status depends on, so that status
-// is kept nowhere twice.
-const entrySelect = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.outdated <> 0, c.until
-	FROM entry e CROSS JOIN credential c ON c.id = e.credential CROSS JOIN person p ON p.id = c.person `
-
-func scanEntry(scan func(...any) error) (e store.Entry, err error) {
-	var until int64
-	err = scan(&e.List, &e.Index, &e.Credential, &e.Person, &e.State, &e.Ended, &e.Outdated, &until)
-	e.Until = moment(until)
-	return e, err
-}
-
-func (t *tx) Entry(list uint32, index uint64) (store.Entry, error) {
-	if index > math.MaxInt64 {
-		return store.Entry{}, store.ErrNotFound
+	if l.Secret == nil {
+		l.Secret = []byte{}
 	}
-	return scanEntry(func(to ...any) error {
-		return t.get(entrySelect+`WHERE e.list = ? AND e.idx = ?`, []any{list, int64(index)}, to...)
-	})
+	return t.put(nil, `INSERT INTO list (number, size, allotted, secret) VALUES (?,?,?,?) ON CONFLICT (number) DO UPDATE SET allotted=excluded.allotted`,
+		l.Number, int64(l.Size), int64(l.Allotted), l.Secret)
 }
 
-func (t *tx) EntriesOf(id store.CredentialID) (out []store.Entry, err error) {
-	err = t.each(entrySelect+`WHERE e.credential = ? ORDER BY e.list, e.idx`, []any{int64(id)}, func(scan func(...any) error) error {
-		e, err := scanEntry(scan)
-		out = append(out, e)
+// order is that of a list's places.
+func (t *tx) order(list uint32) (places.Order, error) {
+	o, ok := t.orders[list]
+	if ok {
+		return o, nil
+	}
+	var size uint64
+	var secret []byte
+	err := t.get(`SELECT size, secret FROM list WHERE number = ?`, []any{list}, &size, &secret)
+	if err == nil {
+		o, err = places.New(secret, size)
+	}
+	if err == nil {
+		t.orders[list] = o
+	}
+	return o, err
+}
+
+const runColumns = `SELECT e.list, e.place, e.copies, c.id, c.person, p.state, c.ended <> 0, c.outdated <> 0, c.until `
+
+// runSelect joins a run with what its status depends on, so that status is kept
+// nowhere twice.
+const runSelect = runColumns + `FROM entry e CROSS JOIN credential c ON c.id = e.credential CROSS JOIN person p ON p.id = c.person `
+
+// run is a credential's entries at places that follow each other.
+type run struct {
+	places.Run
+	store.Entry // without an index
+}
+
+func scanRun(scan func(...any) error) (r run, err error) {
+	var until int64
+	err = scan(&r.List, &r.First, &r.Length, &r.Credential, &r.Person, &r.State, &r.Ended, &r.Outdated, &until)
+	r.Until = moment(until)
+	return r, err
+}
+
+// entries calls f for every entry of a run.
+func (t *tx) entries(r run, f func(store.Entry) error) error {
+	o, err := t.order(r.List)
+	if err != nil {
 		return err
-	})
-	return out, err
-}
-
-func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
-	const columns = `SELECT e.list, e.idx, c.id, c.person, p.state, c.ended <> 0, c.outdated <> 0, c.until `
-	for _, query := range []string{
-		columns + `FROM credential c CROSS JOIN entry e ON e.credential = c.id CROSS JOIN person p ON p.id = c.person
-			WHERE c.ended <> 0 AND e.list = ?`,
-		columns + `FROM person p CROSS JOIN credential c ON c.id = p.credential CROSS JOIN entry e ON e.credential = c.id
-			WHERE p.state & 7 <> 0 AND c.ended = 0 AND e.list = ?`,
-		columns + `FROM credential c CROSS JOIN entry e ON e.credential = c.id CROSS JOIN person p ON p.id = c.person
-			WHERE c.outdated <> 0 AND c.ended = 0 AND p.state & 7 = 0 AND e.list = ?`,
-	} {
-		if err := t.each(query, []any{list}, func(scan func(...any) error) error {
-			e, err := scanEntry(scan)
-			if err != nil {
-				return err
-			}
-			return f(e)
-		}); err != nil {
+	}
+	for _, r.Index = range o.Indices(r.Run) {
+		if err := f(r.Entry); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tx) AddEntry(list uint32, index uint64, id store.CredentialID) error {
-	return t.put(store.ErrTaken, `INSERT INTO entry (list, idx, credential) VALUES (?,?,?) ON CONFLICT DO NOTHING`, list, int64(index), int64(id))
+func (t *tx) Entry(list uint32, index uint64) (store.Entry, error) {
+	o, err := t.order(list)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	runs, err := o.Runs([]uint64{index})
+	if err != nil {
+		return store.Entry{}, store.ErrNotFound
+	}
+	place := int64(runs[0].First)
+	r, err := scanRun(func(to ...any) error {
+		return t.get(runSelect+`WHERE e.list = ?1 AND e.place = (SELECT max(place) FROM entry WHERE list = ?1 AND place <= ?2) AND e.place + e.copies > ?2`,
+			[]any{list, place}, to...)
+	})
+	if err != nil {
+		return store.Entry{}, err
+	}
+	r.Index = index
+	return r.Entry, nil
+}
+
+func (t *tx) Free(list uint32, indices []uint64) (bool, error) {
+	o, err := t.order(list)
+	if err != nil {
+		return false, err
+	}
+	runs, err := o.Runs(indices)
+	if err != nil {
+		return false, err
+	}
+	return t.free(list, runs)
+}
+
+// free says whether no run in the list overlaps one of these. They don't overlap each
+// other, so it is enough to look at the last that begins before the end.
+func (t *tx) free(list uint32, runs []places.Run) (bool, error) {
+	for _, r := range runs {
+		var taken bool
+		err := t.get(`SELECT place + copies > ? FROM entry WHERE list = ? AND place < ? ORDER BY place DESC LIMIT 1`,
+			[]any{int64(r.First), list, int64(r.First + r.Length)}, &taken)
+		if taken || err != nil && !errors.Is(err, store.ErrNotFound) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (t *tx) AddEntries(list uint32, indices []uint64, id store.CredentialID) error {
+	o, err := t.order(list)
+	if err != nil {
+		return err
+	}
+	runs, err := o.Runs(indices)
+	if err != nil {
+		return err
+	}
+	if free, err := t.free(list, runs); err != nil {
+		return err
+	} else if !free {
+		return store.ErrTaken
+	}
+	for _, r := range runs {
+		if err := t.put(nil, `INSERT INTO entry (list, place, copies, credential) VALUES (?,?,?,?)`,
+			list, int64(r.First), int64(r.Length), int64(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) EntriesOf(id store.CredentialID) (out []store.Entry, err error) {
+	var runs []run
+	if err := t.each(runSelect+`WHERE e.credential = ?`, []any{int64(id)}, func(scan func(...any) error) error {
+		r, err := scanRun(scan)
+		runs = append(runs, r)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	for _, r := range runs {
+		if err := t.entries(r, func(e store.Entry) error {
+			out = append(out, e)
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
+	for _, query := range []string{
+		runColumns + `FROM credential c CROSS JOIN entry e ON e.credential = c.id CROSS JOIN person p ON p.id = c.person
+			WHERE c.ended <> 0 AND e.list = ?`,
+		runColumns + `FROM person p CROSS JOIN credential c ON c.id = p.credential CROSS JOIN entry e ON e.credential = c.id
+			WHERE p.state & 7 <> 0 AND c.ended = 0 AND e.list = ?`,
+		runColumns + `FROM credential c CROSS JOIN entry e ON e.credential = c.id CROSS JOIN person p ON p.id = c.person
+			WHERE c.outdated <> 0 AND c.ended = 0 AND p.state & 7 = 0 AND e.list = ?`,
+	} {
+		if err := t.each(query, []any{list}, func(scan func(...any) error) error {
+			r, err := scanRun(scan)
+			if err != nil {
+				return err
+			}
+			return t.entries(r, f)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) Offer(hash []byte) (o store.Offer, err error) {

@@ -160,7 +160,7 @@ func (db *DB) run(batch []*request) {
 			break
 		}
 		if r.err != nil {
-			if err := w.control("ROLLBACK TO request"); err != nil {
+			if err := w.undo("ROLLBACK TO request"); err != nil {
 				// SQLite gave up the whole transaction.
 				db.abandon(batch, r.err)
 				return
@@ -172,19 +172,19 @@ func (db *DB) run(batch []*request) {
 		}
 	}
 	if granted == 0 {
-		_ = w.control("ROLLBACK")
+		_ = w.undo("ROLLBACK")
 		return
 	}
 
 	db.commit.Lock()
 	defer db.commit.Unlock()
 	if db.fenced.Load() {
-		_ = w.control("ROLLBACK")
+		_ = w.undo("ROLLBACK")
 		fail(store.ErrFenced)
 		return
 	}
 	if err := w.control("COMMIT"); err != nil {
-		_ = w.control("ROLLBACK")
+		_ = w.undo("ROLLBACK")
 		if code(err)&0xff == sqlitelib.SQLITE_FULL {
 			fail(plain(err))
 			return
@@ -219,7 +219,7 @@ func (db *DB) run(batch []*request) {
 // and every request fails, those refused before included, because they may have
 // been refused for something that is now undone.
 func (db *DB) abandon(batch []*request, err error) {
-	_ = db.writer.control("ROLLBACK")
+	_ = db.writer.undo("ROLLBACK")
 	for _, r := range batch {
 		r.err = plain(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/places"
 	"rollcall.example/rollcall/reference/store"
 )
 
@@ -51,6 +52,10 @@ func Run(t *testing.T, open Open) {
 		{"ACancelledRequestIsNotRun", cancelled},
 		{"WhatIsOldIsForgotten", forgotten},
 		{"EntriesShowTheStateOfTheirPersonAndCredential", entries},
+		{"CopiesStandWhereTheyWerePutInWhateverOrderAListHas", copies},
+		{"NoPlaceOfARunIsGivenAgainAndNothingOfARunThatOverlaps", overlaps},
+		{"AListKeepsItsSizeAndItsOrder", kept},
+		{"AListWhoseOpeningWasUndoneLeavesNoOrderBehind", undone},
 		{"TextThatIsNoTextIsKeptOrRefusedAndHurtsNobody", oddities},
 		{"ItSaysWhetherItCanBeAsked", ready},
 	} {
@@ -95,7 +100,7 @@ func everything(t *testing.T, open Open) {
 	card := store.Card{Number: "A1", Person: p.ID, Chip: true, Template: []byte{1, 2}, Portrait: []byte{3}, Issued: moment, Ended: 9}
 	wallet := store.Wallet{ID: "w", Person: p.ID, Lost: 4}
 	cred := store.Credential{Person: p.ID, Card: "A1", Wallet: "w", Issued: moment, Until: moment.AddDate(3, 0, 0), Outdated: 11}
-	list := store.List{Number: 0, Size: 1 << 20, Allotted: 5}
+	list := store.List{Number: 0, Size: 1 << 20, Allotted: 5, Secret: secret(1)}
 	offer := store.Offer{Hash: []byte("h"), Person: p.ID, Centre: "36110", Clerk: "clerk", Made: moment}
 	challenge := store.Challenge{Value: []byte("12345678"), Made: moment}
 	answer := store.Answer{Request: []byte{1}, Body: []byte(`{}`), At: moment}
@@ -187,6 +192,9 @@ func everything(t *testing.T, open Open) {
 				"answer2":    second(r.Answer("other", "key")),
 				"report":     second(r.NewestReport(p.ID, lifecycle.MobileLost, "w")),
 				"entry":      second(r.Entry(0, 1)),
+				"entry2":     second(r.Entry(0, 1<<20)),
+				"entry3":     second(r.Entry(1, 1)),
+				"list":       second(r.Free(1, []uint64{1})),
 			} {
 				if !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("a %s that is not there: %v", what, err)
@@ -409,7 +417,7 @@ func once(t *testing.T, open Open) {
 	s := opened(t, open)
 	adds := map[string]func(store.Tx) error{
 		"card number":            func(tx store.Tx) error { return tx.AddCard(store.Card{Number: "A1"}) },
-		"index":                  func(tx store.Tx) error { return tx.AddEntry(0, 5, 1) },
+		"index":                  func(tx store.Tx) error { return tx.AddEntries(0, []uint64{5}, 1) },
 		"challenge":              func(tx store.Tx) error { return tx.AddChallenge(store.Challenge{Value: []byte("x"), Made: moment}) },
 		"nonce":                  func(tx store.Tx) error { return tx.UseNonce([]byte("x"), moment) },
 		"nonce without a moment": func(tx store.Tx) error { return tx.UseOnce([]byte("y"), moment) },
@@ -421,6 +429,7 @@ func once(t *testing.T, open Open) {
 		},
 		"report": func(tx store.Tx) error { return tx.AddReport(store.Report{Sequence: 1}) },
 	}
+	update(t, s, func(tx store.Tx) error { return tx.PutList(store.List{Size: 64, Secret: secret(1)}) })
 	for what, add := range adds {
 		update(t, s, add)
 		if err := s.Update(ctx, add); !errors.Is(err, store.ErrTaken) {
@@ -635,12 +644,14 @@ func entries(t *testing.T, open Open) {
 	ids := make([]store.CredentialID, 6)
 	var ended store.CredentialID
 	update(t, s, func(tx store.Tx) (err error) {
+		must(t, tx.PutList(store.List{Number: 0, Size: 100, Secret: secret(1)}))
+		must(t, tx.PutList(store.List{Number: 1, Size: 100}))
 		for i, state := range states {
 			p := person(store.PersonID(i + 1))
 			if i == 2 {
 				ended, err = tx.AddCredential(store.Credential{Person: p.ID, Until: moment, Ended: 5})
 				must(t, err)
-				must(t, tx.AddEntry(0, 90, ended))
+				must(t, tx.AddEntries(0, []uint64{90}, ended))
 			}
 			c := store.Credential{Person: p.ID, Until: moment.Add(time.Duration(-i) * time.Hour)}
 			list := uint32(0)
@@ -653,8 +664,7 @@ func entries(t *testing.T, open Open) {
 			must(t, err)
 			p.State, p.Credential = state, ids[i]
 			must(t, tx.PutPerson(p))
-			must(t, tx.AddEntry(list, uint64(20-2*i), ids[i]))
-			must(t, tx.AddEntry(list, uint64(20-2*i)-1, ids[i]))
+			must(t, tx.AddEntries(list, []uint64{uint64(20 - 2*i), uint64(20-2*i) - 1}, ids[i]))
 		}
 		return nil
 	})
@@ -664,7 +674,7 @@ func entries(t *testing.T, open Open) {
 			t.Errorf("entry: %+v, %v; want %+v", e, err, want)
 		}
 		of, err := r.EntriesOf(ids[1])
-		if err != nil || len(of) != 2 || of[0].Index != 17 || of[1].Index != 18 {
+		if err != nil || len(of) != 2 || of[0].Index+of[1].Index != 17+18 || of[0].Index == of[1].Index || of[0].State != lost || of[1].State != lost {
 			t.Errorf("entries of a credential: %+v, %v", of, err)
 		}
 		verdicts := map[uint64]lifecycle.Verdict{}
@@ -692,6 +702,192 @@ func entries(t *testing.T, open Open) {
 		}
 		return nil
 	})
+}
+
+// secret is that of a list.
+func secret(of byte) []byte { return bytes.Repeat([]byte{of}, places.SecretSize) }
+
+// ordered is a register with two lists of 1000 places: one with a secret, and one as they
+// were before there were secrets. A list's indices are handed out in its order.
+func ordered(t *testing.T, open Open) (s store.Store, orders []places.Order) {
+	t.Helper()
+	s = opened(t, open)
+	for n, key := range [][]byte{secret(1), nil} {
+		update(t, s, func(tx store.Tx) error {
+			return tx.PutList(store.List{Number: uint32(n), Size: 1000, Secret: key})
+		})
+		o, err := places.New(key, 1000)
+		must(t, err)
+		orders = append(orders, o)
+	}
+	return s, orders
+}
+
+// holder enters a person with a live credential.
+func holder(t *testing.T, tx store.Tx, id store.PersonID) store.CredentialID {
+	t.Helper()
+	c, err := tx.AddCredential(store.Credential{Person: id, Until: moment})
+	must(t, err)
+	p := person(id)
+	p.State, p.Credential = lifecycle.HasCard|lifecycle.HasCredential, c
+	must(t, tx.PutPerson(p))
+	return c
+}
+
+func copies(t *testing.T, open Open) {
+	s, orders := ordered(t, open)
+	for list, o := range orders {
+		// Neighbours at both ends of the list and in the middle, and places all over it.
+		given := map[uint64]store.CredentialID{}
+		all := [][]uint64{o.Indices(places.Run{First: 0, Length: 10}), o.Indices(places.Run{First: 990, Length: 10}),
+			o.Indices(places.Run{First: 500, Length: 10}), o.Indices(places.Run{First: 510, Length: 1}),
+			{o.At(100), o.At(102), o.At(104), o.At(103), o.At(900)}, {o.At(101)}}
+		for i, indices := range all {
+			update(t, s, func(tx store.Tx) error {
+				id := holder(t, tx, store.PersonID(100*list+i+1))
+				for _, index := range indices {
+					given[index] = id
+				}
+				return tx.AddEntries(uint32(list), indices, id)
+			})
+		}
+		view(t, s, func(r store.Reader) error {
+			for index := range uint64(1000) {
+				id, taken := given[index]
+				e, err := r.Entry(uint32(list), index)
+				if want := (store.Entry{List: uint32(list), Index: index, Credential: id, Person: store.PersonID(100*list) + e.Person%100,
+					State: lifecycle.HasCard | lifecycle.HasCredential, Until: moment}); taken && (err != nil || e != want) {
+					t.Errorf("list %d, index %d: %+v, %v; want %+v", list, index, e, err, want)
+				}
+				if !taken && !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("list %d, index %d, which was not given: %+v, %v", list, index, e, err)
+				}
+				if free, err := r.Free(uint32(list), []uint64{index}); err != nil || free == taken {
+					t.Errorf("list %d, index %d: free %v, %v", list, index, free, err)
+				}
+			}
+			for _, indices := range all {
+				want := map[uint64]bool{}
+				for _, index := range indices {
+					want[index] = true
+				}
+				of, err := r.EntriesOf(given[indices[0]])
+				must(t, err)
+				if len(of) != len(indices) {
+					t.Errorf("list %d: %d entries of a credential with %d copies", list, len(of), len(indices))
+				}
+				for _, e := range of {
+					if !want[e.Index] {
+						t.Errorf("list %d: %+v, or twice", list, e)
+					}
+					delete(want, e.Index)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func overlaps(t *testing.T, open Open) {
+	s, orders := ordered(t, open)
+	for list, o := range orders {
+		run := func(first, length uint64) []uint64 { return o.Indices(places.Run{First: first, Length: length}) }
+		number, id := uint32(list), store.CredentialID(0)
+		update(t, s, func(tx store.Tx) error {
+			id = holder(t, tx, store.PersonID(list+1))
+			return tx.AddEntries(number, run(100, 10), id)
+		})
+		for what, indices := range map[string][]uint64{
+			"the same": run(100, 10), "its first": run(100, 1), "its last": run(109, 1), "its middle": run(103, 4),
+			"up to its first": run(95, 6), "from its last": run(109, 6), "around it": run(95, 20), "long before to long after": run(0, 1000),
+			"its last and others": {o.At(500), o.At(109), o.At(600)},
+		} {
+			update(t, s, func(tx store.Tx) error {
+				if free, err := tx.Free(number, indices); err != nil || free {
+					t.Errorf("list %d, %s: free %v, %v", list, what, free, err)
+				}
+				if err := tx.AddEntries(number, indices, id+1); !errors.Is(err, store.ErrTaken) {
+					t.Errorf("list %d, %s was given again: %v", list, what, err)
+				}
+				return nil
+			})
+		}
+		around := append(run(0, 100), run(110, 890)...)
+		view(t, s, func(r store.Reader) error {
+			if free, err := r.Free(number, around); err != nil || !free {
+				t.Errorf("list %d: what was refused has left something: %v", list, err)
+			}
+			return nil
+		})
+		for what, indices := range map[string][]uint64{"the index after the last": {1000}, "an index that no number has": {1 << 63}, "an index twice": {7, 8, 7}} {
+			if err := s.Update(ctx, func(tx store.Tx) error { return tx.AddEntries(number, indices, id) }); err == nil {
+				t.Errorf("list %d: %s was given", list, what)
+			}
+		}
+		update(t, s, func(tx store.Tx) error { return tx.AddEntries(number, around, id) })
+	}
+	if err := s.Update(ctx, func(tx store.Tx) error { return tx.AddEntries(9, []uint64{1}, 1) }); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a place in a list that is not there: %v", err)
+	}
+}
+
+func kept(t *testing.T, open Open) {
+	s := opened(t, open)
+	want := store.List{Number: 0, Size: 64, Secret: secret(1)}
+	update(t, s, func(tx store.Tx) error { return tx.PutList(want) })
+	want.Allotted = 7
+	update(t, s, func(tx store.Tx) error { return tx.PutList(store.List{Size: 128, Secret: secret(2), Allotted: 7}) })
+	view(t, s, func(r store.Reader) error {
+		lists, err := r.Lists()
+		if err != nil || !reflect.DeepEqual(lists, []store.List{want}) {
+			t.Errorf("%+v, %v; want %+v", lists, err, want)
+		}
+		return nil
+	})
+}
+
+func undone(t *testing.T, open Open) {
+	place := t.TempDir()
+	s := open(t, place)
+	update(t, s, func(tx store.Tx) error { return tx.PutPerson(person(1)) })
+	no := errors.New("no")
+	attempt := func(list uint32, key []byte, end error) error {
+		return s.Update(ctx, func(tx store.Tx) error {
+			must(t, tx.PutList(store.List{Number: list, Size: 1000, Secret: key}))
+			must(t, tx.AddEntries(list, []uint64{5, 6, 7}, 1))
+			if _, err := tx.Free(list, []uint64{9}); err != nil {
+				t.Error(err)
+			}
+			return end
+		})
+	}
+	update(t, s, func(tx store.Tx) error { return second(tx.AddCredential(store.Credential{Person: 1, Until: moment})) })
+	for list := range uint32(8) {
+		var others sync.WaitGroup // who share the commit, perhaps
+		for range list % 4 {
+			others.Go(func() { must(t, s.Update(ctx, func(tx store.Tx) error { return tx.PutPerson(person(2)) })) })
+		}
+		if err := attempt(list, secret(1), no); !errors.Is(err, no) {
+			t.Fatal(err)
+		}
+		others.Wait()
+		must(t, attempt(list, secret(2), nil))
+	}
+	for range 2 {
+		view(t, s, func(r store.Reader) error {
+			for list := range uint32(8) {
+				for _, index := range []uint64{5, 6, 7} {
+					if e, err := r.Entry(list, index); err != nil || e.Credential != 1 {
+						t.Errorf("list %d, index %d: %+v, %v", list, index, e, err)
+					}
+				}
+			}
+			return nil
+		})
+		must(t, s.Close())
+		s = open(t, place)
+	}
+	must(t, s.Close())
 }
 
 // Keys, names and reasons come from outside.
