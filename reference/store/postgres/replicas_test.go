@@ -38,10 +38,22 @@ type entered struct {
 
 const crowd = 5 // people on whom everybody works
 
+// list opens the first status list, if nobody has.
+func list(tx store.Tx) error {
+	all, err := tx.Lists()
+	if err != nil || len(all) > 0 {
+		return err
+	}
+	return tx.PutList(store.List{Size: 1 << 20, Secret: []byte("0123456789abcdef")})
+}
+
 func enter(s store.Store, draw *rand.Rand) (e entered, err error) {
 	person, index := store.PersonID(draw.IntN(crowd)+1), draw.Uint64N(64)
 	err = s.Update(ctx, func(tx store.Tx) (err error) {
 		e = entered{}
+		if err := list(tx); err != nil {
+			return err
+		}
 		p, err := tx.Person(person)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -162,7 +174,12 @@ func TestAKeyIsGivenOnceAcrossReplicas(t *testing.T) {
 	for what, use := range map[string]func(store.Tx) error{
 		"nonce":                  func(tx store.Tx) error { return tx.UseNonce([]byte("n"), time.UnixMilli(1)) },
 		"nonce without a moment": func(tx store.Tx) error { return tx.UseOnce([]byte("n1"), time.UnixMilli(1)) },
-		"index":                  func(tx store.Tx) error { return tx.AddEntries(0, []uint64{5}, 1) },
+		"index": func(tx store.Tx) error {
+			if err := list(tx); err != nil {
+				return err
+			}
+			return tx.AddEntries(0, []uint64{5}, 1)
+		},
 		"key": func(tx store.Tx) error {
 			return tx.PutAnswer("s", "k", store.Answer{Request: []byte{}, Body: []byte{}})
 		},

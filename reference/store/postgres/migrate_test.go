@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/store"
+)
+
+// Registers that were made before copies were kept as runs have a row for each, at its
+// index, and lists without a secret.
+func TestARegisterOfBeforeThereWereRunsGoesOn(t *testing.T) {
+	address := os.Getenv("ROLLCALL_POSTGRES")
+	if address == "" {
+		t.Skip("no PostgreSQL: start one by .ci/postgres start DIR and put the address it prints into ROLLCALL_POSTGRES")
+	}
+	ctx := context.Background()
+	const name = "before_runs"
+	c, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	runs := slices.IndexFunc(migrations, func(m string) bool { return strings.Contains(m, "RENAME COLUMN idx") })
+	script := []string{`DROP SCHEMA IF EXISTS ` + name + ` CASCADE; CREATE SCHEMA ` + name + `; SET search_path = ` + name,
+		`CREATE TABLE schema_version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())`}
+	for i, m := range migrations[:runs] {
+		script = append(script, m, fmt.Sprintf(`INSERT INTO schema_version (version) VALUES (%d)`, i+1))
+	}
+	script = append(script,
+		`INSERT INTO list VALUES (0, 64, 6)`,
+		`INSERT INTO entry VALUES (0, 3, 1), (0, 4, 2), (0, 5, 1), (0, 40, 2), (0, 41, 2), (0, 63, 1)`,
+		`INSERT INTO credential VALUES (1, 1, 'A', 'w', 1, 2, 0, 0), (2, 2, 'B', 'w', 1, 2, 0, 0)`,
+		fmt.Sprintf(`INSERT INTO person SELECT id, '', '', '', '1990-01-02', 70, '', '', '', CASE id WHEN 2 THEN %d ELSE %d END, '', id, 1 FROM generate_series(1, 2) AS id`,
+			lifecycle.HasCard|lifecycle.HasCredential|lifecycle.State(lifecycle.MobileLost), lifecycle.HasCard|lifecycle.HasCredential))
+	for _, s := range script {
+		if _, err := c.PgConn().Exec(ctx, s).ReadAll(); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	defer c.Exec(ctx, `DROP SCHEMA `+name+` CASCADE`)
+
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	for range 2 { // brought up to date, and opened again
+		db, err := Open(ctx, address+separator+"search_path="+name, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.View(ctx, func(r store.Reader) error {
+			lists, err := r.Lists()
+			if want := []store.List{{Size: 64, Allotted: 6}}; err != nil || !reflect.DeepEqual(lists, want) {
+				t.Errorf("%+v, %v; want %+v", lists, err, want)
+			}
+			whose := map[uint64]store.CredentialID{3: 1, 4: 2, 5: 1, 40: 2, 41: 2, 63: 1}
+			for index := range uint64(64) {
+				if e, err := r.Entry(0, index); e.Credential != whose[index] || (err == nil) != (whose[index] != 0) {
+					t.Errorf("index %d: %+v, %v; it is of credential %d", index, e, err, whose[index])
+				}
+			}
+			suspended := map[uint64]bool{}
+			err = r.NotPlainlyValid(0, func(e store.Entry) error { suspended[e.Index] = true; return nil })
+			if want := map[uint64]bool{4: true, 40: true, 41: true}; err != nil || !reflect.DeepEqual(suspended, want) {
+				t.Errorf("suspended: %v, %v; want %v", suspended, err, want)
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		if err := db.Update(ctx, func(tx store.Tx) error { return tx.AddEntries(0, []uint64{6, 5}, 2) }); err == nil {
+			t.Error("an index of before was given again")
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
