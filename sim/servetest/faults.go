@@ -147,7 +147,7 @@ func (t goodWhenAsked) Entry(list uint32, index uint64) (store.Entry, error) {
 }
 
 // fewPlaces shows, to who has looked up a plastic card in order to sign a mobile one,
-// a short status list in which every place is free.
+// a short status list in which every place is free, and that has room for two cards.
 type fewPlaces struct {
 	store.Reader
 	signing bool
@@ -162,7 +162,7 @@ func (s *fewPlaces) Lists() ([]store.List, error) {
 	all, err := s.Reader.Lists()
 	for i := range all {
 		if s.signing {
-			all[i].Size, all[i].Allotted = 32, 0
+			all[i].Size, all[i].Allotted = 12, 0
 		}
 	}
 	return all, err

@@ -30,23 +30,24 @@ func TestARegisterOfBeforeThereWereRunsGoesOn(t *testing.T) {
 	}
 	defer c.Close(ctx)
 	runs := slices.IndexFunc(migrations, func(m string) bool { return strings.Contains(m, "RENAME COLUMN idx") })
-	script := []string{`DROP SCHEMA IF EXISTS ` + name + ` CASCADE; CREATE SCHEMA ` + name + `; SET search_path = ` + name,
-		`CREATE TABLE schema_version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())`}
-	for i, m := range migrations[:runs] {
-		script = append(script, m, fmt.Sprintf(`INSERT INTO schema_version (version) VALUES (%d)`, i+1))
+	if _, err := c.PgConn().Exec(ctx, `DROP SCHEMA IF EXISTS `+name+` CASCADE; CREATE SCHEMA `+name+`; SET search_path = `+name).ReadAll(); err != nil {
+		t.Fatal(err)
 	}
-	script = append(script,
+	defer c.Exec(ctx, `DROP SCHEMA `+name+` CASCADE`)
+	if err := Made(ctx, c, runs); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
 		`INSERT INTO list VALUES (0, 64, 6)`,
 		`INSERT INTO entry VALUES (0, 3, 1), (0, 4, 2), (0, 5, 1), (0, 40, 2), (0, 41, 2), (0, 63, 1)`,
 		`INSERT INTO credential VALUES (1, 1, 'A', 'w', 1, 2, 0, 0), (2, 2, 'B', 'w', 1, 2, 0, 0)`,
 		fmt.Sprintf(`INSERT INTO person SELECT id, '', '', '', '1990-01-02', 70, '', '', '', CASE id WHEN 2 THEN %d ELSE %d END, '', id, 1 FROM generate_series(1, 2) AS id`,
-			lifecycle.HasCard|lifecycle.HasCredential|lifecycle.State(lifecycle.MobileLost), lifecycle.HasCard|lifecycle.HasCredential))
-	for _, s := range script {
+			lifecycle.HasCard|lifecycle.HasCredential|lifecycle.State(lifecycle.MobileLost), lifecycle.HasCard|lifecycle.HasCredential),
+	} {
 		if _, err := c.PgConn().Exec(ctx, s).ReadAll(); err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
 	}
-	defer c.Exec(ctx, `DROP SCHEMA `+name+` CASCADE`)
 
 	separator := "?"
 	if strings.Contains(address, "?") {
