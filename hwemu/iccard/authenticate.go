@@ -4,8 +4,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"encoding/asn1"
-	"math/big"
 
 	"rollcall.example/rollcall/hwemu/iso7816"
 	"rollcall.example/rollcall/hwemu/mrtd"
@@ -90,15 +88,6 @@ func (c *Card) internalAuthenticate(cmd iso7816.Command) iso7816.Response {
 	message := append([]byte(StatementLabel), cmd.Data...)
 	signature := signPlain(c.key, append(message, status))
 	return give(cmd, iso7816.Encode(0x7C, iso7816.Encode(0x80, []byte{status}), iso7816.Encode(0x81, signature)))
-}
-
-// splitSignature reads the two integers of a DER signature.
-func splitSignature(der []byte) (r, s *big.Int) {
-	var v struct{ R, S *big.Int }
-	if _, err := asn1.Unmarshal(der, &v); err != nil {
-		panic("iccard: " + err.Error())
-	}
-	return v.R, v.S
 }
 
 // publicKey reads the answer of generateKeyPair.

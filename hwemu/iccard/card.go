@@ -9,6 +9,7 @@ import (
 
 	"rollcall.example/rollcall/hwemu/iso7816"
 	"rollcall.example/rollcall/hwemu/mrtd"
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // What the chip's work takes [A]: typical of contactless secure elements with a
@@ -270,13 +271,9 @@ func keyFrom(label string, seed []byte) *ecdsa.PrivateKey {
 // §5.2.1, plain format).
 func signPlain(key *ecdsa.PrivateKey, message []byte) []byte {
 	digest := sha256.Sum256(message)
-	der, err := key.Sign(nil, digest[:], cryptoSHA256)
+	rs, err := p256.Sign(key, digest[:])
 	if err != nil {
 		panic("iccard: " + err.Error()) // a P-256 key signs every digest
 	}
-	r, s := splitSignature(der)
-	out := make([]byte, 64)
-	r.FillBytes(out[:32])
-	s.FillBytes(out[32:])
-	return out
+	return rs
 }

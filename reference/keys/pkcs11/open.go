@@ -10,10 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"sync"
 
 	p11 "github.com/miekg/pkcs11"
+
+	"rollcall.example/rollcall/reference/p256"
 )
 
 // Modules opens keys on hardware modules, each of which is loaded once.
@@ -122,10 +123,10 @@ func (s *signer) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, 
 	if err != nil {
 		return nil, fmt.Errorf("%s does not sign: %w", s.uri, err)
 	}
-	if len(rs) != 64 {
+	if len(rs) != p256.SignatureSize {
 		return nil, fmt.Errorf("%s gives signatures of %d bytes, not those of P-256", s.uri, len(rs))
 	}
-	return asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(rs[:32]), new(big.Int).SetBytes(rs[32:])})
+	return p256.AppendASN1(nil, rs), nil
 }
 
 func (s *signer) take() (session, error) {
