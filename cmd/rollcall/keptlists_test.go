@@ -366,7 +366,7 @@ func TestAStartOfTheServiceWithoutTheListsServerForgetsNothing(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if noted := p.notedLists(t, town(t, 1).Country); len(noted) == 1 && len(noted[0].Revoked) == 1 && noted[0].Revoked[0].Reason == "superseded" {
 			break
 		} else if len(noted) > 1 || time.Now().After(end) {

@@ -107,7 +107,7 @@ func (b *besieged) dial(protocol string) (net.Conn, error) {
 		return c, err
 	}
 	secure := tls.Client(c, &tls.Config{RootCAs: b.trusted, ServerName: "localhost", NextProtos: []string{protocol}})
-	_ = secure.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = secure.SetDeadline(time.Now().Add(20 * time.Second))
 	defer secure.SetDeadline(time.Time{})
 	return secure, secure.Handshake()
 }
@@ -116,7 +116,7 @@ func (b *besieged) dial(protocol string) (net.Conn, error) {
 func (b *besieged) good() error {
 	t := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: b.trusted, ServerName: "localhost"}}
 	defer t.CloseIdleConnections()
-	res, err := (&http.Client{Transport: t, Timeout: 3 * time.Second}).Get("https://" + b.address + "/good")
+	res, err := (&http.Client{Transport: t, Timeout: 20 * time.Second}).Get("https://" + b.address + "/good")
 	if err != nil {
 		return err
 	}
@@ -504,13 +504,13 @@ func TestOneAddressHasOnlySoManyConnections(t *testing.T) {
 		if (err == nil) != proxied {
 			t.Errorf("a fourth connection, from a proxy %v: %v", proxied, err)
 		}
-		if took := time.Since(began); took > time.Second {
+		if took := time.Since(began); took > 4*time.Second { // who says nothing, after five
 			t.Errorf("it was closed after %v", took)
 		}
 		if err := held[0].Close(); err != nil {
 			t.Fatal(err)
 		}
-		for until := time.Now().Add(time.Second); ; {
+		for until := time.Now().Add(10 * time.Second); ; {
 			if err = b.good(); err == nil || time.Now().After(until) {
 				break
 			}
