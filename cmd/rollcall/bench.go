@@ -107,7 +107,7 @@ one is worse than the tolerance, with 95 % confidence. That takes 4 counts of ea
 	c.Flags().StringVar(&cpuprofile, "cpuprofile", "", "write a CPU profile to `FILE` (go tool pprof; label benchmark); that of the service to the file of the same name with .service before its ending (label operation)")
 	c.Flags().StringVar(&memprofile, "memprofile", "", "write a profile of allocations to `FILE`")
 	c.Flags().BoolVar(&list, "list", false, "print the names of all benchmarks, and end")
-	c.Flags().StringVar(&empty, "serve-nothing", "", "serve nothing, and keep the certificate in `DIR`: the floor of a request")
+	c.Flags().StringVar(&empty, "serve-nothing", "", "serve nothing, and keep the certificate in `DIR`: the floor of a request, and the bare service")
 	_ = c.Flags().MarkHidden("serve-nothing") // it is there
 	return c
 }
@@ -316,7 +316,7 @@ func withoutSettings(all []string) (left []string) {
 }
 
 // serveNothing answers every request with nothing, until the context ends: the floor
-// of a request. Its certificate is put where the service's is.
+// of a request. Below /bare/ it is the service that judges nothing. Its certificate is put where the service's is.
 func serveNothing(ctx context.Context, stdout io.Writer, dir string) error {
 	key := demo.Key("a server of nothing")
 	now := time.Now()
@@ -333,7 +333,16 @@ func serveNothing(ctx context.Context, stdout io.Writer, dir string) error {
 		return internal(err)
 	}
 	pair := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	server := httpapi.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }),
+	bare, end, err := bench.Bare(filepath.Join(dir, "bare.db"), time.Now)
+	if err != nil {
+		return internal(err)
+	}
+	defer end()
+	debug.SetGCPercent(serveGCPercent)
+	mux := http.NewServeMux()
+	mux.Handle("/bare/", bare)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	server := httpapi.Server(mux,
 		httpapi.TLS(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }), httpapi.DefaultTimeouts)
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	fmt.Fprintf(stdout, "Rollcall serves https://localhost:%d\n", l.Addr().(*net.TCPAddr).Port)

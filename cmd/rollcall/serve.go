@@ -61,9 +61,12 @@ revoked certificates again.`,
 	return c
 }
 
+// serveGCPercent suits a small heap of short-lived requests, unlike a nation's.
+const serveGCPercent = 400
+
 // serve serves until the context ends, and then until what was begun is answered.
 func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err error) {
-	debug.SetGCPercent(400) // a small heap of short-lived requests, unlike a nation's
+	debug.SetGCPercent(serveGCPercent)
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.text("log-level"))) // the table has seen to it
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))

@@ -75,6 +75,8 @@ type benchmark struct {
 	// beside are benchmarks that do the same: x-cold, say, is how many times the
 	// processor time of .../cold it takes.
 	beside []string
+	// bare is the same by a service that judges nothing; "": there is none.
+	bare string
 	// peer: it is somebody else's, and measured only with Options.Peers.
 	peer bool
 	// slow: only when it is asked for by name.
@@ -308,8 +310,12 @@ func (e *env) measure(b benchmark) (string, error) {
 		turns = 1
 	}
 	parts := slices.Concat(b.floor, b.wire)
+	units := make([]string, len(parts)) // "": it is part of the floor
 	for _, name := range b.beside {
-		parts = append(parts, part{name, 1})
+		parts, units = append(parts, part{name, 1}), append(units, "x-"+path.Base(name))
+	}
+	if b.bare != "" {
+		parts, units = append(parts, part{b.bare, 1}), append(units, "x-bare")
 	}
 	floors, many, costs := make([]*subject, len(parts)), make([]int, len(parts)), make([]sample, len(parts))
 	for i, p := range parts {
@@ -358,8 +364,8 @@ func (e *env) measure(b benchmark) (string, error) {
 			continue
 		}
 		cost := p.times * float64(costs[i].cpu) / float64(costs[i].n)
-		if i >= len(b.floor)+len(b.wire) {
-			others = append(others, figure{per(all.cpu) / cost, "x-" + path.Base(p.floor)})
+		if units[i] != "" {
+			others = append(others, figure{per(all.cpu) / cost, units[i]})
 			continue
 		}
 		if wire += cost; i < len(b.floor) {

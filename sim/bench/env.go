@@ -17,14 +17,15 @@ import (
 
 // env is what benchmarks share: each thing is made when it is first wanted.
 type env struct {
-	ctx   context.Context
-	o     Options
-	made  map[string]*subject
-	w     *world
-	s     *Service
-	empty *Service // a server with an empty handler
-	p     *Peers
-	ended []func()
+	ctx     context.Context
+	o       Options
+	made    map[string]*subject
+	w       *world
+	s       *Service
+	empty   *Service // a server with an empty handler, and the bare service
+	numbers int      // of operations of the bare service so far
+	p       *Peers
+	ended   []func()
 }
 
 func (e *env) atEnd(f func()) { e.ended = append(e.ended, f) }

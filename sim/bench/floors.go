@@ -2,12 +2,6 @@ package bench
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/ecdh"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -33,14 +27,17 @@ const (
 	request = "Floor/TLSRequest" // of a server with an empty handler
 	// The same from sixteen callers at once: fewer of them must be woken.
 	requestMany = "Floor/TLSRequest/callers=16"
+	// The bare service, which judges nothing.
+	barePresent = "Bare/Present/callers=16"
+	bareIssue   = "Bare/Issue/callers=16"
 )
 
 func floors() []benchmark {
 	return []benchmark{
-		{name: verify, make: makeVerify},
-		{name: sign, make: makeSign},
-		{name: agree, make: makeAgree},
-		{name: newKey, make: makeKey},
+		{name: verify, make: primitive((*primitives).verify)},
+		{name: sign, make: primitive((*primitives).sign)},
+		{name: agree, make: primitive((*primitives).agree)},
+		{name: newKey, make: primitive((*primitives).newKey)},
 		{name: hash, make: makeHash},
 		{name: gcm, make: makeGCM},
 		{name: "Floor/CBORDecode", make: makeCBOR},
@@ -49,67 +46,24 @@ func floors() []benchmark {
 		{name: sync, make: makeSync},
 		{name: request, make: makeRequest(1)},
 		{name: requestMany, make: makeRequest(16)},
+		{name: barePresent, floor: presenting, may: allowed, make: bare("present", 16)},
+		{name: bareIssue, floor: issuing, may: allowed, make: bare("issue", 16)},
 	}
 }
 
-// signatures are many, by two keys: no table in the processor learns them.
-func makeVerify(*env) (*subject, error) {
-	keys := []*ecdsa.PrivateKey{key("issuer"), key("phone")}
-	var digests [256][sha256.Size]byte
-	var signatures [256][]byte
-	for i := range signatures {
-		digests[i] = sha256.Sum256([]byte{byte(i)})
-		var err error
-		if signatures[i], err = keys[i%2].Sign(nil, digests[i][:], crypto.SHA256); err != nil {
+// primitive makes a benchmark of one of them.
+func primitive(do func(p *primitives, i int) error) func(*env) (*subject, error) {
+	return func(*env) (*subject, error) {
+		p, err := newPrimitives()
+		if err != nil {
 			return nil, err
 		}
+		i := 0
+		return &subject{run: each(func() error {
+			i++
+			return do(p, i)
+		})}, nil
 	}
-	i := 0
-	return &subject{run: each(func() error {
-		if !ecdsa.VerifyASN1(&keys[i%2].PublicKey, digests[i][:], signatures[i]) {
-			return errors.New("a signature does not verify")
-		}
-		i = (i + 1) % len(signatures)
-		return nil
-	})}, nil
-}
-
-func makeSign(*env) (*subject, error) {
-	k, i := key("issuer"), byte(0)
-	return &subject{run: each(func() error {
-		i++
-		digest := sha256.Sum256([]byte{i})
-		_, err := k.Sign(nil, digest[:], crypto.SHA256)
-		return err
-	})}, nil
-}
-
-func makeAgree(*env) (*subject, error) {
-	private, err := key("verifier").ECDH()
-	if err != nil {
-		return nil, err
-	}
-	var publics [16]*ecdh.PublicKey
-	for i := range publics {
-		if publics[i], err = key("wallet " + string(rune('a'+i))).PublicKey.ECDH(); err != nil {
-			return nil, err
-		}
-	}
-	i := 0
-	return &subject{run: each(func() error {
-		i = (i + 1) % len(publics)
-		_, err := private.ECDH(publics[i])
-		return err
-	})}, nil
-}
-
-func makeKey(*env) (*subject, error) {
-	d := sha256.Sum256([]byte("some key"))
-	return &subject{run: each(func() error {
-		d[31]++
-		_, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d[:])
-		return err
-	})}, nil
 }
 
 func text(n int) []byte { return bytes.Repeat([]byte("0123456789abcdef"), n/16) }
@@ -124,21 +78,12 @@ func makeHash(*env) (*subject, error) {
 }
 
 func makeGCM(*env) (*subject, error) {
-	block, err := aes.NewCipher(make([]byte, 16))
+	p, err := newPrimitives()
 	if err != nil {
 		return nil, err
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, err
-	}
-	nonce := make([]byte, aead.NonceSize())
-	sealed := aead.Seal(nil, nonce, text(4<<10), nil)
-	out := make([]byte, 0, len(sealed))
-	return &subject{run: each(func() error {
-		_, err := aead.Open(out, nonce, sealed, nil)
-		return err
-	})}, nil
+	room := make([]byte, 0, 4<<10)
+	return &subject{run: each(func() error { return p.open(room) })}, nil
 }
 
 func makeCBOR(e *env) (*subject, error) {

@@ -48,10 +48,10 @@ func endToEnd() []benchmark {
 	return []benchmark{
 		{name: "Service/Present/mdoc", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 1}}, make: present(openid4vci.MdocID)},
 		{name: "Service/Present/sdjwt", floor: presenting, may: allowed, wire: []part{{request, 4}, {sync, 1}}, make: present(openid4vci.SDJWTID)},
-		{name: "Service/Present/callers=16", floor: presenting, may: allowed, wire: []part{{requestMany, 4}, {sync, 1. / 16}}, make: presentAtOnce(16)},
+		{name: "Service/Present/callers=16", floor: presenting, may: allowed, wire: []part{{requestMany, 4}, {sync, 1. / 16}}, bare: barePresent, make: presentAtOnce(16)},
 		{name: "Service/Issue/mdoc", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 5}}, make: issue(openid4vci.MdocID)},
 		{name: "Service/Issue/sdjwt", floor: issuing, may: allowed, wire: []part{{request, 7}, {sync, 5}}, make: issue(openid4vci.SDJWTID)},
-		{name: "Service/Issue/callers=16", floor: issuing, may: allowed, wire: []part{{requestMany, 7}, {sync, 5. / 16}}, make: issueAtOnce(16)},
+		{name: "Service/Issue/callers=16", floor: issuing, may: allowed, wire: []part{{requestMany, 7}, {sync, 5. / 16}}, bare: bareIssue, make: issueAtOnce(16)},
 		{name: "Service/Credential/mdoc", floor: requesting, may: allowed, wire: []part{{request, 2}, {sync, 2}}, make: credential(openid4vci.MdocID)},
 		{name: "Service/Suspend/callers=1", wire: []part{{request, 1}, {sync, 1}}, make: suspend(1)},
 		{name: "Service/Suspend/callers=8", wire: []part{{request, 1}, {sync, 1}}, make: suspend(8)},
