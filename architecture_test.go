@@ -38,7 +38,7 @@ var everything = []string{"."}
 
 // formats are the parts of reference that a phone and a verifier need as much as
 // the service does: codecs and cryptography that store nothing and know no time.
-var formats = []string{"reference/crl", "reference/dcql", "reference/jwe", "reference/jws", "reference/keyproof", "reference/mdoc", "reference/oauth", "reference/p256", "reference/sdjwt", "reference/x5c"}
+var formats = []string{"reference/crl", "reference/dcql", "reference/jwe", "reference/jws", "reference/keyproof", "reference/mdoc", "reference/oauth", "reference/p256", "reference/recent", "reference/sdjwt", "reference/x5c"}
 
 // layers is the rule. To let a package use another one is to change a line here.
 var layers = []layer{

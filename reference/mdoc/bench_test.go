@@ -55,7 +55,7 @@ func BenchmarkVerify(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	w.anchors.objects.limit = 64 // nothing is remembered of the cards
+	w.anchors.objects.Limit = 64 // nothing is remembered of the cards
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		if _, err := Verify(cards[i%len(cards)], w.transcript, w.anchors, w.at); err != nil {

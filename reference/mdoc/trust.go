@@ -14,6 +14,7 @@ import (
 
 	"rollcall.example/rollcall/reference/crl"
 	"rollcall.example/rollcall/reference/p256"
+	"rollcall.example/rollcall/reference/recent"
 )
 
 // TrustAnchors are the roots a verifier trusts. They remember which chains and
@@ -22,10 +23,10 @@ import (
 // goroutines at once; to change the roots, make new TrustAnchors.
 type TrustAnchors struct {
 	roots           []*x509.Certificate
-	documentSigners memory[string, *signer] // by certificate, DER
-	statusSigners   memory[string, *signer]
-	readers         memory[string, *signer]
-	objects         memory[objectKey, *mso]
+	documentSigners recent.Memory[string, *signer] // by certificate, DER
+	statusSigners   recent.Memory[string, *signer]
+	readers         recent.Memory[string, *signer]
+	objects         recent.Memory[objectKey, *mso]
 
 	mu      sync.Mutex                                      // of changes of revoked
 	revoked atomic.Pointer[map[*x509.Certificate]*crl.List] // by root
@@ -40,8 +41,8 @@ const (
 // NewTrustAnchors reads root certificates, DER, which must be IACA roots.
 func NewTrustAnchors(roots ...[]byte) (*TrustAnchors, error) {
 	a := &TrustAnchors{}
-	a.documentSigners.limit, a.statusSigners.limit, a.readers.limit = rememberedSigners, rememberedSigners, rememberedSigners
-	a.objects.limit = rememberedObjects
+	a.documentSigners.Limit, a.statusSigners.Limit, a.readers.Limit = rememberedSigners, rememberedSigners, rememberedSigners
+	a.objects.Limit = rememberedObjects
 	for _, der := range roots {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
@@ -154,11 +155,11 @@ func (a *TrustAnchors) Reader(chain [][]byte, at time.Time) (name string, key *e
 
 // signer validates a chain (§9.3.3; RFC 5280 §6.1) but for the time and what was
 // revoked.
-func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p *profile) (*signer, error) {
+func (a *TrustAnchors) signer(chain [][]byte, known *recent.Memory[string, *signer], p *profile) (*signer, error) {
 	if len(chain) != 1 {
 		return nil, refuse(ErrUntrusted, "x5chain has %d certificates; the signer's alone is expected, without the root", len(chain))
 	}
-	if s, ok := getBytes(known, chain[0]); ok {
+	if s, ok := recent.GetBytes(known, chain[0]); ok {
 		return s, nil
 	}
 	c, err := x509.ParseCertificate(chain[0])
@@ -188,7 +189,7 @@ func (a *TrustAnchors) signer(chain [][]byte, known *memory[string, *signer], p 
 				return nil, malformed("the signer's certificate", err)
 			}
 			s := &signer{c.Subject.CommonName, key, c.NotBefore, c.NotAfter, c.SerialNumber, root}
-			known.put(string(chain[0]), s)
+			known.Put(string(chain[0]), s)
 			return s, nil
 		}
 	}
@@ -219,54 +220,4 @@ func (s *signer) checkTime(at time.Time) error {
 		}
 	}
 	return nil
-}
-
-// memory keeps the newest entries, at least limit of them and at most twice that:
-// when young is full it becomes old, and what was old is forgotten.
-type memory[K comparable, V any] struct {
-	mu         sync.Mutex
-	limit      int
-	young, old map[K]V
-}
-
-func (m *memory[K, V]) get(k K) (V, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	v, ok := m.young[k]
-	if !ok {
-		if v, ok = m.old[k]; ok {
-			m.keep(k, v)
-		}
-	}
-	return v, ok
-}
-
-// getBytes is get that copies the key only if it has to be kept.
-func getBytes[V any](m *memory[string, V], k []byte) (V, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	v, ok := m.young[string(k)]
-	if !ok {
-		if v, ok = m.old[string(k)]; ok {
-			m.keep(string(k), v)
-		}
-	}
-	return v, ok
-}
-
-func (m *memory[K, V]) put(k K, v V) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.keep(k, v)
-}
-
-func (m *memory[K, V]) keep(k K, v V) {
-	if len(m.young) >= m.limit || m.young == nil {
-		m.old, m.young = m.young, m.old
-		clear(m.young) // its room is used again
-		if m.young == nil {
-			m.young = make(map[K]V)
-		}
-	}
-	m.young[k] = v
 }

@@ -139,7 +139,7 @@ func (a *TrustAnchors) issuerAuth(raw []byte, at time.Time) (*mso, *signer, erro
 		return nil, nil, refuse(ErrIssuerSignature, "it is not an ES256 signature")
 	}
 	key := objectKey{s, m.Digest(), [64]byte(m.Signature)}
-	object, ok := a.objects.get(key)
+	object, ok := a.objects.Get(key)
 	if !ok {
 		if !s.key.Verify(key.digest[:], m.Signature) {
 			return nil, nil, refuse(ErrIssuerSignature, "it is not by %q", s.name)
@@ -150,7 +150,7 @@ func (a *TrustAnchors) issuerAuth(raw []byte, at time.Time) (*mso, *signer, erro
 		if signed := object.validity.Signed; signed.Before(s.from) || signed.After(s.until) {
 			return nil, nil, refuse(ErrUntrusted, "signed at %s, outside the validity of the certificate of %q", signed.Format(tdate), s.name)
 		}
-		a.objects.put(key, object)
+		a.objects.Put(key, object)
 	}
 	return object, s, a.usable(s, at)
 }

@@ -333,28 +333,9 @@ func TestAgesAreThoseCompletedOnTheDayOfIssue(t *testing.T) {
 	}
 }
 
-func TestTrustAnchorsForgetTheOldestFirst(t *testing.T) {
-	m := memory[int, int]{limit: 10}
-	for i := range 100 {
-		m.put(i, i)
-		if _, ok := m.get(0); !ok {
-			t.Fatalf("0 is used all the time and forgotten after %d", i)
-		}
-	}
-	if n := len(m.young) + len(m.old); n > 20 {
-		t.Errorf("%d are remembered, 20 at most are allowed", n)
-	}
-	if _, ok := m.get(99); !ok {
-		t.Error("the newest is forgotten")
-	}
-	if _, ok := m.get(1); ok {
-		t.Error("one of the oldest is remembered")
-	}
-}
-
 func TestManyMayVerifyAtOnce(t *testing.T) {
 	w := newWorld(t)
-	w.anchors.objects.limit = 2
+	w.anchors.objects.Limit = 2
 	var responses [][]byte
 	for i := range 6 {
 		card, err := Issue(w.signer, testRandom(fmt.Sprint(i)), &w.phone.PublicKey, w.elements, cardFor3, nil)

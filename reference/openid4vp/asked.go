@@ -113,12 +113,16 @@ func (t *transaction) clientID() string { return clientID(t.Certificate) }
 // by says whether the request would still be signed with the same certificate.
 func (t *transaction) by(r Reader) bool { return bytes.Equal(t.Certificate, r.hash()) }
 
-// query is what is asked, as DCQL.
-func (e *Endpoints) query(t *transaction) (*dcql.Query, error) {
-	if t.Query != nil {
-		return dcql.Parse(t.Query)
+// query is what is asked.
+func (e *Endpoints) query(t *transaction) (question, error) {
+	if t.Query == nil {
+		return e.elements(t.Elements, t.Retain)
 	}
-	return e.elements(t.Elements, t.Retain), nil
+	q, err := dcql.Parse(t.Query)
+	if err != nil {
+		return question{}, err
+	}
+	return newQuestion(q)
 }
 
 // answerKey is the key to which the answer of a transaction is encrypted.
@@ -144,6 +148,9 @@ type answering struct {
 }
 
 func (e *Endpoints) answering(t *transaction) (a answering, err error) {
+	if a, ok := e.keys.Get(t.id); ok {
+		return a, nil
+	}
 	of := e.o.Secret(t.ends.Add(-e.o.Lifetime))
 	secret, err := hkdf.Extract(sha256.New, of[:], store.TicketKey(t.id))
 	if err != nil {
@@ -162,5 +169,6 @@ func (e *Endpoints) answering(t *transaction) (a answering, err error) {
 	thumbprint := a.public.Thumbprint()
 	v := verification.Verifier{ClientID: t.clientID(), ResponseURI: e.o.Base + "response/" + t.id, Thumbprint: thumbprint[:]}
 	a.Transaction = e.o.Verification.Named(v, [verification.NameSize]byte(name), t.ends)
+	e.keys.Put(t.id, a)
 	return a, nil
 }

@@ -27,12 +27,15 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/dcql"
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/recent"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/seal"
@@ -90,8 +93,20 @@ type Options struct {
 	Lifetime, Kept time.Duration
 }
 
-// Endpoints are the verifier's endpoints.
-type Endpoints struct{ o Options }
+// Endpoints are the verifier's endpoints. What they remember is worked out again, or read
+// from the register, by whoever does not: another replica, or this one after a start.
+type Endpoints struct {
+	o       Options
+	queries recent.Memory[string, question]  // by elements: parties ask the same again and again
+	keys    recent.Memory[string, answering] // by transaction, from the wallet's fetching the request to its answer
+	answers recent.Memory[string, []byte]    // by ticket: bodies that are in the register and never change there
+}
+
+// How much is remembered, twice at most.
+const (
+	rememberedQueries      = 64
+	rememberedTransactions = 4096
+)
 
 // New returns the endpoints.
 func New(o Options) (*Endpoints, error) {
@@ -104,7 +119,9 @@ func New(o Options) (*Endpoints, error) {
 	if o.Wallet == "" {
 		o.Wallet = "openid4vp://"
 	}
-	return &Endpoints{o}, nil
+	e := &Endpoints{o: o}
+	e.queries.Limit, e.keys.Limit, e.answers.Limit = rememberedQueries, rememberedTransactions, rememberedTransactions
+	return e, nil
 }
 
 // Formats in which a card is asked for, unless the party says otherwise.
@@ -235,14 +252,41 @@ func (e *Endpoints) may(caller access.Caller, asked Asked) error {
 			return web.Refuse(http.StatusForbidden, "insufficient_scope", "This party may not ask for %s.", name)
 		}
 	}
-	if err := e.elements(asked.Elements, asked.Retain).Valid(); err != nil {
+	if _, err := e.elements(asked.Elements, asked.Retain); err != nil {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "%v.", err)
 	}
 	return nil
 }
 
+// question is what is asked, as DCQL, which nobody changes any more, and its JSON.
+type question struct {
+	query *dcql.Query
+	text  json.RawMessage
+}
+
+func newQuestion(q *dcql.Query) (question, error) {
+	text, err := json.Marshal(q)
+	return question{q, text}, err
+}
+
 // elements asks for data elements that cards have, in either format.
-func (e *Endpoints) elements(names []string, retain bool) *dcql.Query {
+func (e *Endpoints) elements(names []string, retain bool) (question, error) {
+	key := strconv.FormatBool(retain) + " " + strings.Join(names, " ")
+	if q, ok := e.queries.Get(key); ok {
+		return q, nil
+	}
+	query := e.elementsQuery(names, retain)
+	if err := query.Valid(); err != nil {
+		return question{}, err
+	}
+	q, err := newQuestion(query)
+	if err == nil {
+		e.queries.Put(key, q)
+	}
+	return q, err
+}
+
+func (e *Endpoints) elementsQuery(names []string, retain bool) *dcql.Query {
 	var roots []string
 	for _, id := range e.o.Authorities {
 		roots = append(roots, base64.RawURLEncoding.EncodeToString(id))

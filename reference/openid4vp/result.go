@@ -3,6 +3,7 @@ package openid4vp
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -44,19 +45,7 @@ func (e *Endpoints) Outcome(ctx context.Context, caller access.Caller, id, code 
 	if t.Party != caller.ID {
 		return Outcome{}, unknown()
 	}
-	a := answer{State: Waiting}
-	err = e.o.Register.View(ctx, func(r store.Reader) error {
-		found, err := answered(r, &t)
-		if err == nil {
-			a = found
-		}
-		if errors.Is(err, store.ErrNotFound) && t.Progress {
-			if _, err = r.Ticket(kindFetched, t.key()); err == nil {
-				a.State = Fetched
-			}
-		}
-		return known(err)
-	})
+	a, err := e.answered(ctx, &t)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -64,4 +53,28 @@ func (e *Endpoints) Outcome(ctx context.Context, caller access.Caller, id, code 
 		return Outcome{}, web.Refuse(http.StatusForbidden, "access_denied", "The response_code is not the one with which the wallet sent its user back.")
 	}
 	return Outcome{State: a.State, Purpose: t.Purpose, Error: a.Error, Verdict: a.Verdict, Shown: a.Shown}, nil
+}
+
+// answered is what came of a transaction so far.
+func (e *Endpoints) answered(ctx context.Context, t *transaction) (a answer, err error) {
+	a.State = Waiting
+	body, remembered := e.answers.Get(string(t.key()))
+	if !remembered {
+		err = e.o.Register.View(ctx, func(r store.Reader) error {
+			ticket, err := r.Ticket(kindAnswered, t.key())
+			if err == nil {
+				body = ticket.Body
+			}
+			if errors.Is(err, store.ErrNotFound) && t.Progress {
+				if _, err = r.Ticket(kindFetched, t.key()); err == nil {
+					a.State = Fetched
+				}
+			}
+			return known(err)
+		})
+	}
+	if err == nil && body != nil {
+		err = json.Unmarshal(body, &a)
+	}
+	return a, err
 }

@@ -29,29 +29,20 @@ type answer struct {
 	Shown   []Credential `json:"shown,omitempty"`
 }
 
-// answered reads the answer of a transaction; store.ErrNotFound before it.
-func answered(r store.Reader, t *transaction) (a answer, err error) {
-	ticket, err := r.Ticket(kindAnswered, t.key())
-	if err == nil {
-		err = json.Unmarshal(ticket.Body, &a)
-	}
-	return a, err
-}
-
-// keep keeps the answer of a transaction, if it is the first.
-func (e *Endpoints) keep(tx store.Tx, t *transaction, a answer) error {
+// keep keeps the answer of a transaction, if it is the first, and is the body of its
+// ticket. That may be remembered once it is committed.
+func (e *Endpoints) keep(tx store.Tx, t *transaction, a answer) (body []byte, err error) {
 	if err := e.inTime(t); err != nil {
-		return err
+		return nil, err
 	}
-	body, err := json.Marshal(a)
-	if err != nil {
-		return err
+	if body, err = json.Marshal(a); err != nil {
+		return nil, err
 	}
 	err = tx.AddTicket(store.Ticket{Kind: kindAnswered, Key: t.key(), Body: body, Expires: t.until})
 	if errors.Is(err, store.ErrTaken) {
-		return hasHad()
+		err = hasHad()
 	}
-	return err
+	return body, err
 }
 
 // known is an error, unless it says that there is nothing.
@@ -76,18 +67,18 @@ func (e *Endpoints) inTime(t *transaction) error {
 
 // requestObject is a signed request (RFC 9101; OpenID4VP 1.0 §5).
 type requestObject struct {
-	ResponseType string         `json:"response_type"`
-	ResponseMode string         `json:"response_mode"`
-	ClientID     string         `json:"client_id"`
-	ResponseURI  string         `json:"response_uri"`
-	Audience     string         `json:"aud"`
-	Nonce        string         `json:"nonce"`
-	WalletNonce  string         `json:"wallet_nonce,omitempty"`
-	State        string         `json:"state"`
-	Query        *dcql.Query    `json:"dcql_query"`
-	Metadata     clientMetadata `json:"client_metadata"`
-	IssuedAt     int64          `json:"iat"`
-	Expires      int64          `json:"exp"`
+	ResponseType string          `json:"response_type"`
+	ResponseMode string          `json:"response_mode"`
+	ClientID     string          `json:"client_id"`
+	ResponseURI  string          `json:"response_uri"`
+	Audience     string          `json:"aud"`
+	Nonce        string          `json:"nonce"`
+	WalletNonce  string          `json:"wallet_nonce,omitempty"`
+	State        string          `json:"state"`
+	Query        json.RawMessage `json:"dcql_query"`
+	Metadata     clientMetadata  `json:"client_metadata"`
+	IssuedAt     int64           `json:"iat"`
+	Expires      int64           `json:"exp"`
 }
 
 type clientMetadata struct {
@@ -149,7 +140,7 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	if !t.by(reader) {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The certificate of the party that asks has changed: it must begin again.")
 	}
-	query, err := e.query(&t)
+	asked, err := e.query(&t)
 	if err != nil {
 		return err
 	}
@@ -159,7 +150,7 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	}
 	object := requestObject{
 		ResponseType: "vp_token", ResponseMode: "direct_post.jwt", ClientID: v.ClientID, ResponseURI: v.ResponseURI,
-		Audience: "https://self-issued.me/v2", Nonce: v.Nonce, WalletNonce: walletNonce, State: id, Query: query,
+		Audience: "https://self-issued.me/v2", Nonce: v.Nonce, WalletNonce: walletNonce, State: id, Query: asked.text,
 		IssuedAt: e.o.Register.Now().Unix(), Expires: t.ends.Unix(),
 	}
 	key := v.public
@@ -237,10 +228,11 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	query, err := e.query(&t)
+	asked, err := e.query(&t)
 	if err != nil {
 		return err
 	}
+	query := asked.query
 	var all []verification.Shown
 	var ids []string
 	for _, c := range query.Credentials {
@@ -270,6 +262,7 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 		code = base64.RawURLEncoding.EncodeToString(seed[:])
 	}
 	var verdict lifecycle.Verdict
+	var body []byte
 	_, err = e.o.Verification.VerifyShown(r.Context(), v.Transaction, all, func(tx store.Tx, judged []verification.Credential) error {
 		verdict = overall(query, ids, judged)
 		a := answer{State: Answered, Verdict: verdict.String()}
@@ -283,7 +276,9 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 		if code != "" {
 			a.Code = hashOf(code)
 		}
-		return e.keep(tx, &t, a)
+		var err error
+		body, err = e.keep(tx, &t, a)
+		return err
 	})
 	switch {
 	case errors.Is(err, verification.ErrReplayed):
@@ -293,6 +288,7 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
+	e.answers.Put(string(t.key()), body)
 	return e.sendBack(w, t.Redirect, code, verdict == lifecycle.NotValid)
 }
 
@@ -325,10 +321,13 @@ func (e *Endpoints) decline(w http.ResponseWriter, r *http.Request, t *transacti
 	if state := form.Get("state"); state != "" && state != t.id {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The state is another transaction's.")
 	}
-	err := e.o.Register.Update(r.Context(), func(tx store.Tx) error {
-		return e.keep(tx, t, answer{State: Declined, Error: said})
+	var body []byte
+	err := e.o.Register.Update(r.Context(), func(tx store.Tx) (err error) {
+		body, err = e.keep(tx, t, answer{State: Declined, Error: said})
+		return err
 	})
 	if err == nil {
+		e.answers.Put(string(t.key()), body)
 		web.JSON(w, http.StatusOK, struct{}{})
 	}
 	return err
