@@ -34,7 +34,7 @@ type bareStep struct {
 	keys     bool // makes the answer's key
 	commits  int  // one, in which what was asked is noted as used, and an answer is kept
 	keeps    int  // bytes of that
-	reads    bool // what the operation's last commit kept
+	reads    bool // what the operation has kept so far
 }
 
 var (
@@ -47,7 +47,7 @@ var (
 	bareIssuing = []bareStep{
 		{name: "push", asks: 2 << 10, answers: 553, verifies: 3, commits: 1, keeps: 300},
 		{name: "challenge", asks: 256, answers: 61},
-		{name: "evidence", asks: 4 << 10, answers: 1022, verifies: 2, commits: 1, keeps: 300},
+		{name: "evidence", asks: 4 << 10, answers: 1022, verifies: 2, commits: 1, keeps: 300, reads: true},
 		{name: "token", asks: 2 << 10, answers: 1202, verifies: 3, commits: 1, keeps: 300},
 		{name: "nonce", answers: 82},
 		{name: "credential", asks: 2 << 10, answers: 9300, verifies: 2, signs: 1, commits: 1, keeps: 9300, reads: true},
