@@ -32,31 +32,35 @@ type bareStep struct {
 	signs    int
 	opens    bool // makes the answer's key, agrees on one, and decrypts
 	keys     bool // makes the answer's key
-	commits  int  // one, in which what was asked is noted as used, and an answer is kept
-	keeps    int  // bytes of that
-	reads    bool // what the operation has kept so far
+	// A commit, if there is one, notes what the protocols want to be used once (nonces,
+	// proofs, a code, a card's challenge), and keeps records of so many bytes.
+	notes int
+	keeps []int
+	reads bool // what the operation has kept so far
 }
 
 var (
 	barePresenting = []bareStep{
 		{name: "ask", asks: 40, answers: 845},
 		{name: "request", asks: 64, answers: 3426, signs: 1, keys: true, reads: true},
-		{name: "presentation", asks: 4 << 10, answers: 3, verifies: 2, opens: true, commits: 1, keeps: 300},
+		{name: "presentation", asks: 4 << 10, answers: 3, verifies: 2, opens: true, notes: 1, keeps: []int{300}},
 		{name: "outcome", answers: 175, reads: true},
 	}
 	bareIssuing = []bareStep{
-		{name: "push", asks: 2 << 10, answers: 553, verifies: 3, commits: 1, keeps: 300},
+		{name: "push", asks: 2 << 10, answers: 553, verifies: 3, notes: 2},
 		{name: "challenge", asks: 256, answers: 61},
-		{name: "evidence", asks: 4 << 10, answers: 1022, verifies: 2, commits: 1, keeps: 300, reads: true},
-		{name: "token", asks: 2 << 10, answers: 1202, verifies: 3, commits: 1, keeps: 300},
+		{name: "evidence", asks: 4 << 10, answers: 1022, verifies: 2, notes: 1, reads: true},
+		{name: "token", asks: 2 << 10, answers: 1202, verifies: 3, notes: 3},
 		{name: "nonce", answers: 82},
-		{name: "credential", asks: 2 << 10, answers: 9300, verifies: 2, signs: 1, commits: 1, keeps: 9300, reads: true},
-		{name: "notification", asks: 128, verifies: 1, commits: 1, keeps: 300},
+		{name: "credential", asks: 2 << 10, answers: 9300, verifies: 2, signs: 1, notes: 2, keeps: []int{300, 100, 9300}, reads: true}, // a card, its places, the answer
+		{name: "notification", asks: 128, verifies: 1, notes: 1, keeps: []int{300}},
 	}
 	bareOperations = map[string][]bareStep{"present": barePresenting, "issue": bareIssuing}
 )
 
 const bareKind = "bare"
+
+func (s bareStep) commits() bool { return s.notes > 0 || len(s.keeps) > 0 }
 
 // Bare is the bare service, with its register in a file; close ends it.
 func Bare(file string, now func() time.Time) (_ http.Handler, close func() error, err error) {
@@ -126,24 +130,35 @@ func (s bareStep) do(ctx context.Context, p *primitives, db store.Store, turn in
 			return err
 		}
 	}
-	for range s.commits {
-		if err := db.Update(ctx, func(tx store.Tx) error {
+	if !s.commits() {
+		return nil
+	}
+	return db.Update(ctx, func(tx store.Tx) error {
+		for i := range s.notes {
 			var used [32]byte
-			binary.BigEndian.PutUint64(used[24:], number)
-			copy(used[:24], s.name)
+			copy(used[:16], s.name)
+			binary.BigEndian.PutUint64(used[16:], number)
+			binary.BigEndian.PutUint64(used[24:], uint64(i))
 			if err := tx.UseNonce(used[:], until); err != nil {
 				return err
 			}
-			ticket := store.Ticket{Kind: bareKind, Key: key, Body: text(s.keeps + 16)[:s.keeps], Expires: until}
-			if err := tx.AddTicket(ticket); !errors.Is(err, store.ErrTaken) {
+		}
+		for i, n := range s.keeps {
+			key := key
+			if i > 0 {
+				key = store.TicketKey(fmt.Sprint(number, i))
+			}
+			ticket := store.Ticket{Kind: bareKind, Key: key, Body: text(n + 16)[:n], Expires: until}
+			err := tx.AddTicket(ticket)
+			if errors.Is(err, store.ErrTaken) { // of a step before
+				err = tx.PutTicket(ticket)
+			}
+			if err != nil {
 				return err
 			}
-			return tx.PutTicket(ticket)
-		}); err != nil {
-			return err
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // bare is a benchmark of the bare service.
