@@ -48,11 +48,11 @@ var (
 	}
 	bareIssuing = []bareStep{
 		{name: "push", asks: 2 << 10, answers: 553, verifies: 3, notes: 2},
-		{name: "challenge", asks: 256, answers: 61},
-		{name: "evidence", asks: 4 << 10, answers: 1022, verifies: 2, notes: 1, reads: true},
+		{name: "challenge", asks: 256, answers: 61, keeps: []int{100}},
+		{name: "evidence", asks: 4 << 10, answers: 1022, verifies: 2, reads: true},
 		{name: "token", asks: 2 << 10, answers: 1202, verifies: 3, notes: 3},
 		{name: "nonce", answers: 82},
-		{name: "credential", asks: 2 << 10, answers: 9300, verifies: 2, signs: 1, notes: 2, keeps: []int{300, 100, 9300}, reads: true}, // a card, its places, the answer
+		{name: "credential", asks: 2 << 10, answers: 9300, verifies: 2, signs: 1, notes: 3, keeps: []int{300, 100, 9300}, reads: true}, // a card, its places, the answer
 		{name: "notification", asks: 128, verifies: 1, notes: 1, keeps: []int{300}},
 	}
 	bareOperations = map[string][]bareStep{"present": barePresenting, "issue": bareIssuing}
