@@ -1,0 +1,95 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/sqlite"
+)
+
+// Version 3 is the last that knew nonces by their hash alone.
+func TestANonceNotedBeforeTheyHadAMomentIsFoundUntilItExpires(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	if err := sqlite.Made(path, 3); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := time.UnixMilli(1e12)
+	if _, err := c.Exec(`INSERT INTO nonce (hash, expires) VALUES (x'6f6c64', ?)`, expires.UnixMilli()); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	db := open(t, path, sqlite.Options{})
+	use := func(at time.Time) error {
+		return db.Update(ctx, func(tx store.Tx) error { return tx.UseNonce([]byte("old"), at) })
+	}
+	for what, at := range map[string]time.Time{"with the moment that was kept": expires, "with another": expires.Add(time.Minute)} {
+		if err := use(at); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := db.Update(ctx, func(tx store.Tx) error { return tx.UseOnce([]byte("old"), expires) }); !errors.Is(err, store.ErrTaken) {
+		t.Errorf("without one: %v", err)
+	}
+	if err := db.Update(ctx, func(tx store.Tx) error {
+		n, err := tx.Forget(expires.Add(time.Millisecond), 10)
+		if n != 1 {
+			t.Errorf("%d records were forgotten", n)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := use(expires); err != nil {
+		t.Errorf("after it was forgotten: %v", err)
+	}
+}
+
+// Version 3 is also the last that had tickets of transactions by their hash alone.
+func TestATicketOfATransactionKeptBeforeItsKeyHadAMomentIsFound(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	if err := sqlite.Made(path, 3); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := time.UnixMilli(1764000000123).UTC()
+	kinds := map[string][]byte{
+		"openid4vp":         store.TicketKeyAt("secret", expires),
+		"openid4vp fetched": store.TicketKeyAt("secret", expires),
+		"openid4vp asked":   store.TicketKey("secret"),
+		"issued on a grant": store.TicketKey("secret"),
+	}
+	for kind := range kinds {
+		if _, err := c.Exec(`INSERT INTO ticket (kind, key, body, expires) VALUES (?, ?, ?, ?)`, kind, store.TicketKey("secret"), []byte("body of "+kind), expires.UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Close()
+	db := open(t, path, sqlite.Options{})
+	for kind, key := range kinds {
+		want := store.Ticket{Kind: kind, Key: key, Body: []byte("body of " + kind), Expires: expires}
+		if err := db.View(ctx, func(r store.Reader) error {
+			got, err := r.Ticket(kind, key)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %+v, want %+v", kind, got, want)
+			}
+			return err
+		}); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if err := db.Update(ctx, func(tx store.Tx) error { return tx.AddTicket(want) }); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("%s was given again: %v", kind, err)
+		}
+	}
+}

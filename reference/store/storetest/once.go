@@ -1,0 +1,141 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/store"
+)
+
+func once(t *testing.T, open Open) {
+	s := opened(t, open)
+	adds := map[string]func(store.Tx) error{
+		"card number":            func(tx store.Tx) error { return tx.AddCard(store.Card{Number: "A1"}) },
+		"index":                  func(tx store.Tx) error { return tx.AddEntries(0, []uint64{5}, 1) },
+		"challenge":              func(tx store.Tx) error { return tx.AddChallenge(store.Challenge{Value: []byte("x"), Made: moment}) },
+		"nonce":                  func(tx store.Tx) error { return tx.UseNonce([]byte("x"), moment) },
+		"nonce without a moment": func(tx store.Tx) error { return tx.UseOnce([]byte("y"), moment) },
+		"ticket": func(tx store.Tx) error {
+			return tx.AddTicket(store.Ticket{Kind: "k", Key: []byte("x"), Body: []byte{}, Expires: moment})
+		},
+		"idempotency key": func(tx store.Tx) error {
+			return tx.PutAnswer("s", "k", store.Answer{Request: []byte{}, Body: []byte{}})
+		},
+		"report": func(tx store.Tx) error { return tx.AddReport(store.Report{Sequence: 1}) },
+	}
+	update(t, s, func(tx store.Tx) error { return tx.PutList(store.List{Size: 64, Secret: secret(1)}) })
+	for what, add := range adds {
+		update(t, s, add)
+		if err := s.Update(ctx, add); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("a %s was given twice: %v", what, err)
+		}
+		// A caller may go on after that in the same transaction.
+		update(t, s, func(tx store.Tx) error {
+			if err := add(tx); !errors.Is(err, store.ErrTaken) {
+				t.Errorf("a %s was given twice: %v", what, err)
+			}
+			return nil
+		})
+	}
+	update(t, s, func(tx store.Tx) error {
+		a, err := tx.AddCredential(store.Credential{})
+		must(t, err)
+		b, err := tx.AddCredential(store.Credential{})
+		if b <= a {
+			t.Errorf("credential %d came after %d", b, a)
+		}
+		return err
+	})
+}
+
+func nonces(t *testing.T, open Open) {
+	place := t.TempDir()
+	s := open(t, place)
+	nonce := func(hash string, at time.Time) func(store.Tx) error {
+		return func(tx store.Tx) error { return tx.UseNonce([]byte(hash), at) }
+	}
+	once := func(hash string, until time.Time) func(store.Tx) error {
+		return func(tx store.Tx) error { return tx.UseOnce([]byte(hash), until) }
+	}
+	later := moment.Add(time.Millisecond)
+	for _, step := range []struct {
+		what  string
+		use   func(store.Tx) error
+		taken bool
+	}{
+		{"a nonce", nonce("a", moment), false},
+		{"it in the same millisecond", nonce("a", moment.Add(999*time.Microsecond)), true},
+		{"it in another zone", nonce("a", moment.In(time.FixedZone("KST", 9*60*60))), true},
+		{"its hash with another moment", nonce("a", later), false},
+		{"that again", nonce("a", later), true},
+		{"another hash of the same moment", nonce("b", moment), false},
+		{"what has no moment", once("c", moment), false},
+		{"it until another moment", once("c", later), true},
+		{"it as a nonce", nonce("c", moment), true},
+		{"it as a nonce of another moment", nonce("c", later), true},
+	} {
+		if err := s.Update(ctx, step.use); errors.Is(err, store.ErrTaken) != step.taken || !step.taken && err != nil {
+			t.Errorf("%s: %v", step.what, err)
+		}
+	}
+	must(t, s.Close())
+	s = open(t, place)
+	defer s.Close()
+	for what, use := range map[string]func(store.Tx) error{"the nonce": nonce("a", moment), "what has no moment": once("c", later), "it as a nonce": nonce("c", later)} {
+		if err := s.Update(ctx, use); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("%s, after reopening: %v", what, err)
+		}
+	}
+	var won atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			if err := s.Update(ctx, nonce("raced for", moment)); err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, store.ErrTaken) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Errorf("%d of 16 used one nonce", won.Load())
+	}
+}
+
+func numbers(t *testing.T, open Open) {
+	s := opened(t, open)
+	add := func(n uint64) error {
+		return s.Update(ctx, func(tx store.Tx) error {
+			return tx.AppendAudit(store.AuditRecord{Sequence: n, Body: fmt.Append(nil, n), Hash: []byte{byte(n)}})
+		})
+	}
+	must(t, add(1))
+	must(t, add(2))
+	for _, wrong := range []uint64{0, 1, 2, 4} {
+		if add(wrong) == nil {
+			t.Errorf("entry %d was taken after 2", wrong)
+		}
+	}
+	must(t, add(3))
+	for _, span := range []struct {
+		from, to uint64
+		want     string
+	}{{0, 0, ""}, {1, ^uint64(0), "123"}, {2, 2, "2"}, {3, 1, ""}, {4, 9, ""}} {
+		var got bytes.Buffer
+		view(t, s, func(r store.Reader) error {
+			return r.Audit(span.from, span.to, func(a store.AuditRecord) error {
+				got.Write(a.Body)
+				return nil
+			})
+		})
+		if got.String() != span.want {
+			t.Errorf("entries %d to %d: %q, want %q", span.from, span.to, &got, span.want)
+		}
+	}
+}
