@@ -113,16 +113,26 @@ func (t *transaction) clientID() string { return clientID(t.Certificate) }
 // by says whether the request would still be signed with the same certificate.
 func (t *transaction) by(r Reader) bool { return bytes.Equal(t.Certificate, r.hash()) }
 
-// query is what is asked.
-func (e *Endpoints) query(t *transaction) (question, error) {
+// query is what is asked, as DCQL.
+func (e *Endpoints) query(t *transaction) (*dcql.Query, error) {
+	if t.Query != nil {
+		return dcql.Parse(t.Query)
+	}
+	q, err := e.elements(t.Elements, t.Retain)
+	return q.query, err
+}
+
+// queryText is what is asked, as a request says it.
+func (e *Endpoints) queryText(t *transaction) (json.RawMessage, error) {
 	if t.Query == nil {
-		return e.elements(t.Elements, t.Retain)
+		q, err := e.elements(t.Elements, t.Retain)
+		return q.text, err
 	}
 	q, err := dcql.Parse(t.Query)
 	if err != nil {
-		return question{}, err
+		return nil, err
 	}
-	return newQuestion(q)
+	return json.Marshal(q)
 }
 
 // answerKey is the key to which the answer of a transaction is encrypted.

@@ -258,15 +258,10 @@ func (e *Endpoints) may(caller access.Caller, asked Asked) error {
 	return nil
 }
 
-// question is what is asked, as DCQL, which nobody changes any more, and its JSON.
+// question is what elements ask for, as DCQL, which nobody changes any more, and its JSON.
 type question struct {
 	query *dcql.Query
 	text  json.RawMessage
-}
-
-func newQuestion(q *dcql.Query) (question, error) {
-	text, err := json.Marshal(q)
-	return question{q, text}, err
 }
 
 // elements asks for data elements that cards have, in either format.
@@ -279,13 +274,16 @@ func (e *Endpoints) elements(names []string, retain bool) (question, error) {
 	if err := query.Valid(); err != nil {
 		return question{}, err
 	}
-	q, err := newQuestion(query)
-	if err == nil {
-		e.queries.Put(key, q)
+	text, err := json.Marshal(query)
+	if err != nil {
+		return question{}, err
 	}
-	return q, err
+	q := question{query, text}
+	e.queries.Put(key, q)
+	return q, nil
 }
 
+// elementsQuery is the query of elements, made anew.
 func (e *Endpoints) elementsQuery(names []string, retain bool) *dcql.Query {
 	var roots []string
 	for _, id := range e.o.Authorities {

@@ -140,7 +140,7 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	if !t.by(reader) {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The certificate of the party that asks has changed: it must begin again.")
 	}
-	asked, err := e.query(&t)
+	query, err := e.queryText(&t)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (e *Endpoints) Request(w http.ResponseWriter, r *http.Request) error {
 	}
 	object := requestObject{
 		ResponseType: "vp_token", ResponseMode: "direct_post.jwt", ClientID: v.ClientID, ResponseURI: v.ResponseURI,
-		Audience: "https://self-issued.me/v2", Nonce: v.Nonce, WalletNonce: walletNonce, State: id, Query: asked.text,
+		Audience: "https://self-issued.me/v2", Nonce: v.Nonce, WalletNonce: walletNonce, State: id, Query: query,
 		IssuedAt: e.o.Register.Now().Unix(), Expires: t.ends.Unix(),
 	}
 	key := v.public
@@ -228,11 +228,10 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	asked, err := e.query(&t)
+	query, err := e.query(&t)
 	if err != nil {
 		return err
 	}
-	query := asked.query
 	var all []verification.Shown
 	var ids []string
 	for _, c := range query.Credentials {

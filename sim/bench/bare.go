@@ -30,8 +30,8 @@ type bareStep struct {
 	answers  int // and of the answer's, as the service was seen to send them
 	verifies int
 	signs    int
-	opens    bool // makes the answer's key, agrees on one, and decrypts
 	keys     bool // makes the answer's key
+	opens    bool // agrees on a key, and decrypts
 	// A commit, if there is one, notes what the protocols want to be used once (nonces,
 	// proofs, a code, a card's challenge), and keeps records of so many bytes.
 	notes int
@@ -83,7 +83,7 @@ func Bare(file string, now func() time.Time) (_ http.Handler, close func() error
 					_, err = io.Copy(io.Discard, r.Body)
 				}
 				if err == nil {
-					err = step.do(r.Context(), p, db, int(turn.Add(1)), number, now().Add(time.Minute).Truncate(time.Second))
+					err = step.do(r.Context(), p, db, int(turn.Add(1)), number, now().Add(time.Minute))
 				}
 				if err != nil {
 					http.Error(w, err.Error(), http.StatusInternalServerError)
