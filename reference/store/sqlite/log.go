@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bufio"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -130,7 +129,7 @@ func (db *DB) moveLog(left leftover) error {
 		defer func() { _ = wait(patience) }()
 	}
 	var busy, frames, moved int
-	if err := db.writer.c.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+string(left)+")").Scan(&busy, &frames, &moved); err != nil {
+	if err := db.writer.ask("PRAGMA wal_checkpoint("+string(left)+")", &busy, &frames, &moved); err != nil {
 		return fmt.Errorf("the log cannot be moved into the database: %w", err)
 	}
 	if busy != 0 {

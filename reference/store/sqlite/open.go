@@ -120,7 +120,7 @@ func migrate(c *conn) error {
 		"PRAGMA user_version":                &version,
 		"SELECT count(*) FROM sqlite_schema": &tables,
 	} {
-		if err := c.row(query).Scan(to); err != nil {
+		if err := c.ask(query, to); err != nil {
 			return err
 		}
 	}

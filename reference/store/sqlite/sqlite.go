@@ -20,7 +20,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -44,7 +43,6 @@ type Options struct {
 type DB struct {
 	path     string
 	options  Options
-	pool     *sql.DB
 	writer   *conn
 	readers  chan *conn
 	requests chan *request
@@ -66,7 +64,9 @@ type DB struct {
 	acknowledgedLog int64
 	// gate keeps readers away while the log is emptied: SQLite can truncate it
 	// only when nobody reads it.
-	gate     sync.RWMutex
+	gate sync.RWMutex
+	// writing is held while the writer uses its connection.
+	writing  sync.Mutex
 	pragmaMu sync.Mutex
 
 	commits, batches, views atomic.Uint64
@@ -115,12 +115,7 @@ func (db *DB) open() error {
 		fmt.Sprintf("?_pragma=busy_timeout(%d)", patience) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=wal_autocheckpoint(0)&_pragma=cache_spill(0)&_pragma=fullfsync(1)" +
 		"&_pragma=checkpoint_fullfsync(1)&_pragma=cache_size(-32768)&_pragma=temp_store(2)"
-	pool, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	db.pool = pool
-	err = db.start()
+	err := db.start(dsn)
 	if err == nil && db.opened == nil {
 		db.opened, err = os.Stat(path)
 	}
@@ -134,13 +129,12 @@ func (db *DB) open() error {
 // shut closes the files. Nobody uses them.
 func (db *DB) shut() {
 	for len(db.readers) > 0 {
-		(<-db.readers).close()
+		_ = (<-db.readers).close()
 	}
 	if db.writer != nil {
-		db.writer.close()
+		_ = db.writer.close()
 		db.writer = nil
 	}
-	_ = db.pool.Close()
 	db.closeIndex()
 }
 
@@ -151,13 +145,10 @@ func (db *DB) closeIndex() {
 	}
 }
 
-func (db *DB) start() error {
-	ctx := context.Background()
-	c, err := db.pool.Conn(ctx)
-	if err != nil {
+func (db *DB) start(name string) (err error) {
+	if db.writer, err = connect(name); err != nil {
 		return err
 	}
-	db.writer = newConn(c)
 	if err := db.moveLog(fileCut); err != nil { // what a crash left in the log goes into the database
 		return err
 	}
@@ -181,24 +172,17 @@ func (db *DB) start() error {
 			return err
 		}
 	}
+	if err := db.writer.promises(); err != nil {
+		return err
+	}
 	for range db.options.Readers {
-		c, err := db.pool.Conn(ctx)
+		r, err := connect(name)
 		if err != nil {
 			return err
 		}
-		r := newConn(c)
-		if err := r.exec("PRAGMA query_only = 1"); err != nil {
-			return err
-		}
 		db.readers <- r
-	}
-	pragmas, err := db.Pragmas()
-	if err != nil {
-		return err
-	}
-	for _, p := range pragmas {
-		if p.Synchronous != Full || p.JournalMode != "wal" || p.AutoCheckpoint != 0 {
-			return fmt.Errorf("SQLite does not keep its promises on this connection: %+v", p)
+		if err := errors.Join(r.exec("PRAGMA query_only = 1"), r.promises()); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -216,31 +200,53 @@ type Pragmas struct {
 	AutoCheckpoint int    // pages of log at which SQLite would empty it; 0 never
 }
 
+// pragmas asks a connection for its settings.
+func (c *conn) pragmas() (p Pragmas, err error) {
+	for query, to := range map[string]any{
+		"PRAGMA journal_mode":       &p.JournalMode,
+		"PRAGMA synchronous":        &p.Synchronous,
+		"PRAGMA wal_autocheckpoint": &p.AutoCheckpoint,
+	} {
+		if err := c.ask(query, to); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// promises says whether SQLite keeps on a connection what it was asked to.
+func (c *conn) promises() error {
+	p, err := c.pragmas()
+	if err == nil && (p.Synchronous != Full || p.JournalMode != "wal" || p.AutoCheckpoint != 0) {
+		err = fmt.Errorf("SQLite does not keep its promises on this connection: %+v", p)
+	}
+	return err
+}
+
 // Pragmas asks every connection for its settings.
-func (db *DB) Pragmas() ([]Pragmas, error) {
-	db.pragmaMu.Lock()
+func (db *DB) Pragmas() (out []Pragmas, err error) {
+	db.pragmaMu.Lock() // two would each wait for the other's readers
 	defer db.pragmaMu.Unlock()
-	conns := []*conn{db.writer}
+	var readers []*conn
 	defer func() {
-		for _, c := range conns[1:] {
+		for _, c := range readers {
 			db.readers <- c
 		}
 	}()
 	for range cap(db.readers) {
-		conns = append(conns, <-db.readers)
+		readers = append(readers, <-db.readers)
 	}
-	var out []Pragmas
-	for i, c := range conns {
-		p := Pragmas{Writer: i == 0}
-		for query, to := range map[string]any{
-			"PRAGMA journal_mode":       &p.JournalMode,
-			"PRAGMA synchronous":        &p.Synchronous,
-			"PRAGMA wal_autocheckpoint": &p.AutoCheckpoint,
-		} {
-			if err := c.c.QueryRowContext(context.Background(), query).Scan(to); err != nil {
-				return nil, err
-			}
+	db.writing.Lock()
+	defer db.writing.Unlock()
+	if db.writer == nil {
+		return nil, store.ErrUnavailable
+	}
+	for i, c := range append([]*conn{db.writer}, readers...) {
+		p, err := c.pragmas()
+		if err != nil {
+			return nil, err
 		}
+		p.Writer = i == 0
 		out = append(out, p)
 	}
 	return out, nil
@@ -321,13 +327,12 @@ func (db *DB) Close() error {
 			return
 		}
 		for range cap(db.readers) {
-			(<-db.readers).close()
+			db.closeErr = errors.Join(db.closeErr, (<-db.readers).close())
 		}
 		if !db.fenced.Load() {
-			db.closeErr = db.empty()
+			db.closeErr = errors.Join(db.closeErr, db.empty())
 		}
-		db.writer.close()
-		db.closeErr = errors.Join(db.closeErr, db.pool.Close())
+		db.closeErr = errors.Join(db.closeErr, db.writer.close())
 		db.closeIndex()
 	})
 	return db.closeErr

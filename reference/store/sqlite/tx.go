@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -12,67 +10,6 @@ import (
 	"rollcall.example/rollcall/reference/places"
 	"rollcall.example/rollcall/reference/store"
 )
-
-// conn is one connection with its prepared statements.
-type conn struct {
-	c          *sql.Conn
-	statements map[string]*sql.Stmt
-	// orders are those of the lists that were met: a list keeps its own, unless its
-	// opening is undone.
-	orders map[uint32]places.Order
-}
-
-func newConn(c *sql.Conn) *conn {
-	return &conn{c, map[string]*sql.Stmt{}, map[uint32]places.Order{}}
-}
-
-// undo rolls back what may have opened a list.
-func (c *conn) undo(query string) error {
-	clear(c.orders)
-	return c.control(query)
-}
-
-func (c *conn) close() {
-	for _, s := range c.statements {
-		_ = s.Close()
-	}
-	_ = c.c.Close()
-}
-
-func (c *conn) prepare(query string) (*sql.Stmt, error) {
-	if s := c.statements[query]; s != nil {
-		return s, nil
-	}
-	s, err := c.c.PrepareContext(context.Background(), query)
-	if err == nil {
-		c.statements[query] = s
-	}
-	return s, err
-}
-
-// control runs a statement without arguments that is run again and again.
-func (c *conn) control(query string) error {
-	s, err := c.prepare(query)
-	if err == nil {
-		_, err = s.ExecContext(context.Background())
-	}
-	return err
-}
-
-// exec runs a script.
-func (c *conn) exec(query string) error {
-	_, err := c.c.ExecContext(context.Background(), query)
-	return err
-}
-
-func (c *conn) row(query string, args ...any) *sql.Row {
-	s, err := c.prepare(query)
-	if err != nil {
-		// A Row can't be made by hand: let the query fail again for its error.
-		return c.c.QueryRowContext(context.Background(), query, args...)
-	}
-	return s.QueryRowContext(context.Background(), args...)
-}
 
 // tx implements store.Tx on a connection on which a transaction has begun.
 type tx struct {
@@ -94,9 +31,9 @@ func (t *tx) fail(err error) error {
 
 // get scans one row.
 func (t *tx) get(query string, args []any, to ...any) error {
-	err := t.row(query, args...).Scan(to...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.ErrNotFound
+	s, err := t.prepare(query)
+	if err == nil {
+		err = s.row(args, to)
 	}
 	return t.fail(err)
 }
@@ -107,33 +44,34 @@ func (t *tx) each(query string, args []any, f func(scan func(...any) error) erro
 	if err != nil {
 		return t.fail(err)
 	}
-	rows, err := s.QueryContext(context.Background(), args...)
+	var refused error // by f: that is no failure of the database
+	err = s.each(args, func(scan func(...any) error) error {
+		refused = f(scan)
+		return refused
+	})
+	if refused != nil {
+		return refused
+	}
+	return t.fail(err)
+}
+
+// run says how many rows a statement changed.
+func (t *tx) run(query string, args ...any) (int64, error) {
+	s, err := t.prepare(query)
 	if err != nil {
-		return t.fail(err)
+		return 0, t.fail(err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return t.fail(rows.Err())
+	n, err := s.run(args)
+	return n, t.fail(err)
 }
 
 // put runs a statement that must change a row.
 func (t *tx) put(otherwise error, query string, args ...any) error {
-	s, err := t.prepare(query)
-	if err != nil {
-		return t.fail(err)
+	n, err := t.run(query, args...)
+	if err == nil && n == 0 {
+		err = t.fail(otherwise)
 	}
-	r, err := s.ExecContext(context.Background(), args...)
-	if err != nil {
-		return t.fail(err)
-	}
-	if n, err := r.RowsAffected(); err != nil || n == 0 {
-		return t.fail(errors.Join(otherwise, err))
-	}
-	return nil
+	return err
 }
 
 func millis(at time.Time) int64 {
@@ -566,11 +504,9 @@ func (t *tx) Audit(from, to uint64, f func(store.AuditRecord) error) error {
 	}
 	return t.each(auditSelect+`WHERE sequence BETWEEN ? AND ? ORDER BY sequence`, []any{int64(from), int64(to)}, func(scan func(...any) error) error {
 		var r store.AuditRecord
-		var body, hash sql.RawBytes
-		if err := scan(&r.Sequence, &body, &hash); err != nil {
+		if err := scan(&r.Sequence, &r.Body, &r.Hash); err != nil {
 			return err
 		}
-		r.Body, r.Hash = body, hash
 		return f(r)
 	})
 }
@@ -595,17 +531,9 @@ func (t *tx) Forget(before time.Time, limit int) (n int, err error) {
 		`DELETE FROM offer WHERE hash IN (SELECT hash FROM offer WHERE made < ? LIMIT ?)`,
 		`DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer WHERE at < ? LIMIT ?)`,
 	} {
-		s, err := t.prepare(query)
+		d, err := t.run(query, millis(before), limit)
 		if err != nil {
-			return n, t.fail(err)
-		}
-		r, err := s.ExecContext(context.Background(), millis(before), limit)
-		if err != nil {
-			return n, t.fail(err)
-		}
-		d, err := r.RowsAffected()
-		if err != nil {
-			return n, t.fail(err)
+			return n, err
 		}
 		n += int(d)
 	}

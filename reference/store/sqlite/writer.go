@@ -58,7 +58,9 @@ func (db *DB) write() {
 			batch = append(batch, r)
 		case <-alone:
 			alone = nil
+			db.writing.Lock()
 			empty(fileCut)
+			db.writing.Unlock()
 			db.gate.Unlock()
 			continue
 		case <-db.closing:
@@ -73,6 +75,7 @@ func (db *DB) write() {
 				break more
 			}
 		}
+		db.writing.Lock()
 		db.run(batch)
 		for _, r := range batch {
 			if errors.Is(r.err, store.ErrFull) {
@@ -105,6 +108,7 @@ func (db *DB) write() {
 			}
 			db.gate.Unlock()
 		}
+		db.writing.Unlock()
 	}
 }
 
