@@ -13,6 +13,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/places"
 	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/internal/row"
 )
 
 // tx implements store.Tx on a link on which a transaction has begun.
@@ -41,7 +42,7 @@ func (t *tx) head() (r store.AuditRecord, err error) {
 		}
 		return t.chain.end, nil
 	}
-	if r, err = scanAudit(func(to ...any) error { return t.get(headSelect, nil, to...) }); errors.Is(err, store.ErrNotFound) {
+	if r, err = one(t, row.Audit, headSelect); errors.Is(err, store.ErrNotFound) {
 		err = nil
 	}
 	return r, err
@@ -68,8 +69,13 @@ func (t *tx) get(query string, args []any, to ...any) error {
 	return t.fail(err)
 }
 
-// all gathers rows.
-func all[R any](t *tx, query string, args []any, scan func(func(...any) error) (R, error)) (out []R, err error) {
+// one is the record that a query asks for.
+func one[R any](t *tx, scan func(row.Scan) (R, error), query string, args ...any) (R, error) {
+	return scan(func(to ...any) error { return t.get(query, args, to...) })
+}
+
+// all are the records that a query asks for.
+func all[R any](t *tx, scan func(row.Scan) (R, error), query string, args ...any) (out []R, err error) {
 	err = t.rows(query, args, func(rows pgx.Rows) error {
 		r, err := scan(rows.Scan)
 		out = append(out, r)
@@ -106,32 +112,11 @@ func text(fields ...string) error {
 
 func keepable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-func millis(at time.Time) int64 {
-	if at.IsZero() {
-		return 0
-	}
-	return at.UnixMilli()
-}
-
-func moment(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
-
-const personColumns = `id, rrn, family_name, given_name, birth_date, sex, address, municipality, centre, state, card, credential, changed`
-
-func (t *tx) Person(id store.PersonID) (p store.Person, err error) {
+func (t *tx) Person(id store.PersonID) (store.Person, error) {
 	if id > math.MaxInt64 {
-		return p, store.ErrNotFound
+		return store.Person{}, store.ErrNotFound
 	}
-	err = t.get(`SELECT `+personColumns+` FROM person WHERE id = $1`, []any{int64(id)},
-		&p.ID, &p.RRN, &p.FamilyName, &p.GivenName, &p.BirthDate, &p.Sex, &p.Address, &p.Municipality, &p.Centre, &p.State, &p.Card, &p.Credential, &p.Changed)
-	if err != nil {
-		return store.Person{}, err
-	}
-	return p, nil
+	return one(t, row.Person, `SELECT `+row.PersonColumns+` FROM person WHERE id = $1`, int64(id))
 }
 
 func (t *tx) PutPerson(p store.Person) error {
@@ -141,7 +126,7 @@ func (t *tx) PutPerson(p store.Person) error {
 	if err := text(p.RRN, p.FamilyName, p.GivenName, p.Address, p.Municipality, p.Centre, p.Card); err != nil {
 		return err
 	}
-	t.later(`INSERT INTO person (`+personColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)
+	t.later(`INSERT INTO person (`+row.PersonColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)
 		ON CONFLICT (id) DO UPDATE SET rrn=excluded.rrn, family_name=excluded.family_name, given_name=excluded.given_name,
 		birth_date=excluded.birth_date, sex=excluded.sex, address=excluded.address, municipality=excluded.municipality,
 		centre=excluded.centre, state=excluded.state, card=excluded.card, credential=excluded.credential, changed=excluded.changed`,
@@ -150,23 +135,19 @@ func (t *tx) PutPerson(p store.Person) error {
 	return nil
 }
 
-func (t *tx) Card(number string) (c store.Card, err error) {
+func (t *tx) Card(number string) (store.Card, error) {
 	if !keepable(number) {
-		return c, store.ErrNotFound
+		return store.Card{}, store.ErrNotFound
 	}
-	var issued int64
-	err = t.get(`SELECT number, person, chip, template, portrait, issued, ended FROM card WHERE number = $1`, []any{number},
-		&c.Number, &c.Person, &c.Chip, &c.Template, &c.Portrait, &issued, &c.Ended)
-	c.Issued = moment(issued)
-	return c, err
+	return one(t, row.Card, `SELECT `+row.CardColumns+` FROM card WHERE number = $1`, number)
 }
 
 func (t *tx) AddCard(c store.Card) error {
 	if err := text(c.Number); err != nil {
 		return err
 	}
-	return t.put(store.ErrTaken, `INSERT INTO card (number, person, chip, template, portrait, issued, ended) VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT DO NOTHING`,
-		c.Number, int64(c.Person), c.Chip, c.Template, c.Portrait, millis(c.Issued), int64(c.Ended))
+	return t.put(store.ErrTaken, `INSERT INTO card (`+row.CardColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT DO NOTHING`,
+		c.Number, int64(c.Person), c.Chip, c.Template, c.Portrait, row.Millis(c.Issued), int64(c.Ended))
 }
 
 func (t *tx) PutCard(c store.Card) error {
@@ -174,7 +155,7 @@ func (t *tx) PutCard(c store.Card) error {
 		return store.ErrNotFound
 	}
 	return t.put(store.ErrNotFound, `UPDATE card SET chip=$1, template=$2, portrait=$3, issued=$4, ended=$5 WHERE number=$6 AND person=$7`,
-		c.Chip, c.Template, c.Portrait, millis(c.Issued), int64(c.Ended), c.Number, int64(c.Person))
+		c.Chip, c.Template, c.Portrait, row.Millis(c.Issued), int64(c.Ended), c.Number, int64(c.Person))
 }
 
 func (t *tx) Wallet(person store.PersonID, id string) (store.Wallet, error) {
@@ -198,15 +179,11 @@ func (t *tx) PutWallet(w store.Wallet) error {
 	return nil
 }
 
-func (t *tx) Credential(id store.CredentialID) (c store.Credential, err error) {
+func (t *tx) Credential(id store.CredentialID) (store.Credential, error) {
 	if id > math.MaxInt64 {
-		return c, store.ErrNotFound
+		return store.Credential{}, store.ErrNotFound
 	}
-	var issued, until int64
-	err = t.get(`SELECT id, person, card, wallet, issued, until, ended, outdated FROM credential WHERE id = $1`, []any{int64(id)},
-		&c.ID, &c.Person, &c.Card, &c.Wallet, &issued, &until, &c.Ended, &c.Outdated)
-	c.Issued, c.Until = moment(issued), moment(until)
-	return c, err
+	return one(t, row.Credential, `SELECT `+row.CredentialColumns+` FROM credential WHERE id = $1`, int64(id))
 }
 
 // AddCredential gives the next number under the lock, so that there is no gap and
@@ -215,9 +192,9 @@ func (t *tx) AddCredential(c store.Credential) (id store.CredentialID, err error
 	if err := text(c.Card, c.Wallet); err != nil {
 		return 0, err
 	}
-	err = t.get(`INSERT INTO credential (id, person, card, wallet, issued, until, ended, outdated)
+	err = t.get(`INSERT INTO credential (`+row.CredentialColumns+`)
 		SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM credential RETURNING id`,
-		[]any{int64(c.Person), c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended), int64(c.Outdated)}, &id)
+		[]any{int64(c.Person), c.Card, c.Wallet, row.Millis(c.Issued), row.Millis(c.Until), int64(c.Ended), int64(c.Outdated)}, &id)
 	return id, err
 }
 
@@ -226,32 +203,22 @@ func (t *tx) PutCredential(c store.Credential) error {
 		return err
 	}
 	return t.put(store.ErrNotFound, `UPDATE credential SET card=$1, wallet=$2, issued=$3, until=$4, ended=$5, outdated=$6 WHERE id=$7 AND person=$8`,
-		c.Card, c.Wallet, millis(c.Issued), millis(c.Until), int64(c.Ended), int64(c.Outdated), int64(c.ID), int64(c.Person))
+		c.Card, c.Wallet, row.Millis(c.Issued), row.Millis(c.Until), int64(c.Ended), int64(c.Outdated), int64(c.ID), int64(c.Person))
 }
 
 func (t *tx) Due(at time.Time, limit int) ([]store.CredentialID, error) {
-	return all(t, `SELECT id FROM credential WHERE ended = 0 AND until <= $1 ORDER BY until, id LIMIT $2`, []any{millis(at), limit},
-		func(scan func(...any) error) (id store.CredentialID, err error) {
-			err = scan(&id)
-			return id, err
-		})
+	return all(t, row.ID, `SELECT id FROM credential WHERE ended = 0 AND until <= $1 ORDER BY until, id LIMIT $2`, row.Millis(at), limit)
 }
 
 func (t *tx) Lists() ([]store.List, error) {
-	return all(t, `SELECT number, size, allotted, secret FROM list ORDER BY number`, nil, func(scan func(...any) error) (l store.List, err error) {
-		err = scan(&l.Number, &l.Size, &l.Allotted, &l.Secret)
-		if len(l.Secret) == 0 {
-			l.Secret = nil
-		}
-		return l, err
-	})
+	return all(t, row.List, `SELECT `+row.ListColumns+` FROM list ORDER BY number`)
 }
 
 func (t *tx) PutList(l store.List) error {
 	if l.Secret == nil {
 		l.Secret = []byte{}
 	}
-	t.later(`INSERT INTO list (number, size, allotted, secret) VALUES ($1,$2,$3,$4) ON CONFLICT (number) DO UPDATE SET allotted=excluded.allotted`,
+	t.later(`INSERT INTO list (`+row.ListColumns+`) VALUES ($1,$2,$3,$4) ON CONFLICT (number) DO UPDATE SET allotted=excluded.allotted`,
 		int64(l.Number), int64(l.Size), int64(l.Allotted), l.Secret)
 	return nil
 }
@@ -274,37 +241,17 @@ func (t *tx) order(list uint32) (places.Order, error) {
 	return o, err
 }
 
-const runColumns = `SELECT e.list, e.place, e.copies, c.id, c.person, p.state, c.ended <> 0, c.outdated <> 0, c.until `
+const runColumns = `SELECT ` + row.RunColumns + ` `
 
-// runSelect joins a run with what its status depends on, so that status is kept
-// nowhere twice.
 const runSelect = runColumns + `FROM entry e JOIN credential c ON c.id = e.credential JOIN person p ON p.id = c.person `
 
-// run is a credential's entries at places that follow each other.
-type run struct {
-	places.Run
-	store.Entry // without an index
-}
-
-func scanRun(scan func(...any) error) (r run, err error) {
-	var until int64
-	err = scan(&r.List, &r.First, &r.Length, &r.Credential, &r.Person, &r.State, &r.Ended, &r.Outdated, &until)
-	r.Until = moment(until)
-	return r, err
-}
-
 // entries calls f for every entry of a run.
-func (t *tx) entries(r run, f func(store.Entry) error) error {
+func (t *tx) entries(r row.Run, f func(store.Entry) error) error {
 	o, err := t.order(r.List)
 	if err != nil {
 		return err
 	}
-	for _, r.Index = range o.Indices(r.Run) {
-		if err := f(r.Entry); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.Each(o, f)
 }
 
 func (t *tx) Entry(list uint32, index uint64) (store.Entry, error) {
@@ -317,10 +264,8 @@ func (t *tx) Entry(list uint32, index uint64) (store.Entry, error) {
 		return store.Entry{}, store.ErrNotFound
 	}
 	place := int64(runs[0].First)
-	r, err := scanRun(func(to ...any) error {
-		return t.get(runSelect+`WHERE e.list = $1 AND e.place = (SELECT max(place) FROM entry WHERE list = $1 AND place <= $2) AND e.place + e.copies > $2`,
-			[]any{int64(list), place}, to...)
-	})
+	r, err := one(t, row.Entries, runSelect+`WHERE e.list = $1 AND e.place = (SELECT max(place) FROM entry WHERE list = $1 AND place <= $2) AND e.place + e.copies > $2`,
+		int64(list), place)
 	if err != nil {
 		return store.Entry{}, err
 	}
@@ -367,7 +312,7 @@ func (t *tx) AddEntries(list uint32, indices []uint64, id store.CredentialID) er
 }
 
 func (t *tx) EntriesOf(id store.CredentialID) (out []store.Entry, err error) {
-	runs, err := all(t, runSelect+`WHERE e.credential = $1`, []any{int64(id)}, scanRun)
+	runs, err := all(t, row.Entries, runSelect+`WHERE e.credential = $1`, int64(id))
 	if err != nil {
 		return nil, err
 	}
@@ -382,13 +327,13 @@ func (t *tx) EntriesOf(id store.CredentialID) (out []store.Entry, err error) {
 	return out, nil
 }
 
-func byCredential(r run) int64 { return int64(r.Credential) }
-func byPerson(r run) int64     { return int64(r.Person) }
+func byCredential(r row.Run) int64 { return int64(r.Credential) }
+func byPerson(r row.Run) int64     { return int64(r.Person) }
 
 func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
 	for _, part := range []struct {
 		query string
-		key   func(run) int64 // by which it is ordered
+		key   func(row.Run) int64 // by which it is ordered
 	}{
 		{runColumns + `FROM credential c JOIN entry e ON e.credential = c.id JOIN person p ON p.id = c.person
 			WHERE c.ended <> 0 AND e.list = $1 AND (c.id, e.place) > ($2, $3) ORDER BY c.id, e.place LIMIT $4`, byCredential},
@@ -399,7 +344,7 @@ func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
 	} {
 		after, place := int64(-1), int64(-1)
 		for more := true; more; {
-			runs, err := all(t, part.query, []any{int64(list), after, place, page}, scanRun)
+			runs, err := all(t, row.Entries, part.query, int64(list), after, place, page)
 			if err != nil {
 				return err
 			}
@@ -417,111 +362,89 @@ func (t *tx) NotPlainlyValid(list uint32, f func(store.Entry) error) error {
 	return nil
 }
 
-func (t *tx) Offer(hash []byte) (o store.Offer, err error) {
-	var made int64
-	err = t.get(`SELECT hash, person, centre, clerk, made, used FROM offer WHERE hash = $1`, []any{hash},
-		&o.Hash, &o.Person, &o.Centre, &o.Clerk, &made, &o.Used)
-	o.Made = moment(made)
-	return o, err
+func (t *tx) Offer(hash []byte) (store.Offer, error) {
+	return one(t, row.Offer, `SELECT `+row.OfferColumns+` FROM offer WHERE hash = $1`, hash)
 }
 
 func (t *tx) AddOffer(o store.Offer) error {
 	if err := text(o.Centre, o.Clerk); err != nil {
 		return err
 	}
-	return t.put(store.ErrTaken, `INSERT INTO offer (hash, person, centre, clerk, made, used) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT DO NOTHING`,
-		o.Hash, int64(o.Person), o.Centre, o.Clerk, millis(o.Made), int64(o.Used))
+	return t.put(store.ErrTaken, `INSERT INTO offer (`+row.OfferColumns+`) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT DO NOTHING`,
+		o.Hash, int64(o.Person), o.Centre, o.Clerk, row.Millis(o.Made), int64(o.Used))
 }
 
 func (t *tx) PutOffer(o store.Offer) error {
 	return t.put(store.ErrNotFound, `UPDATE offer SET used=$1 WHERE hash=$2`, int64(o.Used), o.Hash)
 }
 
-func (t *tx) Challenge(value []byte) (c store.Challenge, err error) {
-	var made int64
-	err = t.get(`SELECT value, made, used FROM challenge WHERE value = $1`, []any{value}, &c.Value, &made, &c.Used)
-	c.Made = moment(made)
-	return c, err
+func (t *tx) Challenge(value []byte) (store.Challenge, error) {
+	return one(t, row.Challenge, `SELECT `+row.ChallengeColumns+` FROM challenge WHERE value = $1`, value)
 }
 
 func (t *tx) AddChallenge(c store.Challenge) error {
-	return t.put(store.ErrTaken, `INSERT INTO challenge (value, made, used) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING`, c.Value, millis(c.Made), int64(c.Used))
+	return t.put(store.ErrTaken, `INSERT INTO challenge (`+row.ChallengeColumns+`) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING`, c.Value, row.Millis(c.Made), int64(c.Used))
 }
 
 func (t *tx) PutChallenge(c store.Challenge) error {
-	return t.put(store.ErrNotFound, `UPDATE challenge SET made=$1, used=$2 WHERE value=$3`, millis(c.Made), int64(c.Used), c.Value)
+	return t.put(store.ErrNotFound, `UPDATE challenge SET made=$1, used=$2 WHERE value=$3`, row.Millis(c.Made), int64(c.Used), c.Value)
 }
 
-func (t *tx) Ticket(kind string, key []byte) (k store.Ticket, err error) {
+func (t *tx) Ticket(kind string, key []byte) (store.Ticket, error) {
 	if !keepable(kind) {
-		return k, store.ErrNotFound
+		return store.Ticket{}, store.ErrNotFound
 	}
-	var expires int64
-	err = t.get(`SELECT kind, key, body, expires FROM ticket WHERE kind = $1 AND key = $2`, []any{kind, key}, &k.Kind, &k.Key, &k.Body, &expires)
-	k.Expires = moment(expires)
-	return k, err
+	return one(t, row.Ticket, `SELECT `+row.TicketColumns+` FROM ticket WHERE kind = $1 AND key = $2`, kind, key)
 }
 
 func (t *tx) AddTicket(k store.Ticket) error {
 	if err := text(k.Kind); err != nil {
 		return err
 	}
-	return t.put(store.ErrTaken, `INSERT INTO ticket (kind, key, body, expires) VALUES ($1,$2,$3,$4) ON CONFLICT DO NOTHING`, k.Kind, k.Key, k.Body, millis(k.Expires))
+	return t.put(store.ErrTaken, `INSERT INTO ticket (`+row.TicketColumns+`) VALUES ($1,$2,$3,$4) ON CONFLICT DO NOTHING`, k.Kind, k.Key, k.Body, row.Millis(k.Expires))
 }
 
 func (t *tx) PutTicket(k store.Ticket) error {
 	if !keepable(k.Kind) {
 		return store.ErrNotFound
 	}
-	return t.put(store.ErrNotFound, `UPDATE ticket SET body=$1, expires=$2 WHERE kind=$3 AND key=$4`, k.Body, millis(k.Expires), k.Kind, k.Key)
-}
-
-const partySelect = `SELECT id, role, body, ended FROM party `
-
-func scanParty(scan func(...any) error) (p store.Party, err error) {
-	var ended int64
-	err = scan(&p.ID, &p.Role, &p.Body, &ended)
-	p.Ended = moment(ended)
-	return p, err
+	return t.put(store.ErrNotFound, `UPDATE ticket SET body=$1, expires=$2 WHERE kind=$3 AND key=$4`, k.Body, row.Millis(k.Expires), k.Kind, k.Key)
 }
 
 func (t *tx) Party(id string) (store.Party, error) {
 	if !keepable(id) {
 		return store.Party{}, store.ErrNotFound
 	}
-	return scanParty(func(to ...any) error { return t.get(partySelect+`WHERE id = $1`, []any{id}, to...) })
+	return one(t, row.Party, `SELECT `+row.PartyColumns+` FROM party WHERE id = $1`, id)
 }
 
 func (t *tx) Parties() ([]store.Party, error) {
-	return all(t, partySelect+`ORDER BY id`, nil, scanParty)
+	return all(t, row.Party, `SELECT `+row.PartyColumns+` FROM party ORDER BY id`)
 }
 
 func (t *tx) PutParty(p store.Party) error {
 	if err := text(p.ID, p.Role); err != nil {
 		return err
 	}
-	t.later(`INSERT INTO party (id, role, body, ended) VALUES ($1,$2,$3,$4) ON CONFLICT (id) DO UPDATE SET role=excluded.role, body=excluded.body, ended=excluded.ended`,
-		p.ID, p.Role, p.Body, millis(p.Ended))
+	t.later(`INSERT INTO party (`+row.PartyColumns+`) VALUES ($1,$2,$3,$4) ON CONFLICT (id) DO UPDATE SET role=excluded.role, body=excluded.body, ended=excluded.ended`,
+		p.ID, p.Role, p.Body, row.Millis(p.Ended))
 	return nil
 }
 
 func (t *tx) UseNonce(hash []byte, expires time.Time) error {
 	return t.put(store.ErrTaken, `INSERT INTO used (expires, hash) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM once WHERE hash = $2) ON CONFLICT DO NOTHING`,
-		millis(expires), hash)
+		row.Millis(expires), hash)
 }
 
 func (t *tx) UseOnce(hash []byte, until time.Time) error {
-	return t.put(store.ErrTaken, `INSERT INTO once (hash, expires) VALUES ($1,$2) ON CONFLICT DO NOTHING`, hash, millis(until))
+	return t.put(store.ErrTaken, `INSERT INTO once (hash, expires) VALUES ($1,$2) ON CONFLICT DO NOTHING`, hash, row.Millis(until))
 }
 
-func (t *tx) Answer(scope, key string) (a store.Answer, err error) {
+func (t *tx) Answer(scope, key string) (store.Answer, error) {
 	if !keepable(scope) || !keepable(key) {
-		return a, store.ErrNotFound
+		return store.Answer{}, store.ErrNotFound
 	}
-	var at int64
-	err = t.get(`SELECT request, body, at FROM answer WHERE scope = $1 AND key = $2`, []any{scope, key}, &a.Request, &a.Body, &at)
-	a.At = moment(at)
-	return a, err
+	return one(t, row.Answer, `SELECT `+row.AnswerColumns+` FROM answer WHERE scope = $1 AND key = $2`, scope, key)
 }
 
 func (t *tx) PutAnswer(scope, key string, a store.Answer) error {
@@ -529,37 +452,28 @@ func (t *tx) PutAnswer(scope, key string, a store.Answer) error {
 		return err
 	}
 	return t.put(store.ErrTaken, `INSERT INTO answer (scope, key, request, body, at) VALUES ($1,$2,$3,$4,$5) ON CONFLICT DO NOTHING`,
-		scope, key, a.Request, a.Body, millis(a.At))
+		scope, key, a.Request, a.Body, row.Millis(a.At))
 }
 
-const reportSelect = `SELECT sequence, person, cause, subject, actor, at FROM report WHERE person = $1`
-
-func scanReport(scan func(...any) error) (r store.Report, err error) {
-	var at int64
-	err = scan(&r.Sequence, &r.Person, &r.Cause, &r.Subject, &r.Actor, &at)
-	r.At = moment(at)
-	return r, err
-}
+const reportSelect = `SELECT ` + row.ReportColumns + ` FROM report WHERE person = $1`
 
 func (t *tx) NewestReport(person store.PersonID, cause lifecycle.Causes, subject string) (store.Report, error) {
 	if !keepable(subject) {
 		return store.Report{}, store.ErrNotFound
 	}
-	return scanReport(func(to ...any) error {
-		return t.get(reportSelect+` AND cause = $2 AND subject = $3 ORDER BY sequence DESC LIMIT 1`, []any{int64(person), int16(cause), subject}, to...)
-	})
+	return one(t, row.Report, reportSelect+` AND cause = $2 AND subject = $3 ORDER BY sequence DESC LIMIT 1`, int64(person), int16(cause), subject)
 }
 
 func (t *tx) Reports(person store.PersonID) ([]store.Report, error) {
-	return all(t, reportSelect+` ORDER BY sequence`, []any{int64(person)}, scanReport)
+	return all(t, row.Report, reportSelect+` ORDER BY sequence`, int64(person))
 }
 
 func (t *tx) AddReport(r store.Report) error {
 	if err := text(r.Subject, r.Actor); err != nil {
 		return err
 	}
-	return t.put(store.ErrTaken, `INSERT INTO report (sequence, person, cause, subject, actor, at) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT DO NOTHING`,
-		int64(r.Sequence), int64(r.Person), int16(r.Cause), r.Subject, r.Actor, millis(r.At))
+	return t.put(store.ErrTaken, `INSERT INTO report (`+row.ReportColumns+`) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT DO NOTHING`,
+		int64(r.Sequence), int64(r.Person), int16(r.Cause), r.Subject, r.Actor, row.Millis(r.At))
 }
 
 func (t *tx) Sequence() (uint64, error) {
@@ -567,15 +481,10 @@ func (t *tx) Sequence() (uint64, error) {
 	return r.Sequence, err
 }
 
-const auditSelect = `SELECT sequence, body, hash FROM audit `
+const auditSelect = `SELECT ` + row.AuditColumns + ` FROM audit `
 
 // headSelect is the end of the chain.
 const headSelect = auditSelect + `ORDER BY sequence DESC LIMIT 1`
-
-func scanAudit(scan func(...any) error) (r store.AuditRecord, err error) {
-	err = scan(&r.Sequence, &r.Body, &r.Hash)
-	return r, err
-}
 
 func (t *tx) AuditHead() (store.AuditRecord, error) {
 	r, err := t.head()
@@ -588,7 +497,7 @@ func (t *tx) AuditHead() (store.AuditRecord, error) {
 func (t *tx) Audit(from, to uint64, f func(store.AuditRecord) error) error {
 	to = min(to, math.MaxInt64)
 	for from <= to {
-		records, err := all(t, auditSelect+`WHERE sequence BETWEEN $1 AND $2 ORDER BY sequence LIMIT $3`, []any{int64(from), int64(to), page}, scanAudit)
+		records, err := all(t, row.Audit, auditSelect+`WHERE sequence BETWEEN $1 AND $2 ORDER BY sequence LIMIT $3`, int64(from), int64(to), page)
 		if err != nil {
 			return err
 		}
@@ -613,7 +522,7 @@ func (t *tx) AppendAudit(r store.AuditRecord) error {
 	if r.Sequence != last+1 {
 		return fmt.Errorf("the audit entry after %d must be %d, not %d", last, last+1, r.Sequence)
 	}
-	t.later(`INSERT INTO audit (sequence, body, hash) VALUES ($1,$2,$3)`, int64(r.Sequence), r.Body, r.Hash)
+	t.later(`INSERT INTO audit (`+row.AuditColumns+`) VALUES ($1,$2,$3)`, int64(r.Sequence), r.Body, r.Hash)
 	t.chain.end = r
 	return nil
 }
@@ -627,7 +536,7 @@ func (t *tx) Forget(before time.Time, limit int) (n int, err error) {
 		`DELETE FROM offer WHERE ctid = ANY(ARRAY(SELECT ctid FROM offer WHERE made < $1 LIMIT $2))`,
 		`DELETE FROM answer WHERE ctid = ANY(ARRAY(SELECT ctid FROM answer WHERE at < $1 LIMIT $2))`,
 	} {
-		d, err := t.exec(query, millis(before), limit)
+		d, err := t.exec(query, row.Millis(before), limit)
 		if err != nil {
 			return n, t.fail(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/internal/row"
 )
 
 // request is an Update that waits for the writer.
@@ -230,7 +231,7 @@ func (db *DB) begin(end *chain) (*link, error) {
 		l.later(`DELETE FROM batch WHERE replica = $1 AND number <= $2`, db.replica, w.number-keep)
 	}
 	l.reading(func(r pgx.BatchResults) (err error) {
-		if end.end, err = scanAudit(r.QueryRow().Scan); errors.Is(err, pgx.ErrNoRows) {
+		if end.end, err = row.Audit(r.QueryRow().Scan); errors.Is(err, pgx.ErrNoRows) {
 			err = nil
 		}
 		end.known, end.granted = err == nil, end.end

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"time"
 
 	sqlite3 "modernc.org/sqlite"
 
 	"rollcall.example/rollcall/reference/places"
 	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/internal/row"
 )
 
 // conn is one connection with its prepared statements. One goroutine uses it at a time.
@@ -184,7 +186,7 @@ func (s *statement) row(args, to []any) error {
 }
 
 // each calls f for every row; f scans.
-func (s *statement) each(args []any, f func(scan func(...any) error) error) error {
+func (s *statement) each(args []any, f func(row.Scan) error) error {
 	rows, err := s.query(args)
 	if err != nil {
 		return err
@@ -220,7 +222,7 @@ func (s *statement) scan(to ...any) error {
 }
 
 // assign stores what SQLite keeps (https://www.sqlite.org/datatype3.html §2) behind a
-// pointer to an integer, a bool, a text or bytes. NULL is for bytes alone.
+// pointer to an integer, a bool, a text, bytes, or a day (a text). NULL is for bytes alone.
 func assign(to any, v driver.Value) error {
 	switch v := v.(type) {
 	case int64:
@@ -233,6 +235,12 @@ func assign(to any, v driver.Value) error {
 		case *[]byte:
 			*to = []byte(v)
 			return nil
+		case *time.Time:
+			day, err := time.Parse(time.DateOnly, v)
+			if err == nil {
+				*to = day
+			}
+			return err
 		}
 		if to := reflect.ValueOf(to).Elem(); to.Kind() == reflect.String {
 			to.SetString(v)

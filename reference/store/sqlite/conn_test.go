@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/store"
@@ -35,6 +36,9 @@ func TestAColumnIsStoredWholeOrRefused(t *testing.T) {
 		{"text of a type", "서울", new(text), text("서울")},
 		{"text as bytes", "ab", new([]byte), []byte("ab")},
 		{"text as integer", "1", new(int64), nil},
+		{"text as day", "2008-02-29", new(time.Time), time.Date(2008, 2, 29, 0, 0, 0, 0, time.UTC)},
+		{"no day", "2009-02-29", new(time.Time), nil},
+		{"day with more", "2008-02-29 12:00", new(time.Time), nil},
 		{"bytes", []byte{0, 255}, new([]byte), []byte{0, 255}},
 		{"bytes as text", []byte("ab"), new(string), "ab"},
 		{"bytes as integer", []byte{1}, new(uint8), nil},
