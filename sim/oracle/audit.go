@@ -42,6 +42,16 @@ type AuditEntry struct {
 	After  *AuditState `json:"after,omitempty"`
 	// Copies are the places of an issued credential in the status lists.
 	Copies []AuditCopy `json:"copies,omitempty"`
+	// List is by which another authority has revoked certificates.
+	List *AuditList `json:"list,omitempty"`
+}
+
+// AuditList is what an entry says that an authority has revoked.
+type AuditList struct {
+	Authority string `json:"authority"`
+	Revoked   []struct {
+		Serial string `json:"serial"`
+	} `json:"revoked"`
 }
 
 // AuditState is what somebody holds, and what is reported.
@@ -72,11 +82,12 @@ const (
 	ReleaseAdministrative = "release-administrative"
 	CredentialExpired     = "credential-expired"
 	PersonRemoved         = "person-removed"
+	CertificateRevoked    = "certificate-revoked" // its own in Subject, another authority's in List
 )
 
 // partyEvents are those of staff, verifiers and the service's own certificates, which
 // are no residents.
-var partyEvents = map[string]bool{"certificate-revoked": true, "party-entered": true, "party-changed": true, "party-ended": true, "sessions-ended": true}
+var partyEvents = map[string]bool{CertificateRevoked: true, "party-entered": true, "party-changed": true, "party-ended": true, "sessions-ended": true}
 
 // reportEvent and releaseEvent name the events of a cause.
 var (
@@ -172,6 +183,20 @@ func unlike(lines []auditLine, part bool) (*auditLine, string) {
 		last[l.person] = l.After
 	}
 	return nil, ""
+}
+
+// revoked are the certificates that an entry says were revoked, each with its authority.
+func (l *auditLine) revoked() (out [][2]string) {
+	switch {
+	case l.Event != CertificateRevoked:
+	case l.List == nil:
+		out = append(out, [2]string{"", l.Subject})
+	default:
+		for _, c := range l.List.Revoked {
+			out = append(out, [2]string{l.List.Authority, c.Serial})
+		}
+	}
+	return out
 }
 
 // link says why line i does not continue the chain; empty if it does.

@@ -44,6 +44,41 @@ func TestAuditEntryWrittenTwiceIsFound(t *testing.T) {
 	})
 }
 
+func TestAuditEntriesThatRevokeACertificateTwiceAreFound(t *testing.T) {
+	by := Call{Actor: "operator", Role: "administrator"}
+	listed := func(serials ...string) *AuditList {
+		l := &AuditList{Authority: "C=KR, CN=CSCA"}
+		for _, s := range serials {
+			l.Revoked = append(l.Revoked, struct {
+				Serial string `json:"serial"`
+			}{s})
+		}
+		return l
+	}
+	for name, again := range map[string]AuditEntry{
+		"its own":                            {Subject: "a1"},
+		"by the same list":                   {List: listed("b2")},
+		"by a longer list":                   {List: listed("b3", "b1")},
+		"twice in one list":                  {List: listed("b3", "b3")},
+		"without saying of which, its own":   {},
+		"without saying of which, by a list": {List: listed()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			planted(t, "S10", func(w *world, wrong bool) {
+				w.holders("1")
+				w.enter(CertificateRevoked, "0", by, AuditEntry{Subject: "a1"})
+				w.enter(CertificateRevoked, "0", by, AuditEntry{List: listed("b1", "b2")})
+				// Another's certificate may have the same number.
+				w.enter(CertificateRevoked, "0", by, AuditEntry{List: listed("a1")})
+				if wrong {
+					w.enter(CertificateRevoked, "0", by, again)
+				}
+				w.pass(time.Second)
+			})
+		})
+	}
+}
+
 func TestAuditEntryWithAnotherActorIsFound(t *testing.T) {
 	planted(t, "S10", func(w *world, wrong bool) {
 		w.holders("1")

@@ -502,8 +502,33 @@ func (c *court) s10() {
 	if e, why := unlike(c.audit, c.h.Partial); e != nil {
 		c.find("S10", e.person, &op{event: e.Event, seq: e.Sequence}, Stamp{At: e.At}, "%s", why)
 	}
+	c.revokedOnce()
 	c.grown()
 	c.strayEntries("S10")
+}
+
+// revokedOnce: that a certificate was revoked has one entry, whoever read of it, and how
+// often; and an entry says which.
+func (c *court) revokedOnce() {
+	said := map[[2]string]uint64{}
+	for i := range c.audit {
+		e := &c.audit[i]
+		if e.Event != CertificateRevoked {
+			continue
+		}
+		c.chance("S10")
+		all := e.revoked()
+		if len(all) == 0 || all[0][1] == "" {
+			c.find("S10", "", &op{event: e.Event, seq: e.Sequence}, Stamp{At: e.At}, "entry %d says that a certificate was revoked, and not which", e.Sequence)
+		}
+		for _, cert := range all {
+			if before, again := said[cert]; again {
+				c.find("S10", "", &op{event: e.Event, seq: e.Sequence}, Stamp{At: e.At}, "entry %d says again what entry %d said: certificate %s was revoked", e.Sequence, before, cert[1])
+				return
+			}
+			said[cert] = e.Sequence
+		}
+	}
 }
 
 // otherDate says whether an answer dates the change otherwise than its entry, which
