@@ -343,6 +343,11 @@ func (s *session) fit() error {
 			return fmt.Errorf("%s was never done: nothing can be said of it", name)
 		}
 		o := Operation{Name: name, Count: a.Done[k], Processor: demands.PerOperation[k], Generator: generator.PerOperation[k], Nodes: s.shares[k], Samples: s.counts[k]}
+		if o.Processor.Value < least { // what was done takes something: at most all that was used meanwhile
+			all := max(least, a.Service/float64(a.Done[k]))
+			o.Processor = Estimate{all, 0, all}
+			s.out.Notes = append(s.out.Notes, fmt.Sprintf("What %s takes could not be told from what the service does by itself: all that was used while it was done is taken for it. Measure for longer, on a machine that does nothing else.", name))
+		}
 		ways, held := WaysOf(a.Traces[k], o.Processor.Value, o.Generator.Value, s.longest)
 		s.ways = append(s.ways, ways)
 		o.Held = heldWithin(a.Traces[k], held, o.Processor.Value, o.Generator.Value, s.p.Seed)
@@ -419,6 +424,8 @@ func (s *session) apply() {
 						share -= o.Nodes[n]
 					}
 				}
+				// What none of n samples met is not nothing: rule of succession.
+				share = max(share, 1/float64(o.Samples+2))
 			}
 			e := Estimate{o.Processor.Value * share, o.Processor.Low * share, o.Processor.High * share}
 			if node == "register" {

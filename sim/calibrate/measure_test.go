@@ -110,6 +110,29 @@ func TestAServiceWhoseDemandsAreKnownIsMeasuredAndItsLatencyPredicted(t *testing
 	})
 }
 
+// Within a short time, on a machine that others use, an operation may seem to take
+// nothing, and no sample of the profile may have met the gateway. Nothing takes no time.
+func TestWhatIsTooLittleToBeToldIsNotLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, p := newEmulated(), emulatedPlan()
+		e.demands[1] = 200 * time.Nanosecond
+		p.Profile = func(context.Context, time.Duration) (map[string]float64, int, error) {
+			return map[string]float64{"register": 1}, 8, nil
+		}
+		out := &Profile{Machine: Machine{CPU: "emulated", Cores: 2, ServiceCores: 1, GeneratorCores: 64}}
+		if err := Measure(t.Context(), e.bench(), p, out); err != nil {
+			t.Fatal(err)
+		}
+		near(t, "verify at the gateway", out.Demands["verify"]["gateway"].Value, 0.1*2e-3, 0.05)
+		if d := out.Demands["report"]["register"]; d.Value < least || d.Low < least || d.High < d.Value {
+			t.Errorf("a report takes %+v of the register", d)
+		}
+		if !strings.Contains(strings.Join(out.Notes, "\n"), "What "+Report+" takes could not be told") {
+			t.Errorf("notes: %q", out.Notes)
+		}
+	})
+}
+
 // A prediction from wrong demands is found to be wrong.
 func TestAServiceThatBecomesSlowerAfterwardsIsNotAsPredicted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

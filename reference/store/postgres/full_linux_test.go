@@ -50,6 +50,13 @@ func smallDisk(t *testing.T, room string) (address, dir string) {
 func TestARealDiskOfTheServerThatIsFullRefusesAndTheRegisterGoesOnByItself(t *testing.T) {
 	address, dir := smallDisk(t, "40M")
 	one, other := open(t, address, postgres.Options{}), open(t, address, postgres.Options{})
+	// A connection that begins may have to write a file on that disk (the server's cache of
+	// its catalogue), so both have theirs before it is full.
+	for _, db := range []*postgres.DB{one, other} {
+		if err := db.Ready(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ballast := filepath.Join(dir, "ballast")
 	id := store.PersonID(1)
 	if err := add(one, id); err != nil {
