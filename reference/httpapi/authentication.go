@@ -28,7 +28,8 @@ type Authentication struct {
 	// Session checks the console's cookie, and that a request which changes
 	// something comes from its own pages.
 	Session Check
-	// Certificate checks the certificate of a mutual TLS connection (RFC 8705).
+	// Certificate checks the certificate of a mutual TLS connection (RFC 8705). It counts
+	// for nothing at the console.
 	Certificate func(*http.Request, *x509.Certificate) (context.Context, error)
 }
 
@@ -51,16 +52,18 @@ func (a *Authentication) who(r *http.Request, route *Route) (*http.Request, erro
 		if check == nil || credential == "" {
 			return nil, web.Refuse(http.StatusUnauthorized, "invalid_token", "The Authorization header is none that is known here.")
 		}
+	case route.Session:
+		// A browser shows a certificate whatever site has made it send the request, and no
+		// form's token would stand against that: pages are opened by signing in.
+		c, err := r.Cookie(parties.CookieName)
+		if err != nil || a.Session == nil {
+			return r, nil
+		}
+		check, credential = a.Session, c.Value
 	case r.TLS != nil && len(r.TLS.PeerCertificates) > 0 && a.Certificate != nil:
 		check = func(r *http.Request, _ string) (context.Context, error) {
 			return a.Certificate(r, r.TLS.PeerCertificates[0])
 		}
-	case route.Session && a.Session != nil:
-		c, err := r.Cookie(parties.CookieName)
-		if err != nil {
-			return r, nil
-		}
-		check, credential = a.Session, c.Value
 	default:
 		return r, nil
 	}
@@ -71,7 +74,8 @@ func (a *Authentication) who(r *http.Request, route *Route) (*http.Request, erro
 	return r.WithContext(ctx), nil
 }
 
-// admit is the request with its caller, if they may call the route.
+// admit is the request with its caller, and an error if they may not call the route. The
+// request is nil where it is not known who calls.
 func (a *Authentication) admit(r *http.Request, route *Route) (*http.Request, error) {
 	if route.Roles == access.Anyone {
 		return r, nil
@@ -90,7 +94,7 @@ func (a *Authentication) admit(r *http.Request, route *Route) (*http.Request, er
 	case caller.Role == access.Anyone:
 		return nil, challenge(web.Refuse(http.StatusUnauthorized, "invalid_token", "Say who you are: this is for %s.", strings.ReplaceAll(route.Roles.String(), "+", ", ")).Because(errNobody), route)
 	}
-	return nil, web.Refuse(http.StatusForbidden, "insufficient_scope", "A caller with the role %s may not do this.", caller.Role)
+	return r, web.Refuse(http.StatusForbidden, "insufficient_scope", "A caller with the role %s may not do this.", caller.Role)
 }
 
 // errNobody: no credential was brought.

@@ -19,7 +19,7 @@ type Route struct {
 	// means that nobody is asked who they are.
 	Roles access.Role
 	// Session: it belongs to the console, and may be called by the console's
-	// cookie. A cookie counts for nothing elsewhere.
+	// cookie. A cookie counts for nothing elsewhere, and a certificate nothing here.
 	Session bool
 	// Long: its answer may take longer than others may, in the writing of it.
 	Long bool

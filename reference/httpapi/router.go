@@ -353,9 +353,10 @@ func (s *Router) admit(x *exchange, r *http.Request) (*http.Request, error) {
 	}
 	r.Body = http.MaxBytesReader(x, r.Body, route.Body)
 	r, err := s.o.Authentication.admit(r, route)
-	if err != nil {
+	if r == nil {
 		return nil, err
 	}
+	// Who may not is known, too: it stands in the log, and counts for them.
 	caller := access.From(r.Context())
 	x.role = caller.Role
 	if caller.Role != access.Anyone {
@@ -363,5 +364,5 @@ func (s *Router) admit(x *exchange, r *http.Request) (*http.Request, error) {
 			return nil, tooMany(wait)
 		}
 	}
-	return r, nil
+	return r, err
 }

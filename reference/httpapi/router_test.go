@@ -198,6 +198,40 @@ func TestACookieCountsForNothingOutsideTheConsole(t *testing.T) {
 	}
 }
 
+// A browser that holds a certificate shows it with what other sites make it send.
+func TestACertificateCountsForNothingAtTheConsole(t *testing.T) {
+	s := router(t, options(), ok)
+	r := httptest.NewRequest("POST", "/console", nil)
+	as(r, "certificate", access.Clerk)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	if w, _ := call(s, r); w.Code != 401 {
+		t.Errorf("a clerk's certificate at the console: %d", w.Code)
+	}
+	as(r, "cookie", access.Clerk)
+	r.TLS.PeerCertificates[0].Subject.CommonName = "wrong"
+	if w, _ := call(s, r); w.Code != 200 {
+		t.Errorf("a clerk who signed in, by a browser with some certificate: %d", w.Code)
+	}
+}
+
+func TestWhoMayNotIsKnownToTheLogAndLimited(t *testing.T) {
+	var logged bytes.Buffer
+	o := options()
+	o.Log = slog.New(slog.NewJSONHandler(&logged, nil))
+	o.Limits.Staff = Rate{PerSecond: 1, Burst: 1}
+	s := router(t, o, ok)
+	for _, want := range []int{403, 429} {
+		r := httptest.NewRequest("PUT", "/people/7", nil)
+		as(r, "Bearer", access.Clerk)
+		logged.Reset()
+		w, _ := call(s, r)
+		var line struct{ Role string }
+		if err := json.Unmarshal(logged.Bytes(), &line); err != nil || w.Code != want || line.Role != "clerk" {
+			t.Errorf("%d, want %d; %v: %s", w.Code, want, err, logged.Bytes())
+		}
+	}
+}
+
 func TestTwoAuthorizationHeadersAreRefused(t *testing.T) {
 	r := httptest.NewRequest("GET", "/people/1", nil)
 	r.Header["Authorization"] = []string{"Bearer registrar", "Bearer clerk"}
