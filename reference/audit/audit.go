@@ -219,7 +219,7 @@ func Export(ctx context.Context, s store.Store, from uint64, w io.Writer) error 
 		var previous [sha256.Size]byte
 		return r.Audit(from-1, ^uint64(0), func(a store.AuditRecord) error {
 			if a.Sequence >= from {
-				line, err := json.Marshal(Line{hex.EncodeToString(previous[:]), hex.EncodeToString(a.Hash), a.Body})
+				line, err := written(previous[:], a.Hash, a.Body)
 				if err != nil {
 					return err
 				}
@@ -232,6 +232,11 @@ func Export(ctx context.Context, s store.Store, from uint64, w io.Writer) error 
 		})
 	})
 	return errors.Join(err, out.Flush())
+}
+
+// written is a line as it stands in an export.
+func written(previous, hash, body []byte) ([]byte, error) {
+	return json.Marshal(Line{hex.EncodeToString(previous), hex.EncodeToString(hash), body})
 }
 
 // maxLine limits one line of an export: an issue of the largest batch.
@@ -263,11 +268,18 @@ func VerifyExport(r io.Reader, known ...Head) (head Head, err error) {
 		if l.Previous != hex.EncodeToString(before[:]) {
 			return head, &Fault{numbered.Sequence, "it names another entry as the one before it"}
 		}
+		// Another reader must not find another entry in the line: by a name that comes
+		// twice, or with other letters, which encoding/json takes for the same.
+		if line, err := written(before[:], hash, l.Entry); err != nil || !bytes.Equal(line, lines.Bytes()) {
+			return head, &Fault{numbered.Sequence, "its line was written anew: it is not as it is exported"}
+		}
 		if err := head.passes(known); err != nil {
 			return head, err
 		}
 	}
-	if err := lines.Err(); err != nil {
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return head, &Fault{head.Sequence + 1, fmt.Sprintf("its line has more than %d bytes, which none has that is exported", maxLine)}
+	} else if err != nil {
 		return head, fmt.Errorf("audit export after entry %d: %w", head.Sequence, err)
 	}
 	return head, head.agrees(known)

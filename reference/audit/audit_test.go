@@ -85,6 +85,42 @@ func TestTamperingWithTheDatabaseIsFoundAtTheEntry(t *testing.T) {
 	}
 }
 
+// A line in which one reader finds the true entry, and another one a forged one.
+func TestALineThatCanBeReadInTwoWaysIsFoundAtTheEntry(t *testing.T) {
+	path, head := chain(t, 5)
+	db, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var all bytes.Buffer
+	if err := audit.Export(ctx, db, 1, &all); err != nil {
+		t.Fatal(err)
+	}
+	for name, forge := range map[string]func(line string) string{
+		"the entry twice": func(line string) string {
+			return strings.Replace(line, `"entry":`, `"entry":{"sequence":3,"actor":"nobody"},"entry":`, 1)
+		},
+		"the true entry by a name with other letters": func(line string) string {
+			return strings.Replace(line, `"entry":`, `"entry":{"sequence":3,"actor":"nobody"},"Entry":`, 1)
+		},
+		"a member that is not hashed": func(line string) string { return strings.Replace(line, `{`, `{"remark":"void",`, 1) },
+		"the hash in capitals": func(line string) string {
+			at := strings.Index(line, `"hash":"`) + len(`"hash":"`)
+			return line[:at] + strings.ToUpper(line[at:at+64]) + line[at+64:]
+		},
+		"a line without end": func(line string) string { return line[:len(line)-1] + strings.Repeat(" ", 2<<20) + "}" },
+	} {
+		lines := strings.Split(strings.TrimSpace(all.String()), "\n")
+		lines[2] = forge(lines[2])
+		_, err := audit.VerifyExport(strings.NewReader(strings.Join(lines, "\n")), head)
+		var fault *audit.Fault
+		if !errors.As(err, &fault) || fault.Sequence != 3 {
+			t.Errorf("%s: %v; want entry 3", name, err)
+		}
+	}
+}
+
 func TestAnExportFromTheMiddleLinksToWhatWasBefore(t *testing.T) {
 	path, head := chain(t, 5)
 	db, err := sqlite.Open(path, sqlite.Options{})
