@@ -319,6 +319,7 @@ var words = map[string]struct{ en, ko string }{
 	"problem.nothing-to-release":      {"No such report is in force.", "해제할 신고가 없습니다."},
 	"problem.nothing-to-end":          {"There is nothing in force that could end.", "효력을 끝낼 신분증이 없습니다."},
 	"problem.older-than-report":       {"A newer report has come meanwhile. Look at it below before you release.", "그 사이 새 신고가 접수되었습니다. 아래에서 확인한 뒤 해제하십시오."},
+	"problem.unknown-sequence":        {"There is no report of this number. Look at the reports below, then release.", "그런 번호의 신고가 없습니다. 아래 신고 내역을 확인한 뒤 해제하십시오."},
 	"problem.nothing-asked":           {"Choose at least one element.", "항목을 하나 이상 선택하십시오."},
 	"problem.party-entered":           {"This id is taken, or was: choose another one.", "이미 사용된 아이디입니다. 다른 아이디를 선택하십시오."},
 	"problem.session-over":            {"This session is over already.", "이미 종료된 세션입니다."},

@@ -118,6 +118,8 @@ func explain(err error) error {
 		return web.Refuse(http.StatusUnprocessableEntity, "idempotency-key-reused", "This Idempotency-Key belongs to another request: choose a new one.")
 	case errors.Is(err, register.ErrTooLong):
 		return web.Refuse(http.StatusBadRequest, "too-long", "A text is longer than %d bytes.", register.MaxText)
+	case errors.Is(err, suspension.ErrNotYet):
+		return web.Refuse(http.StatusConflict, "unknown-sequence", "There is no report of this number yet: look at the reports, and name the newest.")
 	case errors.Is(err, register.ErrPersonExists), errors.Is(err, issuance.ErrNumberTaken):
 		return web.Refuse(http.StatusConflict, "number-taken", "This number was given before.")
 	case errors.Is(err, issuance.ErrBusy):

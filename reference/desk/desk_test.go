@@ -209,6 +209,27 @@ func TestALostCardIsReportedFoundAndReleased(t *testing.T) {
 	}
 }
 
+// Who names a number that is yet to come would lift whatever is reported until then.
+func TestAReleaseCannotNameAReportThatIsYetToCome(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	lost := c.ask(operator, "POST", path(r, "/reports"), map[string]any{"cause": "physical-lost"})
+	newest := lost.body["sequence"].(float64)
+	for _, n := range []float64{newest + 1, 1 << 40} {
+		a := c.ask(clerk, "POST", path(r, "/releases"), map[string]any{"cause": "physical-lost", "sequence": n}, "Idempotency-Key", "found")
+		if a.status != 409 || a.problem() != "unknown-sequence" {
+			t.Errorf("%v: %+v", n, a)
+		}
+	}
+	if a := c.ask(clerk, "GET", path(r, ""), nil); !strings.HasPrefix(verdicts(a), "suspended") {
+		t.Errorf("%+v", a)
+	}
+	// What was refused so is no answer: the same key may be used again.
+	if a := c.ask(clerk, "POST", path(r, "/releases"), map[string]any{"cause": "physical-lost", "sequence": newest}, "Idempotency-Key", "found"); a.status != 200 {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestALostPhoneLeavesThePlasticCardAlone(t *testing.T) {
 	c := open(t)
 	r := c.Resident()

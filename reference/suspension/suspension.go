@@ -24,6 +24,10 @@ import (
 
 var errCause = errors.New("a report or release names exactly one cause: physical-lost, mobile-lost or administrative")
 
+// ErrNotYet: a release names a change that the register has not seen. Nobody has looked
+// at it, so it must not stand for "whatever has been reported meanwhile".
+var ErrNotYet = errors.New("the register has no change of this number yet")
+
 // Service takes reports and releases.
 type Service struct{ register *register.Register }
 
@@ -44,7 +48,8 @@ type ReleaseRequest struct {
 	Person store.PersonID
 	Cause  lifecycle.Causes
 	// Sequence is that of the newest report that the author knows of. If there
-	// is a newer one, the release does nothing and says so.
+	// is a newer one, the release does nothing and says so. One that has not been is
+	// an error.
 	Sequence uint64
 	// Wallet names the wallet to release from mobile-lost; empty: the one that
 	// holds the live credential.
@@ -90,16 +95,18 @@ func (s *Service) Release(ctx context.Context, q ReleaseRequest) (Receipt, error
 		if err != nil {
 			return Receipt{}, err
 		}
-		if newer, err := s.newer(tx, p, q); err != nil || newer && q.By.May(e.Release, p.ID) {
-			return Receipt{Reason: lifecycle.OlderThanReport, At: now, State: p.State}, err
+		if q.By.May(e.Release, p.ID) {
+			if newer, err := s.newer(tx, p, q); err != nil || newer {
+				return Receipt{Reason: lifecycle.OlderThanReport, At: now, State: p.State}, err
+			}
 		}
 		return apply(tx, p, register.Change{Event: e.Release, By: q.By, Why: q.Why, At: now, Wallet: q.Wallet})
 	})
 }
 
 // newer says whether the cause is in force by a report that is newer than the
-// one the release names. A cause that is not in force is for the rulebook to
-// refuse.
+// one the release names, or ErrNotYet. A cause that is not in force is for the
+// rulebook to refuse.
 func (s *Service) newer(tx store.Tx, p *store.Person, q ReleaseRequest) (bool, error) {
 	inForce, wallet := p.State.Causes()&q.Cause != 0, ""
 	if q.Cause == lifecycle.MobileLost {
@@ -126,7 +133,11 @@ func (s *Service) newer(tx store.Tx, p *store.Person, q ReleaseRequest) (bool, e
 	if err != nil {
 		return false, fmt.Errorf("%v is in force on person %d without a report: %w", q.Cause, p.ID, err)
 	}
-	return newest.Sequence > q.Sequence, nil
+	last, err := tx.Sequence()
+	if err == nil && q.Sequence > last {
+		err = ErrNotYet
+	}
+	return newest.Sequence > q.Sequence, err
 }
 
 func apply(tx store.Tx, p *store.Person, c register.Change) (Receipt, error) {
