@@ -302,6 +302,7 @@ var words = map[string]struct{ en, ko string }{
 	"problem.idempotency-key-reused":  {"This form was sent before with other content. See below what is in force, then fill it in again.", "이 양식은 다른 내용으로 이미 보냈습니다. 아래 현재 상태를 확인하고 다시 작성하십시오."},
 	"problem.too-long":                {"A text is longer than 200 bytes: shorten it.", "글이 200바이트를 넘습니다. 줄여 주십시오."},
 	"problem.bad-number":              {"A card's number has 1 to 32 characters: A-Z, 0-9 and hyphen.", "발급번호는 A-Z, 0-9, 하이픈 1~32자입니다."},
+	"problem.bad-municipality":        {"The code of a municipality has five digits.", "시·군·구 코드는 숫자 5자리입니다."},
 	"problem.number-taken":            {"This number was given before.", "이미 사용된 번호입니다."},
 	"problem.incomplete":              {"Something is missing. Fill in all that is required.", "빠진 항목이 있습니다. 필수 항목을 모두 작성하십시오."},
 	"problem.unknown-cause":           {"Choose what is lost.", "무엇을 분실했는지 선택하십시오."},

@@ -59,6 +59,11 @@ func (d *Desk) Reissue(ctx context.Context, q register.Request, id store.PersonI
 
 // Change changes what the register says of a resident.
 func (d *Desk) Change(ctx context.Context, q register.Request, id store.PersonID, a register.Amendment, why string) (sequence uint64, err error) {
+	if a.Municipality != nil {
+		if err := municipality(*a.Municipality); err != nil {
+			return 0, err
+		}
+	}
 	return changed(d.o.Issuance.Amend(ctx, issuance.AmendRequest{Request: q, Person: id, Amendment: a, Why: why}))
 }
 

@@ -98,7 +98,7 @@ func about[B any](r *http.Request) (id store.PersonID, q register.Request, body 
 	if q, err = request(r); err != nil {
 		return id, q, body, err
 	}
-	return id, q, body, web.ReadJSON(r, &body)
+	return id, q, body, web.ReadKnown(r, &body)
 }
 
 func notFound() error {
@@ -212,6 +212,9 @@ func (d *Desk) Find(w http.ResponseWriter, r *http.Request) error {
 	q, err := web.ReadQuery(r)
 	if err != nil {
 		return err
+	}
+	if q.Get("card") == "" {
+		return web.Refuse(http.StatusBadRequest, "no-number", "Say by ?card= which plastic card's number it is.")
 	}
 	id, err := d.HolderOf(r.Context(), q.Get("card"))
 	if err != nil {
@@ -559,15 +562,21 @@ func (d *Desk) Enter(w http.ResponseWriter, r *http.Request) error {
 		Card           *Card  `json:"card"`
 		Why            string `json:"why"`
 	}
-	if err := web.ReadJSON(r, &body); err != nil {
+	if err := web.ReadKnown(r, &body); err != nil {
 		return err
 	}
 	birth, err := time.Parse(time.DateOnly, body.BirthDate)
 	if err != nil || body.ID == 0 || body.ID >= 1<<63 || body.FamilyName == "" || body.Municipality == "" || len(body.Sex) > 1 {
 		return web.Refuse(http.StatusBadRequest, "incomplete", "A resident needs an id, a family_name, a birth_date as 2006-01-02, a municipality, and M, F or nothing as sex.")
 	}
-	if n := body.ResidentNumber; n != "" && (len(n) != 13 || strings.Trim(n, "0123456789") != "") {
-		return web.Refuse(http.StatusBadRequest, "bad-resident-number", "A resident registration number has 13 digits.")
+	if err := municipality(body.Municipality); err != nil {
+		return err
+	}
+	if birth.After(d.o.Register.Now()) {
+		return web.Refuse(http.StatusBadRequest, "bad-birth-date", "The birth_date has not come yet.")
+	}
+	if n := body.ResidentNumber; n != "" && (len(n) != 13 || strings.Trim(n, "0123456789") != "" || n[:6] != birth.Format("060102")) {
+		return web.Refuse(http.StatusBadRequest, "bad-resident-number", "A resident registration number has 13 digits, the first six of which are the birth date.")
 	}
 	e := issuance.ResidentRequest{Request: q, Why: body.Why, Resident: store.Person{
 		ID: store.PersonID(body.ID), RRN: body.ResidentNumber, FamilyName: body.FamilyName, GivenName: body.GivenName, BirthDate: birth,
@@ -623,10 +632,23 @@ func (d *Desk) Amend(w http.ResponseWriter, r *http.Request) error {
 	if (body.Municipality == nil) != (body.Centre == nil) || body.FamilyName != nil && *body.FamilyName == "" || body.Municipality != nil && *body.Municipality == "" {
 		return web.Refuse(http.StatusBadRequest, "incomplete", "A municipality comes with its centre, and neither it nor a family name is empty.")
 	}
-	a, err := d.o.Issuance.Amend(r.Context(), issuance.AmendRequest{Request: q, Person: id, Why: body.Why, Amendment: register.Amendment{
-		FamilyName: body.FamilyName, GivenName: body.GivenName, Address: body.Address, Municipality: body.Municipality, Centre: body.Centre,
-	}})
-	return entered(w, a, err)
+	to := register.Amendment{FamilyName: body.FamilyName, GivenName: body.GivenName, Address: body.Address, Municipality: body.Municipality, Centre: body.Centre}
+	if to == (register.Amendment{}) {
+		return web.Refuse(http.StatusBadRequest, "incomplete", "Say what changes: a family_name, given_name, address, or municipality with its centre.")
+	}
+	seq, err := d.Change(r.Context(), q, id, to, body.Why)
+	if err == nil {
+		web.JSON(w, http.StatusCreated, entry{seq})
+	}
+	return err
+}
+
+// municipality says what is wrong with the code of one.
+func municipality(code string) error {
+	if len(code) != 5 || strings.Trim(code, "0123456789") != "" {
+		return web.Refuse(http.StatusBadRequest, "bad-municipality", "A municipality is a code of five digits.")
+	}
+	return nil
 }
 
 // Remove ends everything that a resident holds: death or emigration.
@@ -647,7 +669,7 @@ func (d *Desk) Plastic(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		Card string `json:"card"`
 	}
-	if err := web.ReadJSON(r, &body); err != nil {
+	if err := web.ReadKnown(r, &body); err != nil {
 		return err
 	}
 	v, err := d.CheckPlastic(r.Context(), body.Card)

@@ -281,6 +281,22 @@ func TestACitizenSeesAndChangesOnlyThemselves(t *testing.T) {
 	}
 }
 
+func TestAResidentIsFoundByTheNumberOfACard(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	if a := c.ask(operator, "GET", "/residents?card="+r.Number, nil); a.status != 200 || a.body["card"] != r.Number {
+		t.Errorf("%+v", a)
+	}
+	if a := c.ask(operator, "GET", "/residents?card=X1", nil); a.status != 404 {
+		t.Errorf("%+v", a)
+	}
+	for _, query := range []string{"", "?card=", "?kard=" + r.Number} {
+		if a := c.ask(operator, "GET", "/residents"+query, nil); a.status != 400 || a.problem() != "no-number" {
+			t.Errorf("%q: %+v", query, a)
+		}
+	}
+}
+
 func TestARegistrationNumberLeavesMasked(t *testing.T) {
 	c := open(t)
 	r := c.Resident()
@@ -381,6 +397,11 @@ func TestWhatIsAskedWronglyIsRefusedAndChangesNothing(t *testing.T) {
 		"a card without template":  {clerk, path(r, "/cards"), `{"number":"C1","portrait":""}`, 400},
 		"a number given before":    {clerk, path(r, "/cards"), `{"number":"` + r.Number + `","template":"` + base64.StdEncoding.EncodeToString(r.Face.Bytes()) + `"}`, 409},
 		"a resident without names": {registrar, "/residents", `{"id":5,"birth_date":"1990-01-02","municipality":"36110"}`, 400},
+		"a name that is misspelt":  {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"1990-01-02","municipality":"36110","adress":"새 주소 1"}`, 400},
+		"a member of another body": {clerk, path(r, "/reports"), `{"cause":"physical-lost","sequence":1}`, 400},
+		"no municipality's code":   {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"1990-01-02","municipality":"Sejong"}`, 400},
+		"a birth yet to come":      {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"2990-01-02","municipality":"36110"}`, 400},
+		"another's number":         {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"1990-01-02","municipality":"36110","resident_number":"9101021234567"}`, 400},
 		"a resident of no birth":   {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"soon","municipality":"36110"}`, 400},
 	} {
 		if a := c.ask(test.by, "POST", test.path, test.body); a.status != test.want || a.problem() == "" {
@@ -404,6 +425,11 @@ func TestWhoMovesIsToldToTheRegister(t *testing.T) {
 	}
 	if a := c.ask(registrar, "PATCH", path(r, ""), map[string]string{"municipality": "11010"}); a.status != 400 {
 		t.Errorf("a municipality without its centre: %+v", a)
+	}
+	for _, body := range []string{`{}`, `{"why":"nothing"}`, `{"adress":"새 주소 2"}`, `{"municipality":"Sejong","centre":"3611051500"}`} {
+		if a := c.ask(registrar, "PATCH", path(r, ""), body); a.status != 400 {
+			t.Errorf("%s: %+v", body, a)
+		}
 	}
 	if a := c.ask(clerk, "PATCH", path(r, ""), map[string]string{"address": "x"}); a.status != 403 {
 		t.Errorf("by a clerk: %+v", a)
@@ -434,12 +460,25 @@ func TestAnAdministratorEntersChangesAndEndsParties(t *testing.T) {
 	if a := c.ask(administrator, "GET", "/parties/bank", nil); !strings.Contains(a.text, "family_name") || a.body["role"] != "verifier" {
 		t.Errorf("%+v", a)
 	}
+	// What GET answers can be changed and sent back.
+	var kept map[string]any
+	if err := json.Unmarshal([]byte(c.ask(administrator, "GET", "/parties/bank", nil).text), &kept); err != nil {
+		t.Fatal(err)
+	}
+	kept["name"] = "Rollcall Bank and Sons"
+	if a := c.ask(administrator, "PUT", "/parties/bank", kept); a.status != 200 {
+		t.Errorf("%+v", a)
+	}
 	for name, body := range map[string]map[string]any{
-		"another role": {"role": "clerk", "name": "x", "centre": servicetest.Sejong}, "no role": {"role": "king", "name": "x"}, "another id": {"id": "shop", "role": "verifier", "name": "x"},
+		"a misspelt name": {"role": "verifier", "name": "x", "keys": []jws.Key{key}, "element": []string{"age_over_19"}},
+		"another role":    {"role": "clerk", "name": "x", "centre": servicetest.Sejong}, "no role": {"role": "king", "name": "x"}, "another id": {"id": "shop", "role": "verifier", "name": "x"},
 	} {
 		if a := c.ask(administrator, "PUT", "/parties/bank", body); a.status/100 != 4 {
 			t.Errorf("%s: %+v", name, a)
 		}
+	}
+	if a := c.ask(administrator, "GET", "/parties/bank", nil); !strings.Contains(a.text, "family_name") || a.body["name"] != kept["name"] {
+		t.Errorf("what was refused has changed something: %+v", a)
 	}
 	if a := c.ask(administrator, "POST", "/parties/bank/end", map[string]string{"why": "contract over"}); a.status != 200 {
 		t.Errorf("%+v", a)

@@ -75,8 +75,10 @@ func (d *Desk) putParty(w http.ResponseWriter, r *http.Request, id string, statu
 		parties.Profile
 		Passphrase string `json:"passphrase"`
 		Why        string `json:"why"`
+		// Who changes what GET has answered sends this back; it changes nothing.
+		HasPassphrase bool `json:"has_passphrase"`
 	}
-	if err := web.ReadJSON(r, &body); err != nil {
+	if err := web.ReadKnown(r, &body); err != nil {
 		return err
 	}
 	role, ok := access.ParseRole(body.Role)
@@ -106,7 +108,7 @@ func (d *Desk) EndParty(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		Why string `json:"why"`
 	}
-	if err := web.ReadJSON(r, &body); err != nil {
+	if err := web.ReadKnown(r, &body); err != nil {
 		return err
 	}
 	done, err := d.o.Parties.End(r.Context(), parties.Ending{By: access.From(r.Context()), Key: q.Key, ID: r.PathValue("party"), Why: body.Why})

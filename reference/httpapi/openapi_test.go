@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/desk"
 	"rollcall.example/rollcall/reference/lifecycle"
 )
 
@@ -55,6 +57,43 @@ func TestTheDocumentDescribesTheTable(t *testing.T) {
 	}
 	for route := range inTable {
 		t.Errorf("%s is not described", route)
+	}
+}
+
+// What the desk answers is in the document, and nothing else is.
+func TestTheDocumentDescribesWhatTheDeskAnswers(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, kept := range map[string]reflect.Type{"Resident": reflect.TypeFor[desk.Resident](), "State": reflect.TypeFor[desk.State]()} {
+		same(t, name, doc.Components.Schemas[name].Value, kept)
+	}
+	same(t, "Receipt", doc.Components.Responses["Receipt"].Value.Content["application/json"].Schema.Value, reflect.TypeFor[desk.Receipt]())
+	list := doc.Paths.Value("/residents/{id}/reports").Get.Responses.Value("200").Value.Content["application/json"].Schema.Value
+	same(t, "Report", list.Properties["reports"].Value.Items.Value, reflect.TypeFor[desk.Report]())
+	same(t, "Scan", doc.Paths.Value("/residents/{id}/offers").Post.Responses.Value("201").Value.Content["application/json"].Schema.Value, reflect.TypeFor[desk.Scan]())
+}
+
+// same compares a schema with the struct that is written so.
+func same(t *testing.T, name string, described *openapi3.Schema, kept reflect.Type) {
+	t.Helper()
+	left := maps.Clone(described.Properties)
+	for i := range kept.NumField() {
+		field, optional, _ := strings.Cut(kept.Field(i).Tag.Get("json"), ",")
+		if field == "-" {
+			continue
+		}
+		if left[field] == nil {
+			t.Errorf("%s: %q is not described", name, field)
+		}
+		if slices.Contains(described.Required, field) == (optional != "") {
+			t.Errorf("%s: whether %q is always there", name, field)
+		}
+		delete(left, field)
+	}
+	for field := range left {
+		t.Errorf("%s: %q is described and does not exist", name, field)
 	}
 }
 

@@ -184,7 +184,7 @@ const maxPurpose = 200
 // Begin begins a transaction for the relying party that calls.
 func (e *Endpoints) Begin(w http.ResponseWriter, r *http.Request) error {
 	var asked Asked
-	if err := web.ReadJSON(r, &asked); err != nil {
+	if err := web.ReadKnown(r, &asked); err != nil {
 		return err
 	}
 	out, err := e.Ask(r.Context(), access.From(r.Context()), asked)

@@ -13,9 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -229,10 +232,56 @@ func ReadJSON(r *http.Request, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := jws.Unmarshal(body, v); err != nil {
+	return unmarshal(body, v)
+}
+
+func unmarshal(body []byte, v any) error {
+	err := jws.Unmarshal(body, v)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return Refuse(http.StatusBadRequest, "invalid_request", "The body is not the JSON expected here: %.80q cannot be a %.40s.", wrong.Field, wrong.Value)
+	}
+	if err != nil {
 		return Refuse(http.StatusBadRequest, "invalid_request", "The body is not the JSON expected here: %v.", err)
 	}
 	return nil
+}
+
+// ReadKnown is ReadJSON for routes of our own, which protocols do not extend: a member
+// that the struct does not have is refused, for a name that was misspelt would be passed
+// over in silence.
+func ReadKnown(r *http.Request, v any) error {
+	body, err := Body(r, "application/json")
+	if err == nil {
+		err = unmarshal(body, v)
+	}
+	if err != nil {
+		return err
+	}
+	sent, err := jws.Object(body)
+	if err != nil {
+		return Refuse(http.StatusBadRequest, "invalid_request", "The body is not the JSON expected here: %v.", err)
+	}
+	known := members(reflect.TypeOf(v).Elem())
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		if !slices.Contains(known, name) {
+			return Refuse(http.StatusBadRequest, "unknown-member", "There is no member %.40q here; there are %s.", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+// members are the names that a struct has in JSON, those of its embedded ones too.
+func members(t reflect.Type) (names []string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && name == "" {
+			names = append(names, members(f.Type)...)
+		} else if name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // ReadForm reads a form. A parameter may stand in it only once (RFC 6749 §3.2).

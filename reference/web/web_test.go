@@ -105,6 +105,35 @@ func TestABodyIsReadStrictlyOrRefused(t *testing.T) {
 	}
 }
 
+func TestAMemberThatIsNotKnownIsNamed(t *testing.T) {
+	type Part struct {
+		Name string   `json:"name"`
+		Keys []string `json:"keys,omitempty"`
+	}
+	for body, want := range map[string]string{
+		`{"id":1,"name":"a","keys":["b"]}`: "",
+		`{"id":1,"nane":"a"}`:              `There is no member "nane" here; there are id, name, keys.`,
+		`{"id":1,"secret":"a"}`:            `There is no member "secret" here; there are id, name, keys.`,
+		`{"id":"1"}`:                       `The body is not the JSON expected here: "id" cannot be a string.`,
+		`{"id":1,"Name":"a"}`:              `The body is not the JSON expected here: "Name" is "name" in another case.`,
+	} {
+		var v struct {
+			ID int `json:"id"`
+			Part
+			Secret string `json:"-"`
+		}
+		err := ReadKnown(post(body, "application/json"), &v)
+		e, _ := err.(*Error)
+		if got := ""; e != nil && e.Status == 400 {
+			if got = e.Description; got != want {
+				t.Errorf("%s: %s", body, got)
+			}
+		} else if err != nil || want != "" || v.ID != 1 || v.Name != "a" || len(v.Keys) != 1 {
+			t.Errorf("%s: %v, %+v", body, err, v)
+		}
+	}
+}
+
 func TestAParameterStandsInAFormOnce(t *testing.T) {
 	const kind = "application/x-www-form-urlencoded"
 	for body, good := range map[string]bool{"a=1&b=2": true, "": true, "a=1&a=1": false, "a=%zz": false, "a=%ff": false, "a;b": false} {
