@@ -24,7 +24,7 @@ type Request struct {
 	Profile
 	// Passphrase for the console; empty: a party that is entered has none, and
 	// one that is changed keeps its own.
-	Passphrase string `json:"-"` // never fingerprinted: it could be guessed from that
+	Passphrase string `json:"-"` // fingerprinted stretched alone: it could be guessed from more
 	Why        string
 }
 
@@ -71,14 +71,23 @@ func (p *Parties) put(ctx context.Context, event string, q Request, before func(
 		return Done{}, err
 	}
 	var hash string
+	asked := struct {
+		Request
+		Stretched []byte `json:",omitempty"`
+	}{Request: q}
 	if q.Passphrase != "" {
 		var err error
 		if hash, err = p.hash(ctx, q.Passphrase); err != nil {
 			return Done{}, err
 		}
+		// A guess at it from the fingerprint costs as much as one from what is kept.
+		salt := sha256.Sum256([]byte(event + "\x00" + q.By.ID + "\x00" + q.ID + "\x00" + q.Key))
+		if asked.Stretched, err = p.stretch(ctx, q.Passphrase, salt[:16], p.o.Cost); err != nil {
+			return Done{}, err
+		}
 	}
 	defer p.known.forget()
-	return register.Once(ctx, p.register, event, register.Request{By: by(q.By), Key: q.Key}, q, func(tx store.Tx, now time.Time) (Done, error) {
+	return register.Once(ctx, p.register, event, register.Request{By: by(q.By), Key: q.Key}, asked, func(tx store.Tx, now time.Time) (Done, error) {
 		was, err := before(tx, now)
 		if err != nil {
 			return Done{}, err

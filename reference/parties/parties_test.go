@@ -267,6 +267,30 @@ func TestTheSameRequestTwiceHasTheEffectOfOne(t *testing.T) {
 	}
 }
 
+// A form that is sent again with a corrected passphrase must not be answered as if the
+// corrected one counted.
+func TestTheSameKeyWithAnotherPassphraseIsAnotherRequest(t *testing.T) {
+	o := newOffice(t)
+	q := clerk()
+	q.Passphrase = "correct horse battery"
+	a, err := o.Enter(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := o.second.Enter(ctx, q); err != nil || a.Sequence != b.Sequence {
+		t.Errorf("the same again: %+v %+v %v", a, b, err)
+	}
+	for _, other := range []string{"", "staple staple staple"} {
+		q.Passphrase = other
+		if _, err := o.second.Enter(ctx, q); !errors.Is(err, register.ErrKeyReused) {
+			t.Errorf("with the passphrase %q: %v", other, err)
+		}
+	}
+	if _, err := o.SignIn(ctx, q.ID, "correct horse battery"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatCannotBeSoIsNotEntered(t *testing.T) {
 	o := newOffice(t)
 	private := jwk("private")
