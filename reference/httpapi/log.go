@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// What of a text must not stand in a log: whatever is quoted, long numbers, long
+// What of a text must not stand in a log: whatever is quoted (to the end of the text, if
+// the quotation has none, and past a quotation mark in it that %q has marked), long numbers, long
 // words without a space as tokens and keys are, addresses of mail, and letters
 // beyond ASCII, as names have them.
-var personal = regexp.MustCompile(`"[^"]*"|\B'[^']*'\B|` + "`[^`]*`" + `|[0-9][0-9-]{3,}[0-9]|[A-Za-z0-9_.+/=~-]{33,}|\S+@\S+|[^\x00-\x7f]+|[\x00-\x1f\x7f]+`)
+var personal = regexp.MustCompile(`"(?:[^"\\]|(?s:\\.))*\\?(?:"|$)|\B'[^']*'\B|` + "`[^`]*`" + `|[0-9][0-9-]{3,}[0-9]|[A-Za-z0-9_.+/=~-]{33,}|\S+@\S+|[^\x00-\x7f]+|[\x00-\x1f\x7f]+`)
 
 const maxReason = 600
 

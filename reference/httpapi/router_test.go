@@ -298,6 +298,9 @@ func TestNeitherPersonalDataNorSecretsReachTheLog(t *testing.T) {
 		func(http.ResponseWriter, *http.Request) error {
 			return web.Refuse(400, "invalid_request", "This is not it: %s", everything).Because(errors.New(everything))
 		},
+		func(http.ResponseWriter, *http.Request) error { // quoted as handlers quote
+			return web.Refuse(400, "invalid_request", "There is no member %q, nor one of %q.", `a" Hong Gildong "b`, strings.Repeat(`c\`, 2000)+" Hong Gildong")
+		},
 		func(http.ResponseWriter, *http.Request) error {
 			return web.Refuse(500, "server_error", "This is not it: %s", everything).Because(errors.New(everything))
 		},
@@ -336,6 +339,19 @@ func TestNeitherPersonalDataNorSecretsReachTheLog(t *testing.T) {
 	for _, p := range planted {
 		if i := strings.Index(logged.String(), p); i >= 0 {
 			t.Errorf("%q is in the log: %s", p, logged.String()[max(0, i-200):min(logged.Len(), i+100)])
+		}
+	}
+}
+
+// A long quotation is cut off wherever the limit falls.
+func TestAQuotationThatIsCutOffIsNotLogged(t *testing.T) {
+	for n := range 8 {
+		text := strings.Repeat("x ", n) + fmt.Sprintf("No %q.", "Hong Gildong "+strings.Repeat(`\`, 5000))
+		if got := scrub(text); strings.Contains(got, "Hong") || !strings.Contains(got, "No …") {
+			t.Errorf("%d: %s", n, got)
+		}
+		if got := scrub("y" + text); strings.Contains(got, "Hong") {
+			t.Errorf("%d and one: %s", n, got)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rollcall.example/rollcall/reference/web"
 )
 
 // Where the lists of revoked certificates of the two roots lie.
@@ -348,8 +350,7 @@ func (r *Roots) list(w http.ResponseWriter, q *http.Request, root Use) error {
 		return err
 	}
 	if der == nil {
-		http.NotFound(w, q)
-		return nil
+		return web.Refuse(http.StatusNotFound, "no-such-root", "This service has no root of this number.")
 	}
 	return give(w, "application/pkix-crl", der, "public, max-age=300")
 }

@@ -16,6 +16,7 @@ import (
 
 	"rollcall.example/rollcall/reference/crl"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/web"
 )
 
 // office is keys at work whose clock is ours.
@@ -332,8 +333,9 @@ func TestEachRootHasItsOwnListAtItsOwnPlace(t *testing.T) {
 			}
 		}
 		w := httptest.NewRecorder()
-		if err := (&Roots{o.ring}).List(w, httptest.NewRequest("GET", "/iaca.crl?root=4711", nil)); err != nil || w.Code != 404 {
-			t.Errorf("the list of no root: %d %v", w.Code, err)
+		web.Problem((&Roots{o.ring}).List).ServeHTTP(w, httptest.NewRequest("GET", "/iaca.crl?root=4711", nil))
+		if w.Code != 404 || w.Header().Get("Content-Type") != "application/problem+json" {
+			t.Errorf("the list of no root: %d %v", w.Code, w.Header())
 		}
 		again, err := Like(o.all, root, rand.NewChaCha8([32]byte{1}))
 		if err != nil || again.URL != "https://id.example" {
