@@ -96,7 +96,7 @@ func (c *cardLists) fetchDue(ctx context.Context, all bool) (err error) {
 		if wrong == nil {
 			s.again = c.now().Add(listsFetched)
 			if wrong = c.keep(s.place, der, list); wrong != nil {
-				wrong = fmt.Errorf("%s: %w: %w", s.place, errUnkept, wrong)
+				wrong = fmt.Errorf("%s: %w: %w", place(s.place), errUnkept, wrong)
 			}
 		}
 		err = errors.Join(err, wrong)
@@ -114,7 +114,7 @@ func (c *cardLists) takeOne(s *listSource, text []byte, err error) (der []byte, 
 		list, err = c.verifier.Revoked(der, c.now())
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", s.place, err)
+		return nil, nil, fmt.Errorf("%s: %w", place(s.place), err)
 	}
 	return der, list, nil
 }
@@ -139,13 +139,16 @@ func limited(r io.Reader) ([]byte, error) {
 	return b, err
 }
 
-func (c *cardLists) fetch(ctx context.Context, place string) ([]byte, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, place, nil)
+func (c *cardLists) fetch(ctx context.Context, from string) ([]byte, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, err
 	}
 	q.Header.Set("Accept", "application/pkix-crl")
 	a, err := c.client.Do(q)
+	if wrong, ok := errors.AsType[*url.Error](err); ok {
+		err = wrong.Err // the rest of it is the URL, with what is secret in it
+	}
 	if err != nil {
 		return nil, err
 	}

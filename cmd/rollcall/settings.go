@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -178,12 +179,22 @@ func (c configuration) set(name, value, at string) error {
 			return wrong("is not a whole number above 0")
 		}
 	}
+	if name == "database" && !isPostgres(value) && elsewhere.MatchString(value) { // not shown: there may be a password in it
+		return fmt.Errorf("%s: this is no file, and the address of a PostgreSQL database is written as postgres://USER:PASSWORD@HOST/NAME", at)
+	}
 	if s.only != nil && !slices.Contains(s.only, value) {
 		return wrong("is none of " + strings.Join(s.only, ", "))
 	}
 	s.value, s.at = value, at
 	c[name] = s
 	return nil
+}
+
+// elsewhere is what was meant as the address of a database: as a URL, or as libpq's words.
+var elsewhere = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://|(^|\s)(host|hostaddr|port|dbname|user|password|service|sslmode)\s*=`)
+
+func isPostgres(address string) bool {
+	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
 }
 
 const maxConfiguration = 64 << 10
@@ -336,32 +347,45 @@ func (v settled) shown() string {
 	case v.kind == list:
 		var all []string
 		for _, one := range split(v.value) {
-			all = append(all, strconv.Quote(one))
+			all = append(all, strconv.Quote(place(one)))
 		}
 		return "[" + strings.Join(all, ", ") + "]"
 	case v.kind != text:
 		return v.value
 	case v.masked && v.value != "":
+		if v.name == "database" && !isPostgres(v.value) {
+			return strconv.Quote(v.value) // a file
+		}
 		u, err := url.Parse(v.value)
-		if err != nil || !strings.Contains(v.value, "://") {
-			if v.name == "database" {
-				return strconv.Quote(v.value)
-			}
+		if err != nil || v.name != "database" {
 			return `"` + mask + `"`
 		}
-		return strconv.Quote(masked(u))
+		return strconv.Quote(masked(u, func(name string) bool { return strings.Contains(strings.ToLower(name), "password") }))
 	}
 	return strconv.Quote(v.value)
 }
 
-// masked is an address of a database without what is secret in it.
-func masked(u *url.URL) string {
+// place is a file, or a URL without what is secret in it, or may be.
+func place(name string) string {
+	if !strings.Contains(name, "://") {
+		return name
+	}
+	u, err := url.Parse(name)
+	if err != nil {
+		return mask
+	}
+	return masked(u, func(string) bool { return true })
+}
+
+// masked is an address without its password, and without those parts of its query that are
+// secret.
+func masked(u *url.URL, secret func(name string) bool) string {
 	if _, has := u.User.Password(); has {
 		u.User = url.UserPassword(u.User.Username(), mask)
 	}
 	q := u.Query()
 	for name := range q {
-		if strings.Contains(strings.ToLower(name), "password") {
+		if secret(name) {
 			q.Set(name, mask)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -206,7 +205,7 @@ var errServed = errors.New("another rollcall serves")
 // registerFile is the file of the register; false if it is in a database server.
 func (s *running) registerFile() (string, bool) {
 	address := s.c.text("database")
-	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") {
+	if isPostgres(address) {
 		return "", false
 	}
 	if address == "" {
