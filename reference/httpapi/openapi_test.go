@@ -50,6 +50,9 @@ func TestTheDocumentDescribesTheTable(t *testing.T) {
 			if (op.RequestBody != nil) != (r.Body > 0) {
 				t.Errorf("%s: document and table differ on whether it has a body", r.Name)
 			}
+			if r.Roles != anyone && op.Responses.Default() == nil {
+				t.Errorf("%s: the document does not say how it is refused", r.Name)
+			}
 			if open := op.Security != nil && len(*op.Security) == 0; open != (r.Roles == anyone) {
 				t.Errorf("%s: open to anyone in the document: %v, in the table: %v", r.Name, open, r.Roles)
 			}

@@ -56,52 +56,54 @@ var assertionTypes = []string{"", "JWT", "client-authentication+jwt"}
 // service alone, for five minutes at most, and used once, whichever replica it
 // comes to.
 func (p *Parties) Authenticate(ctx context.Context, text string) (access.Caller, error) {
-	one, err := p.authenticate(ctx, text)
+	one, _, err := p.authenticate(ctx, text)
 	return one.caller(), err
 }
 
-func (p *Parties) authenticate(ctx context.Context, text string) (Party, error) {
+// authenticate also says by which of its keys the party has signed.
+func (p *Parties) authenticate(ctx context.Context, text string) (one Party, by jws.Key, _ error) {
 	now := p.register.Now()
 	token, header, claims, err := readAssertion(text)
 	if err != nil {
-		return Party{}, denied("The client assertion cannot be read: %v.", err)
+		return Party{}, by, denied("The client assertion cannot be read: %v.", err)
 	}
 	at := func(s int64) time.Time { return time.Unix(s, 0) }
 	switch {
 	case claims.Issuer == "" || claims.Issuer != claims.Subject:
-		return Party{}, denied("iss and sub of the client assertion must both be the client's id.")
+		return Party{}, by, denied("iss and sub of the client assertion must both be the client's id.")
 	case string(claims.Audience) != p.o.Issuer && string(claims.Audience) != p.o.TokenEndpoint:
-		return Party{}, denied("aud of the client assertion must be %s.", p.o.Issuer)
+		return Party{}, by, denied("aud of the client assertion must be %s.", p.o.Issuer)
 	case !now.Before(at(claims.Expires)):
-		return Party{}, denied("The client assertion has expired.")
+		return Party{}, by, denied("The client assertion has expired.")
 	case at(claims.Expires).Sub(now) > assertionLife+skew:
-		return Party{}, denied("exp of the client assertion must be within five minutes.")
+		return Party{}, by, denied("exp of the client assertion must be within five minutes.")
 	case at(claims.Issued).Sub(now) > skew || at(claims.Not).Sub(now) > skew:
-		return Party{}, denied("The client assertion is from the future.")
+		return Party{}, by, denied("The client assertion is from the future.")
 	case claims.ID == "" || len(claims.ID) > 200:
-		return Party{}, denied("The client assertion needs a jti of at most 200 bytes.")
+		return Party{}, by, denied("The client assertion needs a jti of at most 200 bytes.")
 	}
-	one, err := p.Party(ctx, claims.Issuer)
+	one, err = p.Party(ctx, claims.Issuer)
 	if isUnknown(err) || err == nil && !one.inForce(now) {
-		return Party{}, denied("The client assertion is not one of a client that is known here.")
+		return Party{}, by, denied("The client assertion is not one of a client that is known here.")
 	}
 	if err != nil {
-		return Party{}, err
+		return Party{}, by, err
 	}
-	if !slices.ContainsFunc(one.Keys, func(k jws.Key) bool {
+	signed := slices.IndexFunc(one.Keys, func(k jws.Key) bool {
 		key, err := k.Public()
 		return err == nil && (header.KeyID == "" || k.KeyID == "" || header.KeyID == k.KeyID) && token.Verify(key)
-	}) {
-		return Party{}, denied("The client assertion is not one of a client that is known here.")
+	})
+	if signed < 0 {
+		return Party{}, by, denied("The client assertion is not one of a client that is known here.")
 	}
 	once := sha256.Sum256([]byte("client assertion\x00" + claims.Issuer + "\x00" + claims.ID))
 	err = p.register.Update(ctx, func(tx store.Tx) error {
 		return tx.UseNonce(once[:], at(claims.Expires))
 	})
 	if errors.Is(err, store.ErrTaken) {
-		return Party{}, denied("The client assertion was used before: sign a new one, with another jti, for every request.")
+		return Party{}, by, denied("The client assertion was used before: sign a new one, with another jti, for every request.")
 	}
-	return one, err
+	return one, one.Keys[signed], err
 }
 
 func readAssertion(text string) (token *jws.Token, header jws.Header, claims assertion, err error) {

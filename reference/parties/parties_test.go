@@ -477,6 +477,56 @@ func TestAnAccessTokenOfAPartyHoldsAtEveryReplicaUntilItsEndOrThePartys(t *testi
 	}
 }
 
+// Whoever has taken a key has perhaps got a token with it: both end at once.
+func TestAnAccessTokenEndsWithTheKeyOrCertificateItWasGotBy(t *testing.T) {
+	o := newOffice(t)
+	mine := certificate(t, "bank", "bank tls")
+	q := bank()
+	q.Certificates = []string{thumbprint(mine)}
+	o.enter(t, q)
+	connection := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{mine}}
+	var tokens []string
+	for _, ask := range []func() (int, map[string]any){
+		func() (int, map[string]any) {
+			return token(o.Parties, grant(sign(t, "bank 1", jws.Header{}, o.said(nil))), nil)
+		},
+		func() (int, map[string]any) {
+			return token(o.Parties, grant(sign(t, "bank 2", jws.Header{}, o.said(nil))), nil)
+		},
+		func() (int, map[string]any) {
+			return token(o.Parties, url.Values{"grant_type": {"client_credentials"}, "client_id": {"bank"}}, mine)
+		},
+	} {
+		status, v := ask()
+		if status != 200 {
+			t.Fatalf("%d %v", status, v)
+		}
+		tokens = append(tokens, v["access_token"].(string))
+	}
+	good := func(what string, want ...bool) {
+		t.Helper()
+		for i, text := range tokens {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.TLS = connection
+			_, err := o.second.Bearer(r, text)
+			if (err == nil) != want[i] || err != nil && code(err) != "invalid_token" {
+				t.Errorf("%s: token %d: %v", what, i+1, err)
+			}
+		}
+	}
+	good("as entered", true, true, true)
+	q.Key, q.Keys = "one key less", q.Keys[1:]
+	if _, err := o.Change(ctx, q); err != nil {
+		t.Fatal(err)
+	}
+	good("without the first key", false, true, true)
+	q.Key, q.Certificates = "no certificate", nil
+	if _, err := o.Change(ctx, q); err != nil {
+		t.Fatal(err)
+	}
+	good("without the certificate", false, true, false)
+}
+
 func TestTheTokenEndpointRefusesWhatItDoesNotKnow(t *testing.T) {
 	o := newOffice(t)
 	o.enter(t, bank())

@@ -7,9 +7,11 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"time"
 
 	"rollcall.example/rollcall/reference/access"
+	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/web"
 )
 
@@ -27,7 +29,21 @@ type granted struct {
 	// Certificate is the thumbprint of the connection it was given on, and may be
 	// used on (RFC 8705 §3).
 	Certificate string `json:"c,omitempty"`
+	// Key is the one by which it was asked for; without one that was the certificate. It
+	// holds as long as the party keeps that.
+	Key string `json:"k,omitempty"`
 }
+
+// holds says whether that by which the token was asked for is still the party's.
+func (g granted) holds(one Party) bool {
+	if g.Key != "" {
+		return slices.ContainsFunc(one.Keys, func(k jws.Key) bool { return nameOf(k) == g.Key })
+	}
+	return g.Certificate != "" && slices.Contains(one.Certificates, g.Certificate)
+}
+
+// nameOf names a key by 128 bits of it.
+func nameOf(k jws.Key) string { return k.X[:min(len(k.X), 22)] }
 
 // Token is the token endpoint of parties: the client credentials grant (RFC 6749
 // §4.4), by private_key_jwt or by mutual TLS.
@@ -47,9 +63,11 @@ func (p *Parties) Token(w http.ResponseWriter, r *http.Request) error {
 		if form.Get("client_assertion_type") != assertionType {
 			return denied("client_assertion_type must be %s.", assertionType)
 		}
-		if one, err = p.authenticate(r.Context(), form.Get("client_assertion")); err != nil {
+		var by jws.Key
+		if one, by, err = p.authenticate(r.Context(), form.Get("client_assertion")); err != nil {
 			return err
 		}
+		g.Key = nameOf(by)
 		if id := form.Get("client_id"); form.Has("client_id") && id != one.ID {
 			return denied("client_id is not that of the client assertion.")
 		}
@@ -96,7 +114,17 @@ func (p *Parties) Bearer(r *http.Request, token string) (context.Context, error)
 			return nil, web.Refuse(http.StatusUnauthorized, "invalid_token", "The access token belongs to a connection with another certificate.")
 		}
 	}
-	return p.enter(r, g.Party)
+	one, err := p.Party(r.Context(), g.Party)
+	if err != nil && !isUnknown(err) {
+		return nil, err
+	}
+	if err != nil || !one.inForce(now) {
+		return nil, web.Refuse(http.StatusUnauthorized, "invalid_token", "The party of this access token has been ended.")
+	}
+	if !g.holds(one) {
+		return nil, web.Refuse(http.StatusUnauthorized, "invalid_token", "The key or certificate of this access token is no longer the party's.")
+	}
+	return access.With(r.Context(), one.caller()), nil
 }
 
 // Certificate is the party of a mutual TLS connection, as httpapi asks for it.
@@ -124,18 +152,6 @@ func (p *Parties) certified(ctx context.Context, c *x509.Certificate) (Party, er
 		return Party{}, denied("The client certificate is not one of a party: its common name must be the party's id, and its thumbprint entered.")
 	}
 	return one, nil
-}
-
-// enter is the context of a request with a party in force.
-func (p *Parties) enter(r *http.Request, id string) (context.Context, error) {
-	one, err := p.Party(r.Context(), id)
-	if err != nil && !isUnknown(err) {
-		return nil, err
-	}
-	if err != nil || !one.inForce(p.register.Now()) {
-		return nil, web.Refuse(http.StatusUnauthorized, "invalid_token", "The party of this access token has been ended.")
-	}
-	return access.With(r.Context(), one.caller()), nil
 }
 
 func peer(r *http.Request) *x509.Certificate {
