@@ -52,6 +52,14 @@ func TestKeysThatAreChangedAreReadAgain(t *testing.T) {
 	if all, err = m.Rotate(all, keys.Nonce, now, now.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
+	// A root that is to take over: checkpoints by it are checked with what lies in the folder.
+	roots := len(readRoots(t, dir))
+	if m, err = keys.Like(all, keys.IACA, chance); err != nil {
+		t.Fatal(err)
+	}
+	if all, err = m.Rotate(all, keys.IACA, now, now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
 	if err := keys.Write(path, lock, all, chance, false); err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +68,9 @@ func TestKeysThatAreChangedAreReadAgain(t *testing.T) {
 	}
 	if s.nonces(later) == before {
 		t.Error("the new secret is not taken up")
+	}
+	if now := len(readRoots(t, dir)); roots != 1 || now != 2 {
+		t.Errorf("%s holds %d roots, then %d", iacaFile, roots, now)
 	}
 	if changed, err := s.reloadIfChanged(); changed || err != nil {
 		t.Errorf("they are read again and again: %t %v", changed, err)
@@ -73,4 +84,13 @@ func TestKeysThatAreChangedAreReadAgain(t *testing.T) {
 	if s.nonces(later) == before {
 		t.Error("the keys before do not stay in use")
 	}
+}
+
+func readRoots(t *testing.T, dir string) [][]byte {
+	t.Helper()
+	ders, err := certificates([]string{filepath.Join(dir, iacaFile)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ders
 }

@@ -87,6 +87,12 @@ func (s *running) openKeys(host string) error {
 	if s.seals, err = seal.NewKeys(s.ring.Secrets(keys.Seal)...); err != nil {
 		return err
 	}
+	return s.writeRoots()
+}
+
+// writeRoots writes the certificates of all roots into the data folder, also of those that
+// are yet to take over: whoever checks what they have signed finds them there.
+func (s *running) writeRoots() error {
 	for file, use := range map[string]keys.Use{authorityFile: keys.Authority, iacaFile: keys.IACA} {
 		var text []byte
 		for _, c := range s.ring.Certificates(use) {
@@ -195,7 +201,7 @@ func (s *running) reload() error {
 		return err
 	}
 	s.keysSeen.Store(&seen)
-	return s.seals.Replace(s.ring.Secrets(keys.Seal)...)
+	return errors.Join(s.seals.Replace(s.ring.Secrets(keys.Seal)...), s.writeRoots())
 }
 
 // keysRead does what other keys than before call for, and tells the log: what was revoked
