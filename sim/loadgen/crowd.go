@@ -132,7 +132,7 @@ func Open(ctx context.Context, o Options) (*Crowd, error) {
 		}
 		p := people.Person(draws, first+uint32(n)%(end-first), o.Now())
 		if o.kindOf(n) == child {
-			p.Birth = o.Now().AddDate(1-o.Rules.MinimumAge, 0, 0).Truncate(24 * time.Hour)
+			p.BornOn(o.Now().AddDate(1-o.Rules.MinimumAge, 0, 0).Truncate(24 * time.Hour))
 		}
 		one, err := c.citizen(uint32(n), p, m.Code, o.Nation.Centres[centre].Code)
 		if err != nil {

@@ -120,6 +120,11 @@ func BirthdayFraction(src rng.Source, id uint32) float64 {
 // syntheticRRN makes a number in the form used up to October 2020, with a check
 // digit that is one too high, so that it is nobody's.
 func syntheticRRN(birth time.Time, male bool, f *gofakeit.Faker) string {
+	return numbered(birth, male, fmt.Sprintf("%04d%d", f.IntRange(0, 9599), f.IntRange(1, 5)))
+}
+
+// numbered is the number of who was born on a day, with the serial part of five digits.
+func numbered(birth time.Time, male bool, serial string) string {
 	s := map[bool]int{true: 1, false: 2}[male]
 	switch c := birth.Year() / 100; c {
 	case 18:
@@ -127,8 +132,13 @@ func syntheticRRN(birth time.Time, male bool, f *gofakeit.Faker) string {
 	case 20:
 		s += 2
 	}
-	head := fmt.Sprintf("%s%d%04d%d", birth.Format("060102"), s, f.IntRange(0, 9599), f.IntRange(1, 5))
+	head := fmt.Sprintf("%s%d%s", birth.Format("060102"), s, serial)
 	return fmt.Sprintf("%s-%s%d", head[:6], head[6:], (RRNCheckDigit(head)+1)%10)
+}
+
+// BornOn gives a person another day of birth, and the number that goes with it.
+func (p *Person) BornOn(day time.Time) {
+	p.Birth, p.RRN = day, numbered(day, p.Male, p.RRN[8:13])
 }
 
 // RRNCheckDigit is the right check digit of the first twelve digits.

@@ -71,6 +71,11 @@ func TestASyntheticNumberIsNobodysAndAPersonFitsTheirCell(t *testing.T) {
 			t.Fatal("the same citizen is made up differently")
 		}
 		digits := strings.Replace(q.RRN, "-", "", 1)
+		young := q
+		if young.BornOn(time.Date(2010, 2, 28, 0, 0, 0, 0, time.UTC)); young.RRN[:6] != "100228" || young.RRN[6:8] != map[bool]string{true: "-3", false: "-4"}[q.Male] ||
+			young.RRN[8:13] != q.RRN[8:13] || int(young.RRN[13]-'0') != (RRNCheckDigit(strings.Replace(young.RRN, "-", "", 1)[:12])+1)%10 {
+			t.Errorf("%s, born in 2010, has %s", q.RRN, young.RRN)
+		}
 		if len(q.RRN) != 14 || int(digits[12]-'0') == RRNCheckDigit(digits[:12]) {
 			t.Errorf("%s could be somebody's", q.RRN)
 		}
