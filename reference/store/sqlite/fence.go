@@ -38,29 +38,29 @@ func (db *DB) CopyAcknowledged(to string) error {
 func (db *DB) Copy(to string) error {
 	db.commit.Lock()
 	defer db.commit.Unlock()
-	if err := copyFile(to, db.path, -1); err != nil {
-		return err
-	}
-	return copyFile(to+"-wal", db.path+"-wal", db.acknowledgedLog)
-}
-
-func copyFile(to, from string, n int64) (err error) {
-	in, err := os.Open(from)
+	size, err := db.file.Stat()
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	if err := copyFile(to, db.file, size.Size()); err != nil {
+		return err
+	}
+	log, err := os.Open(db.path + "-wal") // SQLite locks nothing of it
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	return copyFile(to+"-wal", log, db.acknowledgedLog)
+}
+
+func copyFile(to string, from *os.File, n int64) (err error) {
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if n < 0 {
-		_, err = io.Copy(out, in)
-		return err
-	}
-	if _, err = io.CopyN(out, in, n); err != nil {
-		return fmt.Errorf("%s is shorter than what was acknowledged: %w", from, err)
+	if _, err = io.CopyN(out, io.NewSectionReader(from, 0, n), n); err != nil {
+		return fmt.Errorf("%s is shorter than what was acknowledged: %w", from.Name(), err)
 	}
 	return nil
 }

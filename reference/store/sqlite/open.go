@@ -14,33 +14,35 @@ import (
 var magic = []byte("SQLite format 3\x00")
 
 // header reads the first 100 bytes of a database file.
-func header(path string) (head []byte, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer f.Close()
+func header(f *os.File) (head []byte, size int64, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("%s is not a file: name the register's database file", path)
+		return nil, 0, fmt.Errorf("%s is not a file: name the register's database file", f.Name())
 	}
 	head = make([]byte, 100)
-	n, err := io.ReadFull(f, head)
+	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, 0, err
 	}
 	return head[:n], info.Size(), nil
 }
 
-// inspect refuses a file that is not ours before SQLite touches it.
+// inspect refuses a file that is not ours before SQLite touches it. SQLite must not have
+// it open: its locks would go with the file that is closed here.
 func inspect(path string) error {
-	head, size, err := header(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
 		return alone(path, "is missing")
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head, size, err := header(f)
+	switch {
 	case err != nil:
 		return err
 	case size == 0:
@@ -58,7 +60,7 @@ func inspect(path string) error {
 	if v := binary.BigEndian.Uint32(head[60:]); v > uint32(len(migrations)) {
 		return newer(path, int(v))
 	}
-	return complete(path)
+	return complete(f)
 }
 
 // alone refuses a log whose database is gone: SQLite would delete it.
@@ -72,8 +74,9 @@ func alone(path, what string) error {
 
 // complete refuses a file that is shorter than its header says, unless the log
 // holds all that is missing: the log may be on its way into the database.
-func complete(path string) error {
-	head, size, err := header(path)
+func complete(f *os.File) error {
+	path := f.Name()
+	head, size, err := header(f)
 	if err != nil || size == 0 {
 		return err
 	}

@@ -55,9 +55,13 @@ type DB struct {
 	// broken says why the files must be opened anew; nil: they need not.
 	broken atomic.Pointer[error]
 	opened os.FileInfo // of the database file
-	index  *os.File    // of the log: SQLite's. Closed after SQLite has closed it, whose locks would go with it
-	full   atomic.Bool // there was no room for the latest transaction
-	roomMu sync.Mutex  // one tries for room at a time
+	// SQLite's files that are read here, too: the database, and the index of its log. They
+	// are opened once, and closed after SQLite has closed them: with any handle of a file
+	// that a process closes go all the locks that it has on that file (fcntl), and another
+	// process takes the register for one that nobody has open.
+	file, index *os.File
+	full        atomic.Bool // there was no room for the latest transaction
+	roomMu      sync.Mutex  // one tries for room at a time
 	// commit is held from the decision to commit to the record of the
 	// acknowledgement, and while the log is emptied. Fence waits for it.
 	commit          sync.Mutex
@@ -135,13 +139,15 @@ func (db *DB) shut() {
 		_ = db.writer.close()
 		db.writer = nil
 	}
-	db.closeIndex()
+	db.closeFiles()
 }
 
-func (db *DB) closeIndex() {
-	if db.index != nil {
-		_ = db.index.Close()
-		db.index = nil
+func (db *DB) closeFiles() {
+	for _, f := range []**os.File{&db.file, &db.index} {
+		if *f != nil {
+			_ = (*f).Close()
+			*f = nil
+		}
 	}
 }
 
@@ -152,7 +158,10 @@ func (db *DB) start(name string) (err error) {
 	if err := db.moveLog(fileCut); err != nil { // what a crash left in the log goes into the database
 		return err
 	}
-	if err := complete(db.path); err != nil {
+	if db.file, err = os.Open(db.path); err != nil {
+		return err
+	}
+	if err := complete(db.file); err != nil {
 		return err
 	}
 	if err := migrate(db.writer); err != nil {
@@ -333,7 +342,7 @@ func (db *DB) Close() error {
 			db.closeErr = errors.Join(db.closeErr, db.empty())
 		}
 		db.closeErr = errors.Join(db.closeErr, db.writer.close())
-		db.closeIndex()
+		db.closeFiles()
 	})
 	return db.closeErr
 }
