@@ -27,6 +27,7 @@ import (
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/store"
 )
@@ -235,6 +236,9 @@ func (p Profile) check(id string, role access.Role, passphrase bool) error {
 	for i, e := range p.Elements {
 		if e == "" || len(e) > 64 || slices.Contains(p.Elements[:i], e) {
 			return wrong("an element has a name of 1 to 64 bytes and stands there once, not %.80q", e)
+		}
+		if _, known := sdjwt.PathOf(e); !known {
+			return wrong("no card has an element %.80q", e)
 		}
 	}
 	if len(p.Redirects) > maxURIs || len(p.Responses) > maxURIs {
