@@ -566,7 +566,7 @@ func (d *Desk) Enter(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	birth, err := time.Parse(time.DateOnly, body.BirthDate)
-	if err != nil || body.ID == 0 || body.ID >= 1<<63 || body.FamilyName == "" || body.Municipality == "" || len(body.Sex) > 1 {
+	if err != nil || body.ID == 0 || body.ID >= 1<<63 || body.FamilyName == "" || body.Municipality == "" || body.Sex != "" && body.Sex != "M" && body.Sex != "F" {
 		return web.Refuse(http.StatusBadRequest, "incomplete", "A resident needs an id, a family_name, a birth_date as 2006-01-02, a municipality, and M, F or nothing as sex.")
 	}
 	if err := municipality(body.Municipality); err != nil {

@@ -400,6 +400,7 @@ func TestWhatIsAskedWronglyIsRefusedAndChangesNothing(t *testing.T) {
 		"a name that is misspelt":  {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"1990-01-02","municipality":"36110","adress":"새 주소 1"}`, 400},
 		"a member of another body": {clerk, path(r, "/reports"), `{"cause":"physical-lost","sequence":1}`, 400},
 		"no municipality's code":   {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"1990-01-02","municipality":"Sejong"}`, 400},
+		"a sex of another letter":  {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"1990-01-02","municipality":"36110","sex":"X"}`, 400},
 		"a birth yet to come":      {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"2990-01-02","municipality":"36110"}`, 400},
 		"another's number":         {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"1990-01-02","municipality":"36110","resident_number":"9101021234567"}`, 400},
 		"a resident of no birth":   {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"soon","municipality":"36110"}`, 400},
