@@ -140,7 +140,11 @@ func (c *Citizen) Settle(ctx context.Context) error {
 		if next == nil {
 			return nil
 		}
-		if r := c.attempt(ctx, next); r.Unknown {
+		r := c.attempt(ctx, next)
+		if !r.Unknown && c.crowd.o.Settled != nil {
+			c.crowd.o.Settled(r)
+		}
+		if r.Unknown {
 			if next.tried >= maxTries {
 				return fmt.Errorf("citizen %s, %s: no answer after %d attempts: %w", c.Name, next.did, next.tried, r.Err)
 			}

@@ -62,6 +62,10 @@ type Options struct {
 	// the service's clock may be off.
 	StatusEvery, Allowance, AuditSkew time.Duration
 
+	// Settled is told of each answer that came when it was asked for again (Settle), which
+	// nobody else returns; may be nil.
+	Settled func(Result)
+
 	// Forget keeps no history, so that nothing can be judged afterwards: for loads whose
 	// memory must not grow. Wrong answers are found all the same.
 	Forget bool

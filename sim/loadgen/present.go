@@ -3,12 +3,14 @@ package loadgen
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"rollcall.example/rollcall/hwemu/wallet"
+	"rollcall.example/rollcall/reference/dcql"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/sdjwt"
@@ -25,10 +27,11 @@ type place struct {
 	offline *verification.Offline
 	held    map[string]int // list in the history, by URI
 	fetched oracle.Stamp
+	blind   map[string]time.Time // since when a list, asked for anew, has not told
 }
 
 func (c *Crowd) openPlace(p *Place) error {
-	one := &place{Place: *p, desk: &desk{Party: p.Party, crowd: c}, held: map[string]int{}}
+	one := &place{Place: *p, desk: &desk{Party: p.Party, crowd: c}, held: map[string]int{}, blind: map[string]time.Time{}}
 	c.places[p.Name] = one
 	if !p.Cached {
 		return nil
@@ -59,6 +62,10 @@ func (c *Citizen) Present(ctx context.Context, at string) Result {
 
 // PresentOld shows what is on the phone before the one in use.
 func (c *Citizen) PresentOld(ctx context.Context, at string) Result {
+	p, ok := c.crowd.places[at]
+	if !ok {
+		return Result{Citizen: c.Name, Did: "present at " + at, Unknown: true, Err: fmt.Errorf("there is no place %q", at)}
+	}
 	c.hands.Lock()
 	defer c.hands.Unlock()
 	c.mu.Lock()
@@ -69,7 +76,7 @@ func (c *Citizen) PresentOld(ctx context.Context, at string) Result {
 	}
 	old := c.wallets[n-2]
 	c.mu.Unlock()
-	return c.present(ctx, c.crowd.places[at], old)
+	return c.present(ctx, p, old)
 }
 
 const nothingToShow = "nothing-to-show"
@@ -97,13 +104,26 @@ func (c *Citizen) present(ctx context.Context, at *place, on *phoneOf) Result {
 	if err := at.desk.ask(ctx, "POST", "/vp/transactions", map[string]any{"elements": at.Asks}, "", &begun); err != nil {
 		return fail(err)
 	}
+	wrong := func(why string) Result { out.Wrong = why; return c.crowd.done(out) }
 	request, err := on.Open(ctx, begun.Request)
+	if errors.Is(err, wallet.ErrRequest) {
+		return wrong(err.Error())
+	}
 	if err != nil {
 		return fail(err)
 	}
 	choices, err := on.Choose(request)
-	if err != nil || len(choices) == 0 {
-		return fail(fmt.Errorf("the wallet finds nothing to show: %v", err))
+	if err == nil && len(choices) == 0 {
+		err = dcql.ErrNone
+	}
+	if errors.Is(err, dcql.ErrNone) {
+		return wrong(err.Error())
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if why := beyond(on.Copies()[choices[0].Copy].Format, choices[0].Claims, at.Asks); why != "" {
+		return wrong(why)
 	}
 	ref, err := refOf(on.Copies()[choices[0].Copy])
 	if err != nil {
@@ -112,23 +132,25 @@ func (c *Citizen) present(ctx context.Context, at *place, on *phoneOf) Result {
 	knew, lost, live := c.before(), on.lost, on.live
 	look := oracle.Presentation{Citizen: c.Name, Verifier: at.desk.ID, Kind: at.Name, Status: ref, Entitled: true, Begin: c.crowd.Stamp(), Outcome: oracle.TurnedAway}
 	_, answered := on.Answer(ctx, request, choices) // a card that is not good may be refused at once
-	var got struct {
-		State   string `json:"state"`
-		Verdict string `json:"verdict"`
-	}
+	var got told
 	err = at.desk.ask(ctx, "GET", "/vp/transactions/"+begun.ID, nil, "", &got)
 	look.End = c.crowd.Stamp()
 	if err == nil && got.Verdict != "" {
 		look.Outcome, out.Verdict = oracle.Outcome(got.Verdict), got.Verdict
 	}
 	c.crowd.note(func(h *oracle.History) { h.Presentations = append(h.Presentations, look) })
+	should, known := expected(knew, lost, live), knew.held(c)
 	if out.Verdict == "" {
-		return fail(fmt.Errorf("the verifier has no verdict (%v; the wallet: %v)", err, answered))
-	}
-	if knew.held(c) {
-		if want := expected(knew, lost, live); out.Verdict != want {
-			out.Wrong = fmt.Sprintf("the card is %s, and should be %s (report on the plastic card in force: %d; on the phone: %d; live: %t)", out.Verdict, want, knew.physical, lost, live)
+		if how, reason := ended(answered); how == refused && known && should == string(oracle.Accepted) {
+			return wrong(fmt.Sprintf("the wallet's answer was refused (%s), although the card should be accepted", reason))
 		}
+		if err != nil {
+			return fail(err)
+		}
+		return fail(fmt.Errorf("the verifier has no verdict; the wallet: %v", answered))
+	}
+	if out.Wrong = c.misled(&got, at.Asks); out.Wrong == "" && known && out.Verdict != should {
+		out.Wrong = fmt.Sprintf("the card is %s, and should be %s (report on the plastic card in force: %d; on the phone: %d; live: %t)", out.Verdict, should, knew.physical, lost, live)
 	}
 	return c.crowd.done(out)
 }
@@ -158,13 +180,21 @@ func refOf(held wallet.Copy) (oracle.StatusRef, error) {
 
 // presentCached shows the card in person to somebody who goes by the lists they have.
 func (c *Citizen) presentCached(ctx context.Context, at *place, on *phoneOf, out Result) Result {
-	fail := func(err error) Result { out.Unknown, out.Err = true, err; return c.crowd.done(out) }
+	fail := func(err error) Result {
+		out.Unknown, out.Err = true, err
+		if how, reason := ended(err); how == refused {
+			out.Unknown, out.Wrong = false, fmt.Sprintf("the status lists are not given to who asks for them (%s)", reason)
+		}
+		return c.crowd.done(out)
+	}
 	at.mu.Lock()
 	defer at.mu.Unlock()
+	fetched, missed := false, error(nil)
 	if at.fetched.IsZero() || c.crowd.o.Now().Sub(at.fetched.At) >= at.TTL {
-		if err := at.fetch(ctx, c.crowd); err != nil && at.fetched.IsZero() {
-			return fail(err)
+		if missed = at.fetch(ctx, c.crowd); missed != nil && at.fetched.IsZero() {
+			return fail(missed)
 		}
+		fetched = true
 	}
 	which := -1
 	for i, held := range on.Copies() {
@@ -183,8 +213,10 @@ func (c *Citizen) presentCached(ctx context.Context, at *place, on *phoneOf, out
 	}
 	look := oracle.Presentation{Citizen: c.Name, Verifier: at.Name, Kind: at.Name, Status: ref, Entitled: true, Begin: c.crowd.Stamp()}
 	a, err := at.check(held)
-	if err == nil && at.FromIssue && a.Verdict == lifecycle.CannotTell && at.fetch(ctx, c.crowd) == nil { // it was old when it was fetched
-		a, err = at.check(held)
+	if err == nil && a.Verdict == lifecycle.CannotTell && (!fetched || at.FromIssue) { // it was old when it was fetched, or there is one more
+		if missed = at.fetch(ctx, c.crowd); missed == nil {
+			a, err = at.check(held)
+		}
 	}
 	if err != nil {
 		return fail(err)
@@ -197,6 +229,14 @@ func (c *Citizen) presentCached(ctx context.Context, at *place, on *phoneOf, out
 	look.Cached = &oracle.CachedCheck{List: list, Fetched: at.fetched, TTL: at.TTL, AcceptsExpired: at.AcceptsExpired, FromIssue: at.FromIssue}
 	out.Verdict = string(look.Outcome)
 	c.crowd.note(func(h *oracle.History) { h.Presentations = append(h.Presentations, look) })
+	switch since := at.blind[ref.URI]; {
+	case a.Verdict != lifecycle.CannotTell || missed != nil:
+		delete(at.blind, ref.URI)
+	case since.IsZero():
+		at.blind[ref.URI] = look.End.At
+	case on.live && look.End.At.Sub(since) > c.crowd.o.StatusEvery+c.crowd.o.Allowance:
+		out.Wrong = fmt.Sprintf("for %v nobody could tell by the lists that are published whether the card is good (%s)", look.End.At.Sub(since).Round(time.Second/10), ref.URI)
+	}
 	return c.crowd.done(out)
 }
 
@@ -295,6 +335,9 @@ func (c *Citizen) ShowPlastic(ctx context.Context) Result {
 	c.crowd.note(func(h *oracle.History) { h.Presentations = append(h.Presentations, look) })
 	if err != nil {
 		out.Unknown, out.Err = true, err
+		if how, reason := ended(err); how == refused && knew.held(c) {
+			out.Unknown, out.Wrong = false, fmt.Sprintf("the plastic card was not checked (%s)", reason)
+		}
 		return c.crowd.done(out)
 	}
 	if knew.held(c) {
@@ -318,6 +361,9 @@ func (c *Citizen) Look(ctx context.Context) Result {
 	begin := c.crowd.Stamp()
 	if err := c.crowd.operator.ask(ctx, "GET", "/residents/"+c.Name, nil, "", &got); err != nil {
 		out.Unknown, out.Err = true, err
+		if how, reason := ended(err); how == refused {
+			out.Unknown, out.Wrong = false, fmt.Sprintf("a resident who was entered was not looked up (%s)", reason)
+		}
 		return c.crowd.done(out)
 	}
 	end := c.crowd.Stamp()

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -18,11 +19,13 @@ import (
 type Fault struct {
 	Name string
 	Does string
-	// Breaks are the properties (S1 to S12, E1 to E5) one of which a judge has to name.
+	// Breaks are the properties (S1 to S12, E1 to E5) one of which a judge has to name; none:
+	// it is for the citizen who is answered to see.
 	Breaks []string
 
-	store func(store.Store) store.Store // between the service and its register
-	every time.Duration                 // status lists are published no more often
+	store  func(store.Store) store.Store   // between the service and its register
+	every  time.Duration                   // status lists are published no more often
+	before func(http.Handler) http.Handler // between the service and those who ask
 }
 
 // Faults are all there are.
@@ -50,6 +53,18 @@ var faults = []Fault{
 		store: both(func(r store.Reader) store.Reader { return noAnswersSeen{r} }, func(tx store.Tx) store.Tx { return noAnswers{tx} })},
 	{Name: "code-good-twice", Does: "a clerk's one-time code is good after it was used", Breaks: []string{"E4"},
 		store: func(s store.Store) store.Store { return &goodTwice{Store: s, forgot: map[string]bool{}} }},
+	{Name: "order-leaves-cards", Does: "an order of the registrar suspends nothing", Breaks: []string{"S3", "S11"},
+		store: reads(leaves(lifecycle.Administrative))},
+	{Name: "old-card-is-good", Does: "a plastic card that was replaced is good for an application", Breaks: []string{"E2"},
+		store: both(func(r store.Reader) store.Reader { return oldCards{r} }, func(tx store.Tx) store.Tx { return oldCardsTx{tx} })},
+	{Name: "office-told-good", Does: "one verifier alone is told that a suspended card is good", Breaks: []string{"S3"},
+		before: answers(officeToldGood)},
+	{Name: "told-more", Does: "a verifier is told what it did not ask for", before: answers(toldMore)},
+	{Name: "told-another", Does: "a verifier is told another's name", before: answers(toldAnother)},
+	{Name: "asks-more", Does: "a wallet is asked for more than the verifier asked for", before: asksMore},
+	{Name: "released-is-turned-away", Does: "once a report is released, no wallet's answer is taken", before: turnedAway},
+	{Name: "plastic-unchecked", Does: "a clerk who holds a plastic card is told nothing of it", before: refuses("/cards/check")},
+	{Name: "lists-not-signed", Does: "the signatures of the status lists are wrong", before: signedWrongly},
 }
 
 func faultOf(name string) (Fault, error) {
@@ -240,6 +255,27 @@ func (t onceReported) Entry(list uint32, index uint64) (store.Entry, error) {
 		e.State |= lifecycle.State(r.Cause & lifecycle.PhysicalLost)
 	}
 	return e, err
+}
+
+// oldCards takes a plastic card that was replaced for the one in force.
+type oldCards struct{ store.Reader }
+
+func (s oldCards) Card(number string) (store.Card, error) { return inForce(s.Reader, number) }
+
+type oldCardsTx struct{ store.Tx }
+
+func (t oldCardsTx) Card(number string) (store.Card, error) { return inForce(t.Tx, number) }
+
+func inForce(r store.Reader, number string) (store.Card, error) {
+	c, err := r.Card(number)
+	if err != nil || c.Ended == 0 {
+		return c, err
+	}
+	p, err := r.Person(c.Person)
+	if err == nil && p.Card != "" {
+		c.Number, c.Ended = p.Card, 0
+	}
+	return c, err
 }
 
 // silentRelease enters no release into the log.

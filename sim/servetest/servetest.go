@@ -4,7 +4,8 @@
 // and turns nobody away by rate.
 //
 // It may be wrong inside, by name (see Faults): the store under the service does not
-// tell the truth, or what is done in each interval is done too seldom. The service's
+// tell the truth, what is done in each interval is done too seldom, or what it answers
+// is changed on its way out. The service's
 // own code has no switch for it. Who uses it is told nothing: finding out is what is
 // tested.
 //
@@ -111,6 +112,9 @@ func Start(t testing.TB, fault string, o Options) *Service {
 		t.Fatal(err)
 	}
 	var handler http.Handler = s.router
+	if f.before != nil {
+		handler = f.before(handler)
+	}
 	if o.Before != nil {
 		handler = o.Before(handler)
 	}
