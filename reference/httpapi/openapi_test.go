@@ -13,6 +13,8 @@ import (
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/desk"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/openid4vp"
+	"rollcall.example/rollcall/reference/parties"
 )
 
 // OpenID's protocols have documents of their own, and so has this document.
@@ -63,8 +65,8 @@ func TestTheDocumentDescribesTheTable(t *testing.T) {
 	}
 }
 
-// What the desk answers is in the document, and nothing else is.
-func TestTheDocumentDescribesWhatTheDeskAnswers(t *testing.T) {
+// What desks and verifiers are answered is in the document, and nothing else is.
+func TestTheDocumentDescribesWhatIsAnswered(t *testing.T) {
 	doc, err := openapi3.NewLoader().LoadFromData(OpenAPI)
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +77,11 @@ func TestTheDocumentDescribesWhatTheDeskAnswers(t *testing.T) {
 	same(t, "Receipt", doc.Components.Responses["Receipt"].Value.Content["application/json"].Schema.Value, reflect.TypeFor[desk.Receipt]())
 	list := doc.Paths.Value("/residents/{id}/reports").Get.Responses.Value("200").Value.Content["application/json"].Schema.Value
 	same(t, "Report", list.Properties["reports"].Value.Items.Value, reflect.TypeFor[desk.Report]())
+	same(t, "Profile", doc.Components.Schemas["Profile"].Value, reflect.TypeFor[parties.Profile]())
+	same(t, "Begun", doc.Paths.Value("/vp/transactions").Post.Responses.Value("201").Value.Content["application/json"].Schema.Value, reflect.TypeFor[openid4vp.Begun]())
+	outcome := doc.Paths.Value("/vp/transactions/{id}").Get.Responses.Value("200").Value.Content["application/json"].Schema.Value
+	same(t, "Outcome", outcome, reflect.TypeFor[openid4vp.Outcome]())
+	same(t, "Credential", outcome.Properties["credentials"].Value.Items.Value, reflect.TypeFor[openid4vp.Credential]())
 	same(t, "Scan", doc.Paths.Value("/residents/{id}/offers").Post.Responses.Value("201").Value.Content["application/json"].Schema.Value, reflect.TypeFor[desk.Scan]())
 }
 
