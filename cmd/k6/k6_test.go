@@ -179,7 +179,7 @@ func TestAWrongServiceIsFoundByTheLoadAlone(t *testing.T) {
 				e.right(t)
 				return
 			}
-			found := false
+			found := f.Breaks == nil && l.Wrong > 0 && strings.Contains(e.said, "rollcall: wrong answer: ")
 			for _, property := range f.Breaks {
 				found = found || l.ByProperty[property].Violations > 0 && strings.Contains(e.said, property+": citizen ")
 			}
@@ -322,6 +322,27 @@ func TestWhatIsWrongWithALoadIsSaid(t *testing.T) {
 				t.Errorf("the result does not say it: %q", l.Doubts)
 			}
 		})
+	}
+}
+
+// Who refuses cards to those who may have them answers wrongly, also before the load.
+func TestAWrongAnswerBeforeTheLoadIsFoundWrongNotGivenUp(t *testing.T) {
+	t.Parallel()
+	e := k6(t, load("verify"), append(serve(t, "", func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+		if r.URL.Path == "/vci/credential" {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"credential_request_denied"}`)
+			return
+		}
+		service.ServeHTTP(w, r)
+	}), "RATE=2", "VUS=2", "CITIZENS=2", "DURATION=1s")...)
+	l := &e.result.Live
+	if e.code != 108 || l.Valid || l.Wrong == 0 || !slices.Contains(e.crossed(), "rollcall_violations: count==0") {
+		t.Errorf("exit code %d, valid: %t, %d wrong, crossed %q\n%s", e.code, l.Valid, l.Wrong, e.crossed(), e.said)
+	}
+	if !strings.Contains(strings.Join(l.Findings, "\n"), "a rightful application was refused (credential_request_denied)") {
+		t.Errorf("found: %q", l.Findings)
 	}
 }
 

@@ -28,14 +28,21 @@ export function life() {
   c.present('bank')
   c.race('physical', 'shop')
   c.present('shop') // must be refused, as what follows
+  c.present('office')
   c.issueByTap()
   c.showPlastic()
   c.releaseByCall('physical')
   c.release('physical')
   c.present('shop')
+  c.reportLost('administrative')
+  c.present('shop') // must be refused
+  c.release('administrative')
   c.reportTwice('mobile')
   c.present('shop') // must be refused
   c.showPlastic() // must not
+  c.release('mobile')
+  c.present('office')
+  c.reportLost('mobile')
   c.reportLost('physical')
   c.release('physical')
   c.present('shop') // must still be refused
@@ -45,6 +52,7 @@ export function life() {
   c.issueToAnotherFace() // must be refused
   c.newCard()
   c.present('shop') // must be refused
+  c.issueByOldCard() // must be refused
   c.look()
 }
 

@@ -15,8 +15,8 @@ import (
 // Citizen is a citizen in the hands of one virtual user. Each method does one thing,
 // and returns the answer, checked.
 type Citizen struct {
-	*loadgen.Citizen `js:"-"`
-	nation           *Nation
+	one    *loadgen.Citizen // no part of Citizen, whose methods are what a script sees
+	nation *Nation
 }
 
 // Answer is what came of something.
@@ -103,37 +103,42 @@ func (n *Nation) check(name string, right float64) {
 }
 
 // Name is the registrar's number of the citizen.
-func (c *Citizen) Name() string { return c.Citizen.Name }
+func (c *Citizen) Name() string { return c.one.Name }
 
 // History is what the citizen did last and what came of it, a line each.
-func (c *Citizen) History() string { return c.nation.shared.record.history(c.Citizen.Name) }
+func (c *Citizen) History() string { return c.nation.shared.record.history(c.one.Name) }
 
 // IssueByTap taps the IC card, shows the face, and gets the mobile card.
-func (c *Citizen) IssueByTap() *Answer { return c.act("issue", "tap", c.Citizen.IssueByTap) }
+func (c *Citizen) IssueByTap() *Answer { return c.act("issue", "tap", c.one.IssueByTap) }
 
 // IssueAtCentre scans a clerk's code.
-func (c *Citizen) IssueAtCentre() *Answer { return c.act("issue", "centre", c.Citizen.IssueAtCentre) }
+func (c *Citizen) IssueAtCentre() *Answer { return c.act("issue", "centre", c.one.IssueAtCentre) }
 
 // ScanAgain scans the code on which the card was issued once more.
-func (c *Citizen) ScanAgain() *Answer { return c.act("issue", "used-code", c.Citizen.ScanAgain) }
+func (c *Citizen) ScanAgain() *Answer { return c.act("issue", "used-code", c.one.ScanAgain) }
+
+// IssueByOldCard taps the plastic card before the one in force.
+func (c *Citizen) IssueByOldCard() *Answer {
+	return c.act("issue", "old-card", c.one.IssueByOldCard)
+}
 
 // IssueToAnotherFace has somebody else look into the camera.
 func (c *Citizen) IssueToAnotherFace() *Answer {
-	return c.act("issue", "another-face", c.Citizen.IssueToAnotherFace)
+	return c.act("issue", "another-face", c.one.IssueToAnotherFace)
 }
 
 // Present shows the mobile card at an office or a shop, which ask the service, or at
 // a bank, which goes by lists.
 func (c *Citizen) Present(at string) *Answer {
 	return c.at(at, func() *Answer {
-		return c.act("present", at, func(ctx context.Context) loadgen.Result { return c.Citizen.Present(ctx, at) })
+		return c.act("present", at, func(ctx context.Context) loadgen.Result { return c.one.Present(ctx, at) })
 	})
 }
 
 // PresentOld shows what is on the phone before the one in use.
 func (c *Citizen) PresentOld(at string) *Answer {
 	return c.at(at, func() *Answer {
-		return c.act("present", at, func(ctx context.Context) loadgen.Result { return c.Citizen.PresentOld(ctx, at) })
+		return c.act("present", at, func(ctx context.Context) loadgen.Result { return c.one.PresentOld(ctx, at) })
 	})
 }
 
@@ -160,25 +165,25 @@ func (c *Citizen) with(operation, what string, do func(context.Context, string) 
 
 // ReportLost reports the plastic card, or the phone, lost.
 func (c *Citizen) ReportLost(what string) *Answer {
-	return c.with("report", what, c.Citizen.ReportLost)
+	return c.with("report", what, c.one.ReportLost)
 }
 
 // ReportTwice sends one report twice at once, with one key.
 func (c *Citizen) ReportTwice(what string) *Answer {
-	return c.with("report", what, c.Citizen.ReportTwice)
+	return c.with("report", what, c.one.ReportTwice)
 }
 
 // Release releases the newest report.
-func (c *Citizen) Release(what string) *Answer { return c.with("release", what, c.Citizen.Release) }
+func (c *Citizen) Release(what string) *Answer { return c.with("release", what, c.one.Release) }
 
 // ReleaseByCall has the loss line try what only a clerk may.
 func (c *Citizen) ReleaseByCall(what string) *Answer {
-	return c.with("release", what, c.Citizen.ReleaseByCall)
+	return c.with("release", what, c.one.ReleaseByCall)
 }
 
 // ReleaseOlder names an older report than the newest.
 func (c *Citizen) ReleaseOlder(what string) *Answer {
-	return c.with("release", what, c.Citizen.ReleaseOlder)
+	return c.with("release", what, c.one.ReleaseOlder)
 }
 
 // Race reports a loss while the card is being shown, over and over: both answers of
@@ -208,7 +213,7 @@ func (c *Citizen) Race(what, place string) []*Answer {
 	acknowledged := make(chan struct{})
 	both.Go(func() {
 		defer close(acknowledged)
-		report = timed(func() loadgen.Result { return c.Citizen.ReportLost(ctx, cause) })
+		report = timed(func() loadgen.Result { return c.one.ReportLost(ctx, cause) })
 	})
 	both.Go(func() {
 		for over := false; !over; {
@@ -217,7 +222,7 @@ func (c *Citizen) Race(what, place string) []*Answer {
 				over = true // once more: it must be refused
 			default:
 			}
-			one := timed(func() loadgen.Result { return c.Citizen.Present(ctx, place) })
+			one := timed(func() loadgen.Result { return c.one.Present(ctx, place) })
 			if one.r.Nothing() {
 				return
 			}
@@ -234,22 +239,22 @@ func (c *Citizen) Race(what, place string) []*Answer {
 
 // NewPhone gives the citizen another phone, with an empty wallet.
 func (c *Citizen) NewPhone() {
-	if err := c.Citizen.NewPhone(); err != nil {
+	if err := c.one.NewPhone(); err != nil {
 		c.nation.abort(err)
 	}
 }
 
 // NewCard gives the citizen another plastic card.
-func (c *Citizen) NewCard() *Answer { return c.act("desk", "new-card", c.Citizen.NewCard) }
+func (c *Citizen) NewCard() *Answer { return c.act("desk", "new-card", c.one.NewCard) }
 
 // ShowPlastic shows the plastic card to a clerk.
-func (c *Citizen) ShowPlastic() *Answer { return c.act("desk", "plastic", c.Citizen.ShowPlastic) }
+func (c *Citizen) ShowPlastic() *Answer { return c.act("desk", "plastic", c.one.ShowPlastic) }
 
 // Look has somebody at a desk look the citizen up.
-func (c *Citizen) Look() *Answer { return c.act("desk", "look", c.Citizen.Look) }
+func (c *Citizen) Look() *Answer { return c.act("desk", "look", c.one.Look) }
 
 // Pending says whether something has had no answer.
-func (c *Citizen) Pending() bool { return c.Citizen.Pending() }
+func (c *Citizen) Pending() bool { return c.one.Pending() }
 
 // Settle asks again, with the same keys, for what has had no answer; false: there is
 // none within the time, in seconds.
@@ -260,5 +265,7 @@ func (c *Citizen) Settle(seconds float64) bool {
 	}
 	ctx, cancel := context.WithTimeout(c.nation.vu.Context(), time.Duration(seconds*float64(time.Second)))
 	defer cancel()
-	return c.Citizen.Settle(ctx) == nil
+	err := c.one.Settle(ctx)
+	c.nation.aside()
+	return err == nil
 }

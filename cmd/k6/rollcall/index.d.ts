@@ -70,6 +70,8 @@ declare module 'k6/x/rollcall' {
     scanAgain(): Answer
     /** Must be refused. */
     issueToAnotherFace(): Answer
+    /** Tap the plastic card before the one in force: must be refused. */
+    issueByOldCard(): Answer
     /** An office and a shop ask the service; a bank goes by lists. */
     present(place: Place): Answer
     /** What is on the phone before the one in use: must be refused. */

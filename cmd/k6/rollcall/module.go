@@ -31,8 +31,11 @@ type Module struct {
 	nations map[string]*shared // by their options
 }
 
-// instance is the extension for one virtual user.
-type instance struct {
+// instance is the extension for one virtual user, as k6 asks for it.
+type instance struct{ *user }
+
+// user is a virtual user.
+type user struct {
 	module  *Module
 	vu      modules.VU
 	metrics meters
@@ -50,7 +53,7 @@ type meters struct {
 
 // NewModuleInstance is part of modules.Module.
 func (m *Module) NewModuleInstance(vu modules.VU) modules.Instance {
-	i := &instance{module: m, vu: vu}
+	i := &user{module: m, vu: vu}
 	r := vu.InitEnv().Registry
 	i.metrics.durations = map[string]*metrics.Metric{}
 	for _, what := range []string{"issue", "present", "report", "release", "desk"} {
@@ -61,18 +64,18 @@ func (m *Module) NewModuleInstance(vu modules.VU) modules.Instance {
 	i.metrics.unknown = r.MustNewMetric("rollcall_unknown", metrics.Rate)
 	i.metrics.doubts = r.MustNewMetric("rollcall_doubts", metrics.Counter)
 	i.metrics.generator = r.MustNewMetric("rollcall_generator_cpu", metrics.Trend)
-	return i
+	return instance{i}
 }
 
 // Exports is part of modules.Instance.
-func (i *instance) Exports() modules.Exports {
+func (i instance) Exports() modules.Exports {
 	named := map[string]any{"open": i.open}
 	return modules.Exports{Default: named, Named: named}
 }
 
 // open makes the nation of some options, or finds it: each virtual user loads the
 // script, and all share one nation. Nothing is asked of the service yet.
-func (i *instance) open(given sobek.Value) *Nation {
+func (i *user) open(given sobek.Value) *Nation {
 	rt := i.vu.Runtime()
 	o, key, err := readOptions(rt, given)
 	if err != nil {
@@ -87,11 +90,11 @@ func (i *instance) open(given sobek.Value) *Nation {
 		}
 		i.module.nations[key] = s
 	}
-	return &Nation{instance: i, shared: s}
+	return &Nation{user: i, shared: s}
 }
 
 // abort ends the whole test with a sentence.
-func (i *instance) abort(err error) {
+func (i *user) abort(err error) {
 	if !errext.IsInterruptError(err) {
 		err = &errext.InterruptError{Reason: "rollcall: " + err.Error()}
 	}
@@ -125,16 +128,18 @@ func readOptions(rt *sobek.Runtime, given sobek.Value) (o settings, key string, 
 	if given == nil || common.IsNullish(given) {
 		return o, "", errors.New("open needs to know where the service is: rollcall.open({ service: 'https://localhost:8443' })")
 	}
-	object := given.ToObject(rt)
+	object, said := given.ToObject(rt), rt.NewObject()
 	for _, name := range object.Keys() {
 		if !slices.Contains(settingNames, name) {
 			return o, "", fmt.Errorf("open knows no option %q (known are %s)", name, strings.Join(settingNames, ", "))
 		}
-		if v := object.Get(name); common.IsNullish(v) {
-			_ = object.Delete(name) // as if it had not been said
+		if v := object.Get(name); !common.IsNullish(v) { // else as if it had not been said
+			if err := said.Set(name, v); err != nil {
+				return o, "", fmt.Errorf("open: %w", err)
+			}
 		}
 	}
-	if err := rt.ExportTo(object, &o); err != nil {
+	if err := rt.ExportTo(said, &o); err != nil {
 		return o, "", fmt.Errorf("open: %w", err)
 	}
 	switch {

@@ -38,7 +38,7 @@ type shared struct {
 
 // Nation is a nation in the hands of one virtual user.
 type Nation struct {
-	*instance
+	*user
 	shared *shared
 	held   []*loadgen.Citizen // of this iteration
 	during int64              // the iteration
@@ -92,7 +92,7 @@ func (s *shared) enter(ctx context.Context, together int) error {
 	crowd, err := loadgen.Open(ctx, loadgen.Options{
 		Service: s.Service, HTTP: s.client, Scenario: s.scenario, Nation: nation, Seed: uint64(s.Seed), First: s.First, Citizens: s.Citizens,
 		Staff: staff, Places: places, Now: time.Now, Random: rand.Reader, Wait: wait,
-		StatusEvery: s.statusEvery, Allowance: s.allowance, AuditSkew: time.Second,
+		StatusEvery: s.statusEvery, Allowance: s.allowance, AuditSkew: time.Second, Settled: s.record.aside,
 	})
 	if err != nil {
 		return err
@@ -213,6 +213,9 @@ func (n *Nation) enter(issue string, together int) error {
 							r.Unknown = false
 						}
 					}
+					if r.Wrong != "" {
+						s.record.aside(r)
+					}
 					if r.Unknown || r.Wrong != "" || r.Reason != "" {
 						errs[i] = errors.New(r.String())
 					}
@@ -224,6 +227,7 @@ func (n *Nation) enter(issue string, together int) error {
 		}
 		close(todo)
 		all.Wait()
+		n.aside()
 		for _, err := range errs {
 			if err != nil {
 				return fmt.Errorf("not everybody got a card before the load: %w", err)
@@ -263,7 +267,7 @@ func (n *Nation) Citizen(number ...int) *Citizen {
 			n.abort(fmt.Errorf("there is no citizen %d: there are %d, from 0", i, len(s.crowd.Citizens)))
 			return nil
 		}
-		return &Citizen{nation: n, Citizen: s.crowd.Citizens[number[0]]}
+		return &Citizen{nation: n, one: s.crowd.Citizens[number[0]]}
 	}
 	if i := n.vu.State().Iteration; i != n.during {
 		for _, one := range n.held {
@@ -274,7 +278,7 @@ func (n *Nation) Citizen(number ...int) *Citizen {
 	select {
 	case one := <-s.free:
 		n.held = append(n.held, one)
-		return &Citizen{nation: n, Citizen: one}
+		return &Citizen{nation: n, one: one}
 	default:
 		n.abort(fmt.Errorf("all %d citizens are taken: there are more virtual users than citizens (give more citizens)", s.Citizens))
 		return nil
@@ -369,6 +373,7 @@ func (n *Nation) Judge() int {
 	if err := s.crowd.Settle(ctx, 16); err != nil {
 		n.doubt(fmt.Sprintf("what had no answer has none in the end: %v", err))
 	}
+	n.aside()
 	v, _, err := s.crowd.Judge(ctx)
 	if err != nil {
 		n.doubt(fmt.Sprintf("the history could not be judged: %v", err))
@@ -393,6 +398,16 @@ func told(f oracle.Finding) string {
 	return fmt.Sprintf("%s: citizen %s, sequence %d: %s", f.Property, f.Citizen, f.Sequence, f.Sentence)
 }
 
+// aside counts wrong answers that no call of a script has returned.
+func (n *Nation) aside() {
+	if wrong := n.shared.record.untold(); len(wrong) > 0 {
+		n.push(n.metrics.violations, float64(len(wrong)), nil)
+		for _, r := range wrong[:min(maxFindings, len(wrong))] {
+			n.vu.State().Logger.Errorf("rollcall: wrong answer: %s", r)
+		}
+	}
+}
+
 // doubt writes down why the figures say nothing about the service.
 func (n *Nation) doubt(why string) {
 	n.vu.State().Logger.Error("rollcall: " + why)
@@ -405,11 +420,11 @@ func (n *Nation) abort(err error) {
 	if n.vu.Context().Err() == nil {
 		n.shared.record.doubt("the load was given up: " + err.Error())
 	}
-	n.instance.abort(err)
+	n.user.abort(err)
 }
 
 // push sends a sample with the tags of the virtual user and its own.
-func (i *instance) push(m *metrics.Metric, value float64, tags map[string]string) {
+func (i *user) push(m *metrics.Metric, value float64, tags map[string]string) {
 	state := i.vu.State()
 	now := state.Tags.GetCurrentValues()
 	set := now.Tags

@@ -42,6 +42,8 @@ type record struct {
 	parts      map[string]*part
 	lives      map[string][]string
 	findings   []string
+	wrongAside int64            // wrong answers that no call of a script has returned
+	toTell     []loadgen.Result // of those, the ones not counted in metrics yet
 	doubts     []string
 	restarts   int64
 	verdict    *oracle.Verdict
@@ -130,13 +132,45 @@ func (r *record) add(operation, kind, within string, got loadgen.Result, ms floa
 	} else {
 		r.ms[key] = append(r.ms[key], ms)
 	}
-	line := fmt.Sprintf("%8.3f s  %s", now.Sub(r.began).Seconds(), strings.TrimPrefix(got.String(), "citizen "+got.Citizen+", "))
-	life := append(r.lives[got.Citizen], line)
-	r.lives[got.Citizen] = life[max(0, len(life)-maxHistory):]
+	r.remember(now, got)
 	if got.Wrong == "" {
 		return "", false
 	}
 	o.Wrong++
+	return r.found(got)
+}
+
+// aside writes down an answer that no call of a script returns: it came when it was asked
+// for again, or before the load.
+func (r *record) aside(got loadgen.Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.remember(time.Now(), got)
+	if got.Wrong != "" {
+		r.wrongAside++
+		r.toTell = append(r.toTell, got)
+		r.found(got)
+	}
+}
+
+// untold are the wrong answers aside that were not asked for here before.
+func (r *record) untold() []loadgen.Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.toTell
+	r.toTell = nil
+	return all
+}
+
+// remember keeps an answer in the citizen's history. Under mu.
+func (r *record) remember(now time.Time, got loadgen.Result) {
+	line := fmt.Sprintf("%8.3f s  %s", now.Sub(r.began).Seconds(), strings.TrimPrefix(got.String(), "citizen "+got.Citizen+", "))
+	life := append(r.lives[got.Citizen], line)
+	r.lives[got.Citizen] = life[max(0, len(life)-maxHistory):]
+}
+
+// found keeps a wrong answer with the citizen's history, if it is one of the first. Under mu.
+func (r *record) found(got loadgen.Result) (history string, first bool) {
 	history = strings.Join(r.lives[got.Citizen], "\n")
 	if first = len(r.findings) < maxFindings; first {
 		r.findings = append(r.findings, got.String()+"\n"+history)
@@ -160,7 +194,7 @@ func (r *record) judged(v *oracle.Verdict) {
 func (r *record) live() *reports.Live {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := &reports.Live{Restarts: r.restarts, Doubts: slices.Clone(r.doubts), Findings: slices.Clone(r.findings)}
+	l := &reports.Live{Restarts: r.restarts, Wrong: r.wrongAside, Answers: r.wrongAside, Doubts: slices.Clone(r.doubts), Findings: slices.Clone(r.findings)}
 	took := r.last.Sub(r.began)
 	l.Seconds = reports.Num(took.Seconds())
 	none := reports.None()

@@ -73,13 +73,38 @@ func TestTheFirstWrongAnswersAreToldWithTheirHistory(t *testing.T) {
 
 func TestAGeneratorThatFillsTheMachineHasMeasuredItself(t *testing.T) {
 	for share, invalid := range map[float64]bool{0.2: false, 0.84: false, 0.9: true} {
-		l := &reports.Live{Answers: 1, Generator: reports.Process{Share: reports.Num(share)}}
+		l := &reports.Live{Answers: 1, Judged: true, Generator: reports.Process{Share: reports.Num(share)}}
 		if got := doubts(l); (len(got) == 1) != invalid {
 			t.Errorf("%v of the machine: %q", share, got)
 		}
 	}
-	if got := doubts(&reports.Live{Answers: 1, Generator: reports.Process{Share: reports.None()}}); got != nil {
+	if got := doubts(&reports.Live{Answers: 1, Judged: true, Generator: reports.Process{Share: reports.None()}}); got != nil {
 		t.Errorf("its share is not known: %q", got)
+	}
+}
+
+// Compare takes what is valid, so a load that nobody judged is not.
+func TestALoadThatWasNotJudgedIsInvalid(t *testing.T) {
+	none := reports.Process{Share: reports.None()}
+	if got := doubts(&reports.Live{Answers: 1, Generator: none}); len(got) != 1 || !strings.Contains(got[0], "the history was not judged") {
+		t.Errorf("%q", got)
+	}
+	if got := doubts(&reports.Live{Answers: 1, Generator: none, Doubts: []string{"the load was given up"}}); got != nil {
+		t.Errorf("why is known already: %q", got)
+	}
+}
+
+// What comes when it is asked for again is returned by no call of a script; it counts all the same.
+func TestWrongAnswersThatNoCallReturnsCount(t *testing.T) {
+	r := began()
+	late := loadgen.Result{Citizen: "1", Did: "release physical-lost", Reason: "not-in-force", Wrong: "the release of report 7 was refused"}
+	r.aside(late)
+	r.aside(shown("1"))
+	if got := r.untold(); len(got) != 1 || got[0] != late || len(r.untold()) != 0 {
+		t.Errorf("to be told: %v", got)
+	}
+	if l := r.live(); l.Wrong != 1 || l.Answers != 1 || len(l.Findings) != 1 || !strings.Contains(l.Findings[0], "the release of report 7 was refused") {
+		t.Errorf("%+v", l)
 	}
 }
 

@@ -80,6 +80,9 @@ func doubts(l *reports.Live) (all []string) {
 	if l.Answers == 0 {
 		all = append(all, "no answer came that decides anything")
 	}
+	if !l.Judged && len(l.Doubts) == 0 {
+		all = append(all, "the history was not judged (the script calls nation.judge() in teardown())")
+	}
 	if g := l.Generator.Share; g.Known() && g > tooMuch {
 		all = append(all, fmt.Sprintf("the generator itself used %.0f %% of the machine: it measured itself (a lower rate, or a machine of its own)", 100*g))
 	}
