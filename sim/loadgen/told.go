@@ -67,6 +67,10 @@ func (c *Citizen) misled(got *told, asked []string) string {
 			continue
 		}
 		left := one.Claims
+		if one.Format == sdjwt.Format { // its type comes with every SD-JWT
+			left = maps.Clone(left)
+			delete(left, "vct")
+		}
 		for _, name := range asked {
 			value, ok := take(&left, pathOf(one.Format, name))
 			if !ok {
