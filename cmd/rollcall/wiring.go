@@ -463,6 +463,7 @@ func (s *running) loops(ctx context.Context) {
 	})
 	s.every(ctx, sweepEvery, func(ctx context.Context) { s.takeCardLists(ctx, false) })
 	s.every(ctx, sweepEvery, s.tellRevocations)
+	s.every(ctx, sweepEvery, func(context.Context) { s.api.OpenID4VP.Forget() })
 	s.every(ctx, sweepEvery, func(context.Context) { // a secret to come takes over at its moment
 		if err := s.seals.Replace(s.ring.Secrets(keys.Seal)...); err != nil {
 			s.log.Error("the sealing keys were not changed", "error", err.Error())

@@ -275,3 +275,36 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestOfTheClaimsOnlyWhatIsAskedForIsLeft(t *testing.T) {
+	tree := map[string]any{"a": map[string]any{"b": 1, "c": []any{"x", map[string]any{"d": 2, "e": 3}}, "f": map[string]any{"g": 4}}, "h": "i"}
+	for _, c := range []struct{ paths, want string }{
+		{`["h"]`, `{"h":"i"}`},
+		{`["a","b"]`, `{"a":{"b":1}}`},
+		{`["a","b"],["a","f","g"]`, `{"a":{"b":1,"f":{"g":4}}}`},
+		{`["a","f","g"],["a","f"]`, `{"a":{"f":{"g":4}}}`},
+		{`["a","c",1]`, `{"a":{"c":[{"d":2,"e":3}]}}`},
+		{`["a","c",null,"d"]`, `{"a":{"c":[{"d":2}]}}`},
+		{`["a","c",0],["a","c",1,"e"]`, `{"a":{"c":["x",{"e":3}]}}`},
+		{`["a"]`, `{"a":{"b":1,"c":["x",{"d":2,"e":3}],"f":{"g":4}}}`},
+		{`["a","z"]`, `null`},
+		{`["a","c",2]`, `null`},
+		{`["h","i"]`, `null`},
+		{`[0]`, `null`},
+		{`[null]`, `null`},
+		{``, `null`},
+	} {
+		var credential Credential
+		var paths []Path
+		if err := json.Unmarshal([]byte(`[`+c.paths+`]`), &paths); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range paths {
+			credential.Claims = append(credential.Claims, Claim{Path: p})
+		}
+		left, err := json.Marshal(credential.Asked(tree))
+		if err != nil || string(left) != c.want {
+			t.Errorf("%s: %s, %v, want %s", c.paths, left, err, c.want)
+		}
+	}
+}

@@ -149,6 +149,62 @@ func (c *Credential) match(h Held) ([]Claim, bool) {
 	return nil, false
 }
 
+// Asked is what of a tree of claims is asked for, and nothing else of it: nil if that
+// is nothing.
+func (c *Credential) Asked(tree any) map[string]any {
+	paths := make([]Path, len(c.Claims))
+	for i, claim := range c.Claims {
+		paths[i] = claim.Path
+	}
+	if kept, ok := keep(tree, paths); ok {
+		object, _ := kept.(map[string]any)
+		return object
+	}
+	return nil
+}
+
+// keep leaves of a value what the paths point to, and says whether that is anything.
+func keep(v any, paths []Path) (any, bool) {
+	for _, p := range paths {
+		if len(p) == 0 {
+			return v, true
+		}
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(paths))
+		for i, p := range paths {
+			member, there := v[p[0].name]
+			if p[0].kind != name || !there || slices.ContainsFunc(paths[:i], func(q Path) bool { return q[0] == p[0] }) {
+				continue
+			}
+			if kept, ok := keep(member, below(paths[i:], func(s Step) bool { return s == p[0] })); ok {
+				out[p[0].name] = kept
+			}
+		}
+		return out, len(out) > 0
+	case []any:
+		var out []any
+		for i, element := range v {
+			if kept, ok := keep(element, below(paths, func(s Step) bool { return s.kind == all || s == Index(i) })); ok {
+				out = append(out, kept)
+			}
+		}
+		return out, out != nil
+	}
+	return nil, false
+}
+
+// below are the rests of the paths that begin with such a step.
+func below(paths []Path, begins func(Step) bool) (rests []Path) {
+	for _, p := range paths {
+		if begins(p[0]) {
+			rests = append(rests, p[1:])
+		}
+	}
+	return rests
+}
+
 func (c Claim) match(tree any) bool {
 	found := c.Path.Select(tree)
 	if len(c.Values) == 0 {

@@ -155,12 +155,14 @@ type answering struct {
 	verification.Transaction
 	private *ecdh.PrivateKey
 	public  jws.Key
+	ends    time.Time
 }
 
 func (e *Endpoints) answering(t *transaction) (a answering, err error) {
 	if a, ok := e.keys.Get(t.id); ok {
 		return a, nil
 	}
+	a.ends = t.ends
 	of := e.o.Secret(t.ends.Add(-e.o.Lifetime))
 	secret, err := hkdf.Extract(sha256.New, of[:], store.TicketKey(t.id))
 	if err != nil {

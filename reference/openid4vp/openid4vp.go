@@ -99,7 +99,22 @@ type Endpoints struct {
 	o       Options
 	queries recent.Memory[string, question]  // by elements: parties ask the same again and again
 	keys    recent.Memory[string, answering] // by transaction, from the wallet's fetching the request to its answer
-	answers recent.Memory[string, []byte]    // by ticket: bodies that are in the register and never change there
+	answers recent.Memory[string, given]     // by ticket: bodies that are in the register and never change there
+}
+
+// given is the body of an answer's ticket, and until when a result can be asked for.
+type given struct {
+	body  []byte
+	until time.Time
+}
+
+// Forget forgets the answers that nobody can ask for any more, and the keys of
+// transactions whose time to answer is over. Otherwise they would stay in memory until
+// enough others have come, however long that takes.
+func (e *Endpoints) Forget() {
+	now := e.o.Register.Now()
+	e.keys.Forget(func(_ string, a answering) bool { return !now.Before(a.ends) })
+	e.answers.Forget(func(_ string, a given) bool { return !now.Before(a.until) })
 }
 
 // How much is remembered, twice at most.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/service"
+	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/store"
 )
 
@@ -75,6 +76,38 @@ func TestARememberedAnswerIsThatOfTheRegister(t *testing.T) {
 		read, one := views(other)
 		if !reflect.DeepEqual(kept, read) || kept.status != 200 || none != 0 || one != 1 {
 			t.Errorf("%+v after %d reads, want %+v after %d", kept, none, read, one)
+		}
+	}
+}
+
+// What was disclosed, and the key to read it, are remembered as long as they are of use.
+func TestWhatIsRememberedOfATransactionEndsWithIt(t *testing.T) {
+	w := newWorld(t)
+	w.post(w.fetch(w.age(shop), false), map[string][]string{"error": {"access_denied"}})
+	id := w.age(shop)
+	q := w.fetch(id, false)
+	if a := w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}); a.status != 200 {
+		t.Fatalf("%+v", a)
+	}
+	for _, c := range []struct {
+		after         time.Duration
+		keys, answers int
+	}{
+		{5*time.Minute - time.Millisecond, 2, 2},
+		{5 * time.Minute, 0, 2}, // to answer
+		{15*time.Minute - time.Millisecond, 0, 2},
+		{15 * time.Minute, 0, 0}, // to ask for the result
+	} {
+		w.Set(servicetest.Noon.Add(c.after))
+		before := w.Register.Stats().Views
+		if c.answers > 0 {
+			if a := w.outcome(shop, id); a.body["verdict"] != "accepted" || w.Register.Stats().Views != before {
+				t.Errorf("after %v: %+v", c.after, a)
+			}
+		}
+		w.newest.Forget()
+		if keys, answers := w.newest.Remembered(); keys != c.keys || answers != c.answers {
+			t.Errorf("after %v: %d keys and %d answers, want %d and %d", c.after, keys, answers, c.keys, c.answers)
 		}
 	}
 }

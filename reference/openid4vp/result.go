@@ -58,7 +58,8 @@ func (e *Endpoints) Outcome(ctx context.Context, caller access.Caller, id, code 
 // answered is what came of a transaction so far.
 func (e *Endpoints) answered(ctx context.Context, t *transaction) (a answer, err error) {
 	a.State = Waiting
-	body, remembered := e.answers.Get(string(t.key()))
+	kept, remembered := e.answers.Get(string(t.key()))
+	body := kept.body
 	if !remembered {
 		err = e.o.Register.View(ctx, func(r store.Reader) error {
 			ticket, err := r.Ticket(kindAnswered, t.key())

@@ -233,8 +233,9 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var all []verification.Shown
-	var ids []string
-	for _, c := range query.Credentials {
+	var asked []*dcql.Credential // for which each of them was shown
+	for i := range query.Credentials {
+		c := &query.Credentials[i]
 		for _, text := range shown[c.ID] {
 			one := verification.Shown{Format: c.Format, Presentation: []byte(text)}
 			if c.Format == dcql.Mdoc {
@@ -242,7 +243,7 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 					return web.Refuse(http.StatusBadRequest, "invalid_request", "The DeviceResponse for %q is not base64url.", c.ID)
 				}
 			}
-			all, ids = append(all, one), append(ids, c.ID)
+			all, asked = append(all, one), append(asked, c)
 		}
 		delete(shown, c.ID)
 	}
@@ -263,16 +264,16 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 	var verdict lifecycle.Verdict
 	var body []byte
 	_, err = e.o.Verification.VerifyShown(r.Context(), v.Transaction, all, func(tx store.Tx, judged []verification.Credential) error {
-		verdict = overall(query, ids, judged)
+		verdict = overall(query, asked, judged)
 		a := answer{State: Answered, Verdict: verdict.String()}
 		for i, c := range judged {
-			one := Credential{Query: ids[i], Format: c.Format, Verdict: c.Verdict.String()}
+			one := Credential{Query: asked[i].ID, Format: c.Format, Verdict: c.Verdict.String()}
 			if verdict == lifecycle.Accepted {
-				one.Claims, one.Renew = c.Claims, c.Renew
+				one.Claims, one.Renew = told(asked[i], c), c.Renew
 			}
 			a.Shown = append(a.Shown, one)
 		}
-		if code != "" {
+		if code != "" && verdict != lifecycle.NotValid { // with which nobody is sent back
 			a.Code = hashOf(code)
 		}
 		var err error
@@ -287,8 +288,22 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	e.answers.Put(string(t.key()), body)
+	e.answers.Put(string(t.key()), given{body, t.until})
 	return e.sendBack(w, t.Redirect, code, verdict == lifecycle.NotValid)
+}
+
+// told is what the party is told of an accepted credential: its type, where that stands
+// among the claims, and what was asked for. Wallets may show more, and every
+// SD-JWT does: where its status stands, and the holder's key.
+func told(asked *dcql.Credential, c verification.Credential) map[string]any {
+	claims := asked.Asked(c.Claims)
+	if c.Format == sdjwt.Format {
+		if claims == nil {
+			claims = map[string]any{}
+		}
+		claims["vct"] = c.Type
+	}
+	return claims
 }
 
 // sendBack tells the wallet where to send its user, and whether its answer was one.
@@ -326,7 +341,7 @@ func (e *Endpoints) decline(w http.ResponseWriter, r *http.Request, t *transacti
 		return err
 	})
 	if err == nil {
-		e.answers.Put(string(t.key()), body)
+		e.answers.Put(string(t.key()), given{body, t.until})
 		web.JSON(w, http.StatusOK, struct{}{})
 	}
 	return err
@@ -380,7 +395,7 @@ func tokenOf(v any) (map[string][]string, bool) {
 
 // overall is one verdict on all that was shown: accepted only if each is, and
 // together they are what was asked for.
-func overall(query *dcql.Query, ids []string, judged []verification.Credential) lifecycle.Verdict {
+func overall(query *dcql.Query, asked []*dcql.Credential, judged []verification.Credential) lifecycle.Verdict {
 	shown := map[string][]dcql.Held{}
 	suspended := false
 	for i, c := range judged {
@@ -392,7 +407,7 @@ func overall(query *dcql.Query, ids []string, judged []verification.Credential) 
 		default:
 			return lifecycle.NotValid
 		}
-		shown[ids[i]] = append(shown[ids[i]], dcql.Held{
+		shown[asked[i].ID] = append(shown[asked[i].ID], dcql.Held{
 			Format: c.Format, Type: c.Type, Claims: c.Claims, HolderBound: true,
 			AuthorityKeyIDs: []string{base64.RawURLEncoding.EncodeToString(c.Authority)},
 		})

@@ -52,6 +52,7 @@ type world struct {
 	*servicetest.World
 	t       testing.TB
 	mux     *http.ServeMux
+	newest  *openid4vp.Endpoints // that were made last
 	citizen *servicetest.Citizen
 	mdoc    copyOf
 	jwt     copyOf
@@ -94,6 +95,7 @@ func (w *world) replica(v *verification.Service, secret func(time.Time) [32]byte
 		Keys: sealing, Secret: secret, Lifetime: 5 * time.Minute, Kept: 10 * time.Minute,
 	})
 	check(t, err)
+	w.newest = e
 	for path, h := range map[string]web.Handler{
 		"POST /transactions": e.Begin, "GET /transactions/{id}": e.Result,
 		"GET /vp/request/{id}": e.Request, "POST /vp/request/{id}": e.Request, "POST /vp/response/{id}": e.Respond,

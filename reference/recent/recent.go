@@ -3,7 +3,10 @@
 // whether it still holds. It knows neither the clock nor what it keeps.
 package recent
 
-import "sync"
+import (
+	"maps"
+	"sync"
+)
 
 // Memory keeps the newest entries, at least Limit of them and at most twice that: when
 // young is full it becomes old, and what was old is forgotten. Many may use it at once.
@@ -45,6 +48,14 @@ func (m *Memory[K, V]) Put(k K, v V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.keep(k, v)
+}
+
+// Forget forgets what is over. Others wait meanwhile.
+func (m *Memory[K, V]) Forget(over func(K, V) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.young, over)
+	maps.DeleteFunc(m.old, over)
 }
 
 func (m *Memory[K, V]) keep(k K, v V) {

@@ -35,3 +35,17 @@ func TestAKeyOfBytesIsTheSameKey(t *testing.T) {
 		t.Error("what was never kept is found")
 	}
 }
+
+func TestWhatIsOverIsForgottenWhereverItStands(t *testing.T) {
+	m := Memory[int, int]{Limit: 4}
+	for i := range 6 { // the first four are old
+		m.Put(i, i)
+	}
+	m.Get(1) // and this one stands among the young, too
+	m.Forget(func(_, v int) bool { return v%2 == 1 })
+	for i := range 6 {
+		if _, ok := m.Get(i); ok != (i%2 == 0) {
+			t.Errorf("%d is remembered: %v", i, ok)
+		}
+	}
+}
