@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"rollcall.example/rollcall/hwemu/iccard"
@@ -45,15 +46,19 @@ type cardLists struct {
 	verifier *card.Verifier
 	client   *http.Client
 	now      func() time.Time
-	sources  []*listSource
 	folder   string // where lists that were fetched are kept
 	disk     wholefile.Disk
+
+	mu      sync.Mutex // of what was fetched: a signal may come while the loop is at it
+	sources []*listSource
 }
 
 // listSource is a file or a URL.
 type listSource struct {
 	place string
 	again time.Time // a URL: when it is fetched again
+	der   []byte    // a URL: its list, or the newer one that another replica has kept
+	list  *crl.List // the same; nil: none yet
 }
 
 func (l *listSource) remote() bool {
@@ -85,21 +90,31 @@ func (c *cardLists) readFiles() (err error) {
 // errUnkept: a list is in force, and would be missing if the service started without its server.
 var errUnkept = errors.New("the list is in force, but could not be kept for a start without its server")
 
-// fetchDue fetches the lists that are due, all of them if asked to.
+// fetchDue fetches the lists that are due, all of them if asked to. The others are held
+// against what is kept of them each time: so a newer one that another replica has fetched
+// is in force here, and one that was written over by an older is back, by the next
+// time and not the next fetch.
 func (c *cardLists) fetchDue(ctx context.Context, all bool) (err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, s := range c.sources {
-		if !s.remote() || !all && c.now().Before(s.again) {
+		if !s.remote() {
 			continue
 		}
-		text, wrong := c.fetch(ctx, s.place)
-		der, list, wrong := c.takeOne(s, text, wrong)
-		if wrong == nil {
-			s.again = c.now().Add(listsFetched)
-			if wrong = c.keep(s.place, der, list); wrong != nil {
-				wrong = fmt.Errorf("%s: %w: %w", place(s.place), errUnkept, wrong)
+		if all || !c.now().Before(s.again) {
+			text, wrong := c.fetch(ctx, s.place)
+			der, list, wrong := c.takeOne(s, text, wrong)
+			if wrong == nil {
+				s.again, s.der, s.list = c.now().Add(listsFetched), der, list
 			}
+			err = errors.Join(err, wrong)
 		}
-		err = errors.Join(err, wrong)
+		if s.list == nil {
+			continue
+		}
+		if wrong := c.keep(s); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w: %w", place(s.place), errUnkept, wrong))
+		}
 	}
 	return err
 }

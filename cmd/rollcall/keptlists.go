@@ -67,23 +67,26 @@ func (c *cardLists) restore() error {
 	return err
 }
 
-// keep keeps a list that was fetched and is in force. Where a newer one is kept already, by another
-// replica on the same folder, it goes by that one. (Should two write at the same instant, the next
-// fetch mends it.)
-func (c *cardLists) keep(place string, der []byte, l *crl.List) error {
-	path := filepath.Join(c.folder, c.keptName(place, l.Root))
+// keep keeps the list of a place. Where one as new is kept already, by another replica on
+// the same folder, it goes by that one. (Should two write at the same instant and the older
+// list stay, whoever has the newer one mends it when it looks again.)
+func (c *cardLists) keep(s *listSource) error {
+	path := filepath.Join(c.folder, c.keptName(s.place, s.list.Root))
 	before, err := readLimited(path)
 	if err == nil {
-		if bytes.Equal(before, der) {
+		if bytes.Equal(before, s.der) {
 			return nil
 		}
-		if kept, err := crl.ReadPast(before, []*x509.Certificate{l.Root}, c.now()); err == nil && !l.Follows(kept) {
-			_, err := c.verifier.Revoked(before, c.now())
-			return err
+		if kept, err := crl.ReadPast(before, []*x509.Certificate{s.list.Root}, c.now()); err == nil && kept.Follows(s.list) {
+			s.der, s.list = before, kept
+			if _, err := c.verifier.Revoked(before, c.now()); !errors.Is(err, crl.ErrOlder) { // than what another place has given
+				return err
+			}
+			return nil
 		}
 	}
 	if err := os.MkdirAll(c.folder, 0o700); err != nil {
 		return err
 	}
-	return wholefile.Write(c.disk, wholefile.File{Path: path, Data: der})
+	return wholefile.Write(c.disk, wholefile.File{Path: path, Data: s.der})
 }

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -220,6 +221,78 @@ func TestAReplicaThatFetchesAnOlderListLeavesTheNewerThatAnotherHasKept(t *testi
 	}
 	if err := behind.verifier.Good(signer(t, k), listDay); !errors.Is(err, card.ErrSignerRevoked) {
 		t.Errorf("the newer one is not gone by: %v", err)
+	}
+}
+
+// Two replicas on one data folder, of which one has fetched a newer list: the other goes by it
+// at its next look, long before it fetches for itself.
+func TestAListThatOneReplicaHasFetchedIsInForceAtTheOtherByItsNextLook(t *testing.T) {
+	k, _ := plant(t)
+	server, folder := newListServer(t), filepath.Join(t.TempDir(), keptFolder)
+	server.serve(listOf(t, k, listDay.Add(-time.Hour), false))
+	behind, _, _ := started(t, k, folder, listDay, server.URL)
+	server.serve(listOf(t, k, listDay, true))
+	started(t, k, folder, listDay, server.URL)
+	server.down() // nothing is fetched: it is not due
+	if err := behind.verifier.Good(signer(t, k), listDay); err != nil {
+		t.Fatalf("before it has looked: %v", err)
+	}
+	if err := behind.fetchDue(t.Context(), false); err != nil {
+		t.Error(err)
+	}
+	if err := behind.verifier.Good(signer(t, k), listDay); !errors.Is(err, card.ErrSignerRevoked) {
+		t.Errorf("the newer list is not gone by: %v", err)
+	}
+	held := behind.verifier.Held()[0]
+	if err := behind.fetchDue(t.Context(), false); err != nil || behind.verifier.Held()[0] != held {
+		t.Errorf("what is gone by already is taken again: %v", err)
+	}
+}
+
+// Two replicas have looked at the folder before either has written, and the older list is
+// written last: it is no longer there when the one with the newer has looked again.
+func TestAnOlderListThatWasWrittenOverANewerIsMendedByTheNextLook(t *testing.T) {
+	k, _ := plant(t)
+	older, newer := listOf(t, k, listDay.Add(-time.Hour), false), listOf(t, k, listDay, true)
+	server, folder := newListServer(t), filepath.Join(t.TempDir(), keptFolder)
+	server.serve(newer)
+	ahead, _, _ := started(t, k, folder, listDay, server.URL)
+	server.down()
+	path := keptFiles(t, folder)[0]
+	for name, wrong := range map[string]func() error{
+		"older":   func() error { return os.WriteFile(path, older, 0o600) },
+		"none":    func() error { return os.WriteFile(path, []byte("none"), 0o600) },
+		"missing": func() error { return os.Remove(path) },
+	} {
+		if err := wrong(); err != nil {
+			t.Fatal(err)
+		}
+		if err := ahead.fetchDue(t.Context(), false); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if text, err := os.ReadFile(path); err != nil || !bytes.Equal(text, newer) {
+			t.Errorf("%s: the newer list is not kept: %v", name, err)
+		}
+	}
+}
+
+// The loop and a signal may come at the same time.
+func TestListsMayBeTakenByTwoAtOnce(t *testing.T) {
+	k, _ := plant(t)
+	server, folder := newListServer(t), filepath.Join(t.TempDir(), keptFolder)
+	server.serve(listOf(t, k, listDay, true))
+	lists, _, _ := started(t, k, folder, listDay, server.URL)
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			if err := lists.fetchDue(t.Context(), true); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if len(keptFiles(t, folder)) != 1 {
+		t.Error("the list is not kept once")
 	}
 }
 
