@@ -109,11 +109,16 @@ func scope(operation string, by By) string {
 // at least: a request must not be repeated later than that.
 const Retention = 7 * 24 * time.Hour
 
-// Forget deletes what is older than Retention, at most limit records of each
-// kind, and returns how many.
+// lag is how far behind the clock of another replica may be for which a ticket that is
+// over here is not.
+const lag = 5 * time.Minute
+
+// Forget deletes what is older than Retention, and tickets as soon as they are over, for in
+// them stands what verifiers were shown; at most limit records of each kind. It returns
+// how many.
 func (r *Register) Forget(ctx context.Context, limit int) (n int, err error) {
 	err = r.Update(ctx, func(tx store.Tx) (err error) {
-		n, err = tx.Forget(r.Now().Add(-Retention), limit)
+		n, err = tx.Forget(r.Now().Add(-Retention), r.Now().Add(-lag), limit)
 		return err
 	})
 	return n, err

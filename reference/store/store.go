@@ -172,9 +172,10 @@ type Tx interface {
 	AddReport(Report) error
 	// AppendAudit adds the next record; its Sequence must be Sequence()+1.
 	AppendAudit(AuditRecord) error
-	// Forget deletes nonces and tickets that expired before the moment, and
-	// challenges, offers and answers made before it; at most limit of each kind.
-	Forget(before time.Time, limit int) (int, error)
+	// Forget deletes nonces that expired before the moment, challenges, offers and
+	// answers made before it, and tickets that were over by another moment; at most limit
+	// of each kind.
+	Forget(before, over time.Time, limit int) (int, error)
 }
 
 // PersonID is the resident's number, chosen by the registrar.

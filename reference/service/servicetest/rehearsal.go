@@ -144,8 +144,8 @@ func (n *noting) PutAnswer(scope, key string, a store.Answer) error {
 	return n.call("PutAnswer").PutAnswer(scope, key, a)
 }
 
-func (n *noting) Forget(before time.Time, limit int) (int, error) {
-	return n.call("Forget").Forget(before, limit)
+func (n *noting) Forget(before, over time.Time, limit int) (int, error) {
+	return n.call("Forget").Forget(before, over, limit)
 }
 
 func (n *noting) AppendAudit(r store.AuditRecord) error {

@@ -527,16 +527,19 @@ func (t *tx) AppendAudit(r store.AuditRecord) error {
 	return nil
 }
 
-func (t *tx) Forget(before time.Time, limit int) (n int, err error) {
-	for _, query := range []string{
-		`DELETE FROM used WHERE ctid = ANY(ARRAY(SELECT ctid FROM used WHERE expires < $1 LIMIT $2))`,
-		`DELETE FROM once WHERE ctid = ANY(ARRAY(SELECT ctid FROM once WHERE expires < $1 LIMIT $2))`,
-		`DELETE FROM ticket WHERE ctid = ANY(ARRAY(SELECT ctid FROM ticket WHERE expires < $1 LIMIT $2))`,
-		`DELETE FROM challenge WHERE ctid = ANY(ARRAY(SELECT ctid FROM challenge WHERE made < $1 LIMIT $2))`,
-		`DELETE FROM offer WHERE ctid = ANY(ARRAY(SELECT ctid FROM offer WHERE made < $1 LIMIT $2))`,
-		`DELETE FROM answer WHERE ctid = ANY(ARRAY(SELECT ctid FROM answer WHERE at < $1 LIMIT $2))`,
+func (t *tx) Forget(before, over time.Time, limit int) (n int, err error) {
+	for _, kind := range []struct {
+		query  string
+		before time.Time
+	}{
+		{`DELETE FROM used WHERE ctid = ANY(ARRAY(SELECT ctid FROM used WHERE expires < $1 LIMIT $2))`, before},
+		{`DELETE FROM once WHERE ctid = ANY(ARRAY(SELECT ctid FROM once WHERE expires < $1 LIMIT $2))`, before},
+		{`DELETE FROM ticket WHERE ctid = ANY(ARRAY(SELECT ctid FROM ticket WHERE expires < $1 LIMIT $2))`, over},
+		{`DELETE FROM challenge WHERE ctid = ANY(ARRAY(SELECT ctid FROM challenge WHERE made < $1 LIMIT $2))`, before},
+		{`DELETE FROM offer WHERE ctid = ANY(ARRAY(SELECT ctid FROM offer WHERE made < $1 LIMIT $2))`, before},
+		{`DELETE FROM answer WHERE ctid = ANY(ARRAY(SELECT ctid FROM answer WHERE at < $1 LIMIT $2))`, before},
 	} {
-		d, err := t.exec(query, row.Millis(before), limit)
+		d, err := t.exec(kind.query, row.Millis(kind.before), limit)
 		if err != nil {
 			return n, t.fail(err)
 		}

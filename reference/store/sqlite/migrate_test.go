@@ -40,7 +40,7 @@ func TestANonceNotedBeforeTheyHadAMomentIsFoundUntilItExpires(t *testing.T) {
 		t.Errorf("without one: %v", err)
 	}
 	if err := db.Update(ctx, func(tx store.Tx) error {
-		n, err := tx.Forget(expires.Add(time.Millisecond), 10)
+		n, err := tx.Forget(expires.Add(time.Millisecond), expires, 10)
 		if n != 1 {
 			t.Errorf("%d records were forgotten", n)
 		}

@@ -427,16 +427,19 @@ func (t *tx) AppendAudit(r store.AuditRecord) error {
 	return t.put(store.ErrTaken, `INSERT INTO audit (`+row.AuditColumns+`) VALUES (?,?,?) ON CONFLICT DO NOTHING`, int64(r.Sequence), r.Body, r.Hash)
 }
 
-func (t *tx) Forget(before time.Time, limit int) (n int, err error) {
-	for _, query := range []string{
-		`DELETE FROM used WHERE (expires, hash) IN (SELECT expires, hash FROM used WHERE expires < ? LIMIT ?)`,
-		`DELETE FROM once WHERE hash IN (SELECT hash FROM once WHERE expires < ? LIMIT ?)`,
-		`DELETE FROM ticket WHERE rowid IN (SELECT rowid FROM ticket WHERE expires < ? LIMIT ?)`,
-		`DELETE FROM challenge WHERE value IN (SELECT value FROM challenge WHERE made < ? LIMIT ?)`,
-		`DELETE FROM offer WHERE hash IN (SELECT hash FROM offer WHERE made < ? LIMIT ?)`,
-		`DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer WHERE at < ? LIMIT ?)`,
+func (t *tx) Forget(before, over time.Time, limit int) (n int, err error) {
+	for _, kind := range []struct {
+		query  string
+		before time.Time
+	}{
+		{`DELETE FROM used WHERE (expires, hash) IN (SELECT expires, hash FROM used WHERE expires < ? LIMIT ?)`, before},
+		{`DELETE FROM once WHERE hash IN (SELECT hash FROM once WHERE expires < ? LIMIT ?)`, before},
+		{`DELETE FROM ticket WHERE rowid IN (SELECT rowid FROM ticket WHERE expires < ? LIMIT ?)`, over},
+		{`DELETE FROM challenge WHERE value IN (SELECT value FROM challenge WHERE made < ? LIMIT ?)`, before},
+		{`DELETE FROM offer WHERE hash IN (SELECT hash FROM offer WHERE made < ? LIMIT ?)`, before},
+		{`DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer WHERE at < ? LIMIT ?)`, before},
 	} {
-		d, err := t.run(query, row.Millis(before), limit)
+		d, err := t.run(kind.query, row.Millis(kind.before), limit)
 		if err != nil {
 			return n, err
 		}

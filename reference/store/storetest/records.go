@@ -151,13 +151,18 @@ func forgotten(t *testing.T, open Open) {
 		}
 		return nil
 	})
-	update(t, s, func(tx store.Tx) error {
-		n, err := tx.Forget(new, 10)
-		if n != 6 {
-			t.Errorf("%d records were forgotten, want 6", n)
-		}
-		return err
-	})
+	for _, c := range []struct {
+		before, over time.Time
+		want         int
+	}{{old, old, 0}, {old, new, 1}, {new, old, 5}} { // tickets, and all else
+		update(t, s, func(tx store.Tx) error {
+			n, err := tx.Forget(c.before, c.over, 10)
+			if n != c.want {
+				t.Errorf("%d records were forgotten, want %d", n, c.want)
+			}
+			return err
+		})
+	}
 	for _, use := range []func(store.Tx) error{
 		func(tx store.Tx) error { return tx.UseNonce([]byte("new"), new) },
 		func(tx store.Tx) error { return tx.UseOnce([]byte("new once"), new) },
