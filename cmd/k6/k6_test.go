@@ -297,7 +297,8 @@ func TestWhatIsWrongWithALoadIsSaid(t *testing.T) {
 
 		{"there are no citizens", nil, load("smoke"), []string{"SERVICE=" + away, "CITIZENS=0"}, 107, "0 citizens can load nothing (give citizens: 1 or more, at least as many as there are virtual users)"},
 		{"there are more virtual users than citizens", nil, load("verify"), []string{"SERVICE=" + away, "CITIZENS=5", "VUS=6", "RATE=1"}, 108, "there may be 6 virtual users and there are 5 citizens: nobody is in two places at once (give citizens: 6 or more, or fewer maxVUs)"},
-		{"a setting is no number", nil, load("verify"), []string{"SERVICE=" + away, "RATE=fast"}, 107, "RATE: fast is no number (write RATE=50)"},
+		{"a setting is no number", nil, load("verify"), []string{"SERVICE=" + away, "RATE=fast"}, 107, "RATE: fast is no whole number (write RATE=50)"},
+		{"a rate has parts", nil, load("verify"), []string{"SERVICE=" + away, "RATE=2.5"}, 107, "RATE: 2.5 is no whole number (write RATE=50)"},
 		{"a setting is no length of time", nil, load("verify"), []string{"SERVICE=" + away, "DURATION=60"}, 107, "DURATION: 60 is no length of time (write DURATION=1m)"},
 		{"opening-day has no series", nil, load("opening-day"), []string{"SERVICE=" + away}, 107, "opening-day takes its rates from a nation run: give SERIES=/path/to/series.csv"},
 		{"the series is another table", nil, load("opening-day"), []string{"SERVICE=" + away, "SERIES=" + series}, 107, "has no column issued_tap: it is no series.csv of rollcall run"},

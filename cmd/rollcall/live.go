@@ -71,16 +71,22 @@ result is marked invalid), 2 when the command is wrong.`,
 	fl.IntVar(&f.seed, "seed", 1, "`N`, seed of cards, phones and faces")
 	fl.IntVar(&f.first, "first", 0, "`N`, ordinal of the first citizen: a register that was loaded before needs others")
 	fl.StringArrayVar(&f.env, "env", nil, "another setting of the load: `NAME=VALUE`, as in KILLS=3")
-	fl.DurationVar(&f.statusEvery, "status-every", 2*time.Second, "the service publishes its status lists so often")
-	fl.DurationVar(&f.ttl, "status-ttl", 5*time.Second, "the bank keeps a list so long")
-	fl.DurationVar(&f.allowance, "allowance", 5*time.Second, "what building, fetching and clocks may add to both")
-	fl.IntVar(&f.copies, "copies", 3, "`N` copies of a mobile card")
-	fl.DurationVar(&f.profileEvery, "profile-every", 10*time.Second, "length of each CPU profile of the service; 0: none")
+	fl.DurationVar(&f.statusEvery, "status-every", usualEvery, "the service publishes its status lists so often")
+	fl.DurationVar(&f.ttl, "status-ttl", usualTTL, "the bank keeps a list so long")
+	fl.DurationVar(&f.allowance, "allowance", usualAllowance, "what building, fetching and clocks may add to both")
+	fl.IntVar(&f.copies, "copies", usualCopies, "`N` copies of a mobile card")
+	fl.DurationVar(&f.profileEvery, "profile-every", usualProfile, "length of each CPU profile of the service; 0: none")
 	fl.StringVar(&f.data, "data", "", "`DIR` for the service's data (default: in a folder that is removed)")
 	fl.StringVar(&f.out, "out", "", "`DIR` for the result (default rollcall-out/live-LOAD)")
 	fl.BoolVar(&f.json, "json", false, "print result.json on standard output, the summary on standard error")
 	return c
 }
+
+// What flags are that change the figures, where nothing is said.
+const (
+	usualEvery, usualTTL, usualAllowance, usualProfile = 2 * time.Second, 5 * time.Second, 5 * time.Second, 10 * time.Second
+	usualCopies                                        = 3
+)
 
 var settingOfLoad = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
 
@@ -185,7 +191,7 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 	if err := service.control(); err != nil {
 		return internal(err)
 	}
-	stopProfiles := service.profiles(ctx, filepath.Join(f.out, "profiles"), f.profileEvery)
+	stopProfiles := service.profiles(ctx, filepath.Join(f.out, profilesDir), f.profileEvery)
 
 	fmt.Fprintf(stderr, "k6 loads %s by %s\n", service.url, script)
 	ended, err := runK6(ctx, k6, path, f, name, service, stderr)
@@ -217,14 +223,20 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 		return internal(err)
 	}
 	if kept > 0 {
-		profiles := quote(filepath.Join(f.out, "profiles")) + string(filepath.Separator) + "*.pprof"
+		profiles := quote(filepath.Join(f.out, profilesDir)) + string(filepath.Separator) + "*.pprof"
 		fmt.Fprintf(stderr, "profiles of the service: go tool pprof -tags %s, then go tool pprof -top -tagfocus operation=NAME %s\n", profiles, profiles)
 	}
 	return judgeLive(r, code, s.Name)
 }
 
-// clearLoad removes the result of a load.
+// profilesDir is where the service's profiles are kept.
+const profilesDir = "profiles"
+
+// clearLoad removes the result of a load, and the profiles, which would be taken for this one's.
 func clearLoad(out string) error {
+	if err := os.RemoveAll(filepath.Join(out, profilesDir)); err != nil {
+		return err
+	}
 	for _, old := range []string{reports.ResultFile, reports.ReportFile, reports.JUnitFile, dashboardFile, k6LogFile} {
 		if err := os.Remove(filepath.Join(out, old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -266,6 +278,13 @@ func (f *liveFlags) command(scenario string) string {
 	add("--series", f.series, f.series != "")
 	add("--seed", strconv.Itoa(f.seed), f.seed != 1)
 	add("--first", strconv.Itoa(f.first), f.first != 0)
+	for _, d := range []struct {
+		flag      string
+		is, usual time.Duration
+	}{{"--status-every", f.statusEvery, usualEvery}, {"--status-ttl", f.ttl, usualTTL}, {"--allowance", f.allowance, usualAllowance}, {"--profile-every", f.profileEvery, usualProfile}} {
+		add(d.flag, d.is.String(), d.is != d.usual)
+	}
+	add("--copies", strconv.Itoa(f.copies), f.copies != usualCopies)
 	for _, e := range f.env {
 		add("--env", e, true)
 	}

@@ -161,7 +161,6 @@ func (s *loadedService) profiles(ctx context.Context, dir string, each time.Dura
 	if each == 0 {
 		return func() int { return 0 }
 	}
-	_ = os.RemoveAll(dir)
 	ctx, cancel := context.WithCancel(ctx)
 	kept, done := 0, make(chan struct{})
 	go func() {

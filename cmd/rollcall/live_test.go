@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rollcall.example/rollcall/reports"
 )
@@ -150,9 +151,30 @@ func TestAnotherK6OnThePathIsNotUsed(t *testing.T) {
 }
 
 func TestTheCommandOfALoadRepeatsIt(t *testing.T) {
-	f := liveFlags{load: "outage", citizens: 40, rate: 2.5, seed: 1, env: []string{"KILLS=3"}, out: "elsewhere"}
-	if got, want := f.command("announced"), "rollcall live announced --load outage --citizens 40 --rate 2.5 --env KILLS=3"; got != want {
-		t.Errorf("%s, want %s", got, want)
+	usual := liveFlags{load: "outage", citizens: 40, rate: 2.5, seed: 1, env: []string{"KILLS=3"}, out: "elsewhere",
+		statusEvery: usualEvery, ttl: usualTTL, allowance: usualAllowance, profileEvery: usualProfile, copies: usualCopies}
+	other := usual
+	other.statusEvery, other.ttl, other.allowance, other.profileEvery, other.copies = time.Second, 15*time.Second, 2*time.Second, 0, 10
+	const as = "rollcall live announced --load outage --citizens 40 --rate 2.5 "
+	for want, f := range map[string]liveFlags{
+		as + "--env KILLS=3": usual,
+		as + "--status-every 1s --status-ttl 15s --allowance 2s --profile-every 0s --copies 10 --env KILLS=3": other,
+	} {
+		if got := f.command("announced"); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// A load that is not profiled has no profiles, also in a folder that another has left.
+func TestProfilesOfAnEarlierLoadAreNotTakenForThisOnes(t *testing.T) {
+	out := t.TempDir()
+	old := filepath.Join(out, profilesDir, "service-001.pprof")
+	if err := errors.Join(os.Mkdir(filepath.Dir(old), 0o777), os.WriteFile(old, nil, 0o666), clearLoad(out)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is there: %v", old, err)
 	}
 }
 

@@ -4,10 +4,10 @@ import rollcall from 'k6/x/rollcall'
 
 const env = (name, otherwise) => __ENV[name] || otherwise
 
-// number is a setting that counts something.
-export function number(name, otherwise) {
+// number is a setting that counts something: a whole one, for k6 takes no other, unless parts count.
+export function number(name, otherwise, parts = false) {
   const n = Number(env(name, otherwise))
-  if (!(n >= 0)) throw new Error(`${name}: ${__ENV[name]} is no number (write ${name}=${otherwise})`)
+  if (!(n >= 0) || !parts && !Number.isInteger(n)) throw new Error(`${name}: ${__ENV[name]} is no ${parts ? '' : 'whole '}number (write ${name}=${otherwise})`)
   return n
 }
 

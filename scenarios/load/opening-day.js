@@ -4,7 +4,7 @@
 import { town, always, unanswered, number, seconds } from './nation.js'
 
 if (!__ENV.SERIES) throw new Error('opening-day takes its rates from a nation run: give SERIES=/path/to/series.csv (rollcall run announced writes one)')
-const day = seconds('DAY', '5s'), peak = number('RATE', 20), vus = number('VUS', 100)
+const day = seconds('DAY', '5s'), peak = number('RATE', 20, true), vus = number('VUS', 100)
 
 // days sums the regions of each date, and keeps those from the first busy one on.
 function days(text) {
