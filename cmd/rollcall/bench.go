@@ -73,6 +73,8 @@ one is worse than the tolerance, with 95 % confidence. That takes 4 counts of ea
 				}
 			} else if figures != "" {
 				return usage(errors.New("--figures is compared with --baseline: give both"))
+			} else if c.Flags().Changed("tolerance") {
+				return usage(errors.New("--tolerance is how far from --baseline figures may be: give both"))
 			}
 			if count < 1 || took <= 0 {
 				return usage(errors.New("--count and --time are above 0"))
@@ -154,10 +156,15 @@ func compareFigures(w io.Writer, before, now bench.Figures, tolerance float64) e
 		return internal(err)
 	}
 	var worse []string
+	known := false
 	for _, c := range changes {
+		known = known || c.Known
 		if c.Worse {
 			worse = append(worse, c.Name+" ("+c.Unit+")")
 		}
+	}
+	if !known { // however much worse, it could not be said
+		return usage(errors.New("there are too few counts of any figure to be confident of a difference: 4 of each are needed (--count 4)"))
 	}
 	if len(worse) > 0 {
 		return &exit{exitExpect, fmt.Errorf("worse than the baseline by more than %.4g %%: %s", 100*tolerance, strings.Join(worse, ", "))}
