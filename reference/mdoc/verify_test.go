@@ -360,3 +360,29 @@ func TestManyMayVerifyAtOnce(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// The same authority may sign documents of other types: the phone cannot show one of them as
+// this card.
+func TestADocumentOfAnotherTypeIsNotShownAsThisCard(t *testing.T) {
+	w := newWorld(t)
+	response := w.present(t, "family_name")
+	d, err := readOne(response)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := func(docType string) []byte {
+		wrapped, _ := w.object(t)
+		object := bytes.Replace(wrapped, []byte(DocType), []byte(docType), 1)
+		auth, err := cose.Sign1(w.signer, cose.Header{Chain: [][]byte{w.signer.Certificate()}}, object, false)
+		if err != nil || len(auth) != len(d.issuer.issuerAuth) {
+			t.Fatal(err)
+		}
+		return bytes.Replace(response, d.issuer.issuerAuth, auth, 1)
+	}
+	if _, err := Verify(signed(DocType), w.transcript, w.anchors, w.at); err != nil {
+		t.Fatalf("the card, signed again: %v", err)
+	}
+	if _, err := Verify(signed("kr.go.rollcall.rrc.2"), w.transcript, w.anchors, w.at); !errors.Is(err, ErrDocType) {
+		t.Errorf("another document: %v", err)
+	}
+}

@@ -57,6 +57,7 @@ type world struct {
 	mdoc    copyOf
 	jwt     copyOf
 	revoked string // the verifier whose certificate was
+	renewed string // the verifier who has another one
 }
 
 type copyOf struct {
@@ -69,7 +70,11 @@ func (w *world) reader(_ context.Context, party string) (openid4vp.Reader, error
 		return openid4vp.Reader{}, openid4vp.ErrRevoked
 	}
 	key := servicetest.Key("reader " + party)
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: servicetest.Noon.AddDate(-1, 0, 0), NotAfter: servicetest.Noon.AddDate(1, 0, 0)}
+	number := int64(1)
+	if w.renewed == party {
+		number++
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(number), NotBefore: servicetest.Noon.AddDate(-1, 0, 0), NotAfter: servicetest.Noon.AddDate(1, 0, 0)}
 	der, err := x509.CreateCertificate(nil, c, c, &key.PublicKey, key)
 	return openid4vp.Reader{Sign: jws.With(key), Chain: [][]byte{der}}, err
 }
@@ -106,13 +111,16 @@ func (w *world) replica(v *verification.Service, secret func(time.Time) [32]byte
 }
 
 // issue puts a new card, in both formats, on the citizen's phone.
-func (w *world) issue() {
+func (w *world) issue() { w.issueWith("copy ") }
+
+// issueWith does so for keys by a name.
+func (w *world) issueWith(name string) {
 	w.t.Helper()
 	challenge, err := w.Issuance.Challenge(ctx)
 	check(w.t, err)
 	approval, _, err := w.Issuance.ApproveTap(ctx, challenge, w.citizen.Evidence(challenge), w.citizen.Capture())
 	check(w.t, err)
-	k1, k2 := servicetest.Key("copy 1"), servicetest.Key("copy 2")
+	k1, k2 := servicetest.Key(name+"1"), servicetest.Key(name+"2")
 	first, err := w.Issuance.IssueApproved(ctx, issuance.ApprovedRequest{Request: w.World.Request(register.Citizen(w.citizen.ID)), Approval: approval,
 		Phone: issuance.Phone{Wallet: "phone", Keys: []*ecdsa.PublicKey{&k1.PublicKey}}, Format: issuance.Mdoc, Spare: 1})
 	check(w.t, err)

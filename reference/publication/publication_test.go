@@ -129,6 +129,31 @@ func TestAListComesInTheFormThatIsAskedFor(t *testing.T) {
 	}
 }
 
+// A cache that keeps both forms must not take one for the other.
+func TestEachFormHasATagOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	check(t, w.lists.Publish(ctx))
+	jwt, cwt := w.get("/status/0", "Accept", publication.JWT).Header().Get("ETag"), w.get("/status/0", "Accept", publication.CWT).Header().Get("ETag")
+	if jwt == cwt || jwt == "" || cwt == "" {
+		t.Errorf("the tags %s and %s", jwt, cwt)
+	}
+	if rec := w.get("/status/0", "Accept", publication.CWT, "If-None-Match", jwt); rec.Code != 200 || rec.Header().Get("Content-Type") != publication.CWT {
+		t.Errorf("who knows the other form: %d", rec.Code)
+	}
+}
+
+// Draft §8.1: pages of any origin read them, also what has not changed.
+func TestPagesOfAnyOriginReadListsAndTheirNames(t *testing.T) {
+	w := newWorld(t)
+	check(t, w.lists.Publish(ctx))
+	tag := w.get("/status/0").Header().Get("ETag")
+	for _, rec := range []*httptest.ResponseRecorder{w.get("/status/0"), w.get("/status/0", "Accept", publication.CWT), w.get("/status/0", "If-None-Match", tag), w.get("/status")} {
+		if origin := rec.Header().Get("Access-Control-Allow-Origin"); origin != "*" {
+			t.Errorf("%d: %q", rec.Code, origin)
+		}
+	}
+}
+
 func TestAListThatIsKnownIsNotSentAgainUntilItChanges(t *testing.T) {
 	w := newWorld(t)
 	c, card := w.holder()

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -139,6 +140,38 @@ func (w *world) offline(past verification.PastTTL) *verification.Offline {
 	must(w.t, err)
 	return v
 }
+
+// Whoever asks and does not wait for an answer takes no memory without end, and keeps nobody
+// out for longer than a transaction lasts.
+func TestAnOfflineVerifierAwaitsNoMoreThanItCanHold(t *testing.T) {
+	w := newWorld(t)
+	n := uint64(0)
+	v, err := verification.NewOffline(verification.OfflineOptions{
+		Verifier: bank, Anchors: authority().Anchors, Lifetime: 5 * time.Minute, Now: w.Now,
+		Random: counter(func(p []byte) { n++; binary.BigEndian.PutUint64(p, n) }),
+	})
+	must(t, err)
+	first, err := v.Begin()
+	must(t, err)
+	for err == nil && n < 10_000 {
+		_, err = v.Begin()
+	}
+	if n != 4096 || !strings.Contains(err.Error(), "too many presentations") {
+		t.Errorf("%d transactions, then %v", n, err)
+	}
+	w.Pass(5*time.Minute + time.Second)
+	if _, err := v.Begin(); err != nil {
+		t.Errorf("after their time: %v", err)
+	}
+	if _, err := v.Verify(first, nil); !errors.Is(err, verification.ErrTransaction) {
+		t.Errorf("one whose time is over: %v", err)
+	}
+}
+
+// counter is a source of randomness that a test can tell apart.
+type counter func(p []byte)
+
+func (c counter) Read(p []byte) (int, error) { c(p); return len(p), nil }
 
 type zeros struct{}
 

@@ -117,6 +117,15 @@ func TestCWTsThatTwoReadersCouldReadInTwoWaysAreRefused(t *testing.T) {
 	if err := parse(cose.Tag18(sign(good))); err != nil {
 		t.Fatalf("the token that all are made from: %v", err)
 	}
+	for _, kind := range []string{"", "statuslist+cwt", "application/statuslist+jwt", "application/cwt"} {
+		m, err := cose.Sign1(w.signer, cose.Header{Type: kind, Chain: [][]byte{w.signer.Certificate()}}, good, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := parse(cose.Tag18(m)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("of type %q: %v", kind, err)
+		}
+	}
 	raw := func(s string) []byte {
 		b, err := hex.DecodeString(s)
 		if err != nil {
