@@ -1,14 +1,19 @@
 package service_test
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/statuslist"
+	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/suspension"
 	"rollcall.example/rollcall/reference/verification"
 )
@@ -250,5 +255,117 @@ func TestS11IndicesAreDrawnAtRandomAndNewListsAreOpenedInTime(t *testing.T) {
 	issue(16)
 	if len(seen) != 48*copies || ascending > 48*copies*2/3 {
 		t.Errorf("%d places, %d ascending", len(seen), ascending)
+	}
+}
+
+// Every list that was ever published is found again by its time, whatever has happened since:
+// reports, releases, moves, new phones, new cards, the end of a card and of a person.
+func TestAListOfThePastIsTheOneThatWasPublishedThen(t *testing.T) {
+	w := newWorld(t, func(c *service.Config) {
+		policy := *c.Policy
+		policy.CredentialValidity = 90 * 24 * time.Hour // within that of the signers' certificates
+		c.Policy = &policy
+	})
+	type shown struct {
+		what string
+		at   time.Time
+		list *statuslist.List
+	}
+	var all []shown
+	c, moved, removed := w.holder(), w.holder(), w.holder()
+	lost := suspension.Receipt{}
+	seen := map[statuslist.Status]bool{}
+	for _, step := range []struct {
+		what string
+		do   func()
+	}{
+		{"three holders", func() {}},
+		{"a report", func() { lost = c.report(callCentre, lifecycle.PhysicalLost) }},
+		{"a move", func() { moved.move(registrar, "새 주소 1") }},
+		{"a move while the card is suspended", func() { c.move(registrar, "새 주소 2") }},
+		{"a report of who has moved", func() { moved.report(callCentre, lifecycle.MobileLost) }},
+		{"a release", func() { c.release(clerk, lifecycle.PhysicalLost, lost.Sequence) }},
+		{"a card issued again", func() { c.tap() }},
+		{"another move", func() { c.move(registrar, "새 주소 3") }},
+		{"a new phone", func() { c.phone = newPhone("another"); c.tap() }},
+		{"a new plastic card", func() { c.newCard("H1") }},
+		{"a death", func() {
+			_, err := w.Issuance.Remove(ctx, issuance.RemovalRequest{Request: w.Request(registrar), Person: removed.ID, Why: "death"})
+			must(t, err)
+		}},
+		{"the end of a card's time", func() {
+			w.Pass(90 * 24 * time.Hour)
+			_, err := w.Issuance.ExpireDue(ctx, 100)
+			must(t, err)
+		}},
+	} {
+		w.Pass(time.Minute)
+		step.do()
+		token, err := statuslist.ParseJWT(w.publish()[0].JWT, authority().Anchors, w.Now())
+		must(t, err)
+		all = append(all, shown{step.what, w.Now(), token.List})
+	}
+	for _, s := range all {
+		for _, at := range []time.Time{s.at, s.at.Add(59 * time.Second)} {
+			if at.After(w.Now()) {
+				continue
+			}
+			past, err := w.Publisher.At(ctx, 0, at)
+			must(t, err)
+			token, err := statuslist.ParseJWT(past.JWT, authority().Anchors, at)
+			must(t, err)
+			if !token.List.Equal(s.list) || !token.IssuedAt.Equal(at) {
+				t.Errorf("%s: the list of %v is another one", s.what, at)
+			}
+			for i := range s.list.Len() {
+				status, err := s.list.Get(i)
+				must(t, err)
+				seen[status] = true
+			}
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("of the four states only %v came up", seen)
+	}
+}
+
+// setBack is a register that has lost its last changes, as one that was put back from a copy.
+type setBack struct {
+	store.Store
+	by uint64
+}
+
+type setBackReader struct {
+	store.Reader
+	by uint64
+}
+
+func (s *setBack) View(ctx context.Context, f func(store.Reader) error) error {
+	return s.Store.View(ctx, func(r store.Reader) error { return f(setBackReader{r, s.by}) })
+}
+
+func (r setBackReader) Sequence() (uint64, error) {
+	n, err := r.Reader.Sequence()
+	return n - r.by, err
+}
+
+// What was published tells of changes that the register does not know any more: nothing is
+// published until they are begun from anew.
+func TestNothingIsPublishedFromARegisterThatWentBack(t *testing.T) {
+	var back *setBack
+	w := newWorld(t, func(c *service.Config) {
+		back = &setBack{Store: c.Store}
+		c.Store = back
+	})
+	c := w.holder()
+	c.report(callCentre, lifecycle.MobileLost)
+	before := w.publish()
+	back.by = 1
+	if _, _, err := w.Publisher.Publish(ctx); err == nil || !strings.Contains(err.Error(), "went back") {
+		t.Errorf("%v", err)
+	}
+	back.by = 0
+	if again := w.publish(); again[0].RegisterSeq != before[0].RegisterSeq {
+		t.Errorf("as of change %d, it was %d", again[0].RegisterSeq, before[0].RegisterSeq)
 	}
 }
