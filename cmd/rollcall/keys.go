@@ -45,7 +45,11 @@ func keysListCommand() *cobra.Command {
 		Short: "List the keys, none of them shown",
 		Args:  none,
 		RunE: func(c *cobra.Command, _ []string) error {
-			all, _, _, err := readKeys(c)
+			path, lock, err := keysPlace(c)
+			if err != nil {
+				return usage(err)
+			}
+			all, err := keys.Read(path, lock)
 			if err != nil {
 				return usage(err)
 			}
@@ -82,10 +86,11 @@ func keysRotateCommand() *cobra.Command {
 		Example: "  rollcall keys rotate document --in 1h\n  kill -HUP $(pidof rollcall)",
 		Args:    one("use of a key, such as document, status, tls or seal"),
 		RunE: func(c *cobra.Command, args []string) error {
-			all, path, lock, err := readKeys(c)
+			all, path, lock, done, err := readKeysToChange(c)
 			if err != nil {
 				return usage(err)
 			}
+			defer done()
 			if in < 0 {
 				return usage(fmt.Errorf("--in: a key cannot take over in the past"))
 			}
@@ -144,10 +149,11 @@ is another one (rollcall keys rotate verifier).`,
 			if !ok {
 				return usage(fmt.Errorf("--reason: there is no reason %q (write %s)", reason, strings.Join(slices.Sorted(maps.Keys(keys.Reasons)), ", ")))
 			}
-			all, path, lock, err := readKeys(c)
+			all, path, lock, done, err := readKeysToChange(c)
 			if err != nil {
 				return usage(err)
 			}
+			defer done()
 			now := time.Now()
 			what := ""
 			if party != "" {
@@ -187,16 +193,31 @@ is another one (rollcall keys rotate verifier).`,
 	return c
 }
 
-func readKeys(c *cobra.Command) ([]keys.Key, string, keys.Lock, error) {
+// keysPlace is where the keys lie, and with what they are locked.
+func keysPlace(c *cobra.Command) (string, keys.Lock, error) {
 	settled, err := configure(c.Flags(), os.LookupEnv)
 	if err != nil {
-		return nil, "", keys.Lock{}, err
+		return "", keys.Lock{}, err
 	}
 	lock, err := settled.lock()
-	if err != nil {
-		return nil, "", lock, err
+	return filepath.Join(settled.text("data"), keysFile), lock, err
+}
+
+// readKeysToChange reads the keys. Whoever else wants to change them waits until it is done:
+// of two who had read the same, one's change would be lost, and be it a revocation.
+func readKeysToChange(c *cobra.Command) (all []keys.Key, path string, lock keys.Lock, done func(), err error) {
+	if path, lock, err = keysPlace(c); err != nil {
+		return nil, "", lock, nil, err
 	}
-	path := filepath.Join(settled.text("data"), keysFile)
-	all, err := keys.Read(path, lock)
-	return all, path, lock, err
+	if _, err = os.Stat(path); err == nil {
+		if done, err = turn(path); err != nil {
+			return nil, "", lock, nil, err
+		}
+	} else {
+		done = func() {} // Read says why
+	}
+	if all, err = keys.Read(path, lock); err != nil {
+		done()
+	}
+	return all, path, lock, done, err
 }

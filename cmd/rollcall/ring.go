@@ -47,6 +47,11 @@ func (s *running) openKeys(host string) error {
 		return err
 	}
 	m := keys.Maker{Random: chance, URL: s.url, Hosts: hosts(host, s.c.text("listen"))}
+	done, err := turn(path) // the server's certificate may have to be renewed
+	if err != nil {
+		return err
+	}
+	defer done()
 	all, err := keys.Read(path, lock)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, exists := os.Stat(path); !errors.Is(exists, fs.ErrNotExist) {
