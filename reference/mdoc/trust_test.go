@@ -3,6 +3,7 @@ package mdoc
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"math/big"
 	"testing"
@@ -126,5 +127,25 @@ func TestAListThatIsNoGoodChangesNothing(t *testing.T) {
 	}
 	if _, err := w.anchors.DocumentSigner([][]byte{w.signer.Certificate()}, w.at); err != nil {
 		t.Errorf("after them: %v", err)
+	}
+}
+
+// Table B.3: a document signer is of its authority's country.
+func TestASignerOfAnotherCountryIsNotTrusted(t *testing.T) {
+	w := newWorld(t)
+	for country, want := range map[string]error{"KR": nil, "JP": ErrUntrusted} {
+		key := testKey("ds of " + country)
+		template := &x509.Certificate{Subject: pkix.Name{Country: []string{country}, CommonName: "DS"}}
+		c, err := documentSignerProfile.make(template, w.iaca.certificate, &key.PublicKey, w.iaca.key, spec("DS", signedAt.AddDate(0, -1, 0), 400))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.signer, err = NewKeySigner(key, c.Raw); err != nil {
+			t.Fatal(err)
+		}
+		w.card = w.issue(t, cardFor3)
+		if _, err := Verify(w.present(t, "family_name"), w.transcript, w.anchors, w.at); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", country, err, want)
+		}
 	}
 }

@@ -386,3 +386,45 @@ func TestADocumentOfAnotherTypeIsNotShownAsThisCard(t *testing.T) {
 		t.Errorf("another document: %v", err)
 	}
 }
+
+// A phone may sign elements of its own (§8.3.2.1.2.2), which no issuer has said: they are refused, though they are
+// signed well.
+func TestElementsThatThePhoneSignedAreRefused(t *testing.T) {
+	w := newWorld(t)
+	shown := func(nameSpaces []byte) error {
+		response := rebuilt(t, w, func(parts map[string][]byte) {
+			agreed := deviceAuthentication(w.transcript, DocType, nameSpaces)
+			kind, message, err := BySignature(w.phone).authenticate(w.transcript, agreed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts["deviceNameSpaces"] = nameSpaces
+			parts["deviceAuth"] = append(cose.AppendText([]byte{0xa1}, kind), message...)
+		})
+		_, err := Verify(response, w.transcript, w.anchors, w.at)
+		return err
+	}
+	if err := shown(noNameSpaces); err != nil {
+		t.Fatalf("none: %v", err)
+	}
+	own := cose.AppendText(cose.AppendMap(nil, 1), Namespace)
+	own = cose.AppendBool(cose.AppendText(cose.AppendMap(own, 1), "age_over_19"), true)
+	if err := shown(cose.Tag24(own)); !errors.Is(err, ErrMalformed) {
+		t.Errorf("an age: %v", err)
+	}
+}
+
+// What is signed is a list that the transcript stands in as one item: with another number of
+// items in it, what follows would be read as part of it.
+func TestATranscriptIsAnArrayOfThree(t *testing.T) {
+	w := newWorld(t)
+	response := w.present(t, "family_name")
+	for name, transcript := range map[string][]byte{
+		"none": {}, "two": {0x82, null, null}, "four": {0x84, null, null, null, null}, "text": {0x60}, "one more after it": append(bytes.Clone(w.transcript), null),
+		"huge": append([]byte{0x83, null, null}, cose.AppendBytes(nil, make([]byte, 20<<10))...),
+	} {
+		if _, err := Verify(response, transcript, w.anchors, w.at); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -106,7 +106,12 @@ func TestWrongAnswersAreRefused(t *testing.T) {
 		}, true},
 		{"InvalidCredentialSignature of an mdoc", func(w *world, q request) any {
 			raw, _ := base64.RawURLEncoding.DecodeString(w.showMdoc(q))
-			return mdocToken(base64.RawURLEncoding.EncodeToString(bytes.Replace(raw, []byte{0x58, 0x40}, []byte{0x58, 0x40, 0}, 1)))
+			held, err := mdoc.Inspect(w.mdoc.card)
+			check(w.t, err)
+			at := bytes.Index(raw, held.Chain[0])
+			at += bytes.Index(raw[at:], []byte("\x6anameSpaces")) // which follow the signature
+			raw[at-1] ^= 1
+			return mdocToken(base64.RawURLEncoding.EncodeToString(raw))
 		}, true},
 		{"InvalidSessionTranscript", func(w *world, q request) any {
 			return mdocToken(w.showMdoc(q, func(q *request) { q.ResponseURI += "x" }))

@@ -155,3 +155,40 @@ func TestAListWhoseSignerWasFollowedIsSignedAnewAtTheNextPublication(t *testing.
 		}
 	}
 }
+
+// The card's authority says what it has revoked, and that of the status list does not.
+func TestAVerifierThatDemandsListsDemandsThatOfTheStatusListsAuthorityToo(t *testing.T) {
+	w := newWorld(t)
+	c, r := w.holder(), w.revoking()
+	spec := func(name string, years int) mdoc.CertificateSpec {
+		return mdoc.CertificateSpec{Serial: []byte(name), CommonName: name, NotBefore: w.Now().AddDate(0, -1, 0), NotAfter: w.Now().AddDate(years, 0, 0)}
+	}
+	second, err := mdoc.NewIACA(servicetest.Key("second root"), mdoc.IACASpec{CertificateSpec: spec("second root", 5), Country: "KR", Contact: "https://id.example/", CRL: "https://id.example/second.crl"})
+	must(t, err)
+	der, err := mdoc.NewStatusSigner(second, &servicetest.Key("second status").PublicKey, spec("second status", 1))
+	must(t, err)
+	signer, err := mdoc.NewKeySigner(servicetest.Key("second status"), der)
+	must(t, err)
+	r.anchors, err = mdoc.NewTrustAnchors(authority().Root, second.Certificate())
+	must(t, err)
+	v := r.offline(true)
+	for _, l := range w.publish() {
+		token, err := statuslist.ParseJWT(l.JWT, r.anchors, w.Now())
+		must(t, err)
+		text, err := token.SignJWT(signer)
+		must(t, err)
+		must(t, v.Fetched(text))
+	}
+	r.revoke()
+	if got := c.at(v).Verdict; got != lifecycle.CannotTell {
+		t.Errorf("without a list of the second root: %v", got)
+	}
+	root, err := x509.ParseCertificate(second.Certificate())
+	must(t, err)
+	list, err := x509.CreateRevocationList(nil, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: w.Now(), NextUpdate: w.Now().Add(time.Hour)}, root, servicetest.Key("second root"))
+	must(t, err)
+	must(t, r.anchors.Revoked(list, w.Now()))
+	if got := c.at(v).Verdict; got != accepted {
+		t.Errorf("with both: %v", got)
+	}
+}

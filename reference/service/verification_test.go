@@ -225,6 +225,44 @@ func TestS4ACachedListIsUsedUpToItsTTLAndByPolicyBeyond(t *testing.T) {
 	}
 }
 
+// A verifier may be stricter than the list, and not laxer.
+func TestAVerifierWithAShorterAgeThanTheTTLGoesByItsOwn(t *testing.T) {
+	w := newWorld(t) // a ttl of an hour
+	c := w.holder()
+	for age, used := range map[time.Duration]time.Duration{0: time.Hour, 10 * time.Minute: 10 * time.Minute, 2 * time.Hour: time.Hour} {
+		v, err := verification.NewOffline(verification.OfflineOptions{
+			Verifier: bank, Anchors: authority().Anchors, MaxAge: age, Lifetime: 5 * time.Minute, Now: w.Now, Random: zeros{},
+		})
+		must(t, err)
+		w.fetch(v)
+		w.Pass(used)
+		if a := c.at(v); a.Verdict != accepted {
+			t.Errorf("%v, with an age of %v: %v", used, age, a.Verdict)
+		}
+		w.Pass(time.Millisecond)
+		if a := c.at(v); a.Verdict != lifecycle.CannotTell {
+			t.Errorf("past %v, with an age of %v: %v", used, age, a.Verdict)
+		}
+	}
+}
+
+// Status 3: the card is good, and its holder is to be told.
+func TestAnOfflineVerifierTellsThatACardIsToBeRenewed(t *testing.T) {
+	w := newWorld(t)
+	c := w.resident()
+	c.tap()
+	v := w.offline(verification.Refuse)
+	w.fetch(v)
+	if a := c.at(v); a.Verdict != accepted || a.Renew {
+		t.Errorf("a new card: %+v", a)
+	}
+	w.decided(c.move(registrar, "새 주소 1").Reason, lifecycle.Granted)
+	w.fetch(v)
+	if a := c.at(v); a.Verdict != accepted || !a.Renew || len(a.Elements) == 0 {
+		t.Errorf("after a move: %+v", a)
+	}
+}
+
 func TestAnOlderListDoesNotReplaceANewerOne(t *testing.T) {
 	w := newWorld(t)
 	c := w.holder()

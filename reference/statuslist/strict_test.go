@@ -42,6 +42,9 @@ func TestJWTsThatTwoReadersCouldReadInTwoWaysAreRefused(t *testing.T) {
 	}
 	for name, claims := range map[string]string{
 		"a claim twice":                     with(`"sub":"v"`),
+		"no uri":                            instead(`"sub":"u",`, ""),
+		"an empty uri":                      instead(`"sub":"u"`, `"sub":""`),
+		"no time":                           instead(fmt.Sprintf(`"iat":%d,`, issuedAt.Unix()), ""),
 		"the list twice":                    with(`"status_list":{"bits":1,"lst":"eJwDAAAAAAE"}`),
 		"the bits twice":                    instead(`"bits":2`, `"bits":1,"bits":2`),
 		"an unknown claim with one twice":   with(`"x":{"y":1,"y":2}`),

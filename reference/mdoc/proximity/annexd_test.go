@@ -78,6 +78,10 @@ func TestAnnexDEngagesByQRCode(t *testing.T) {
 	if err != nil || !bytes.Equal(made.Bytes(), raw) {
 		t.Errorf("made %x, %v", made.Bytes(), err)
 	}
+	// §8.2.2.3: the scheme, and base64url without padding, which begins so for every engagement of three.
+	if uri := made.URI(); !strings.HasPrefix(uri, "mdoc:owBjMS4wAYIB2BhYS6Q") || strings.Contains(uri, "=") {
+		t.Errorf("as a QR code %s", uri)
+	}
 	again, err := ParseURI(made.URI())
 	if err != nil || !bytes.Equal(again.Bytes(), raw) {
 		t.Errorf("from %s: %v", made.URI(), err)

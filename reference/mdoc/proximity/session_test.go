@@ -67,6 +67,9 @@ func TestAMessageThatIsNotTheNextOneEndsTheSession(t *testing.T) {
 		}, ErrEncryption, 10},
 		{"out of order", func(reader, _ *Session) []byte { seal(reader, "a"); return seal(reader, "b") }, ErrEncryption, 10},
 		{"sent back", func(_, phone *Session) []byte { return seal(phone, "a") }, ErrEncryption, 10},
+		{"longer than any", func(*Session, *Session) []byte {
+			return cose.AppendBytes(cose.AppendText(cose.AppendMap(nil, 1), "data"), make([]byte, MaxRequestMessage))
+		}, ErrMessage, 11},
 		{"of another session", func(*Session, *Session) []byte {
 			e, _ := engaged(t, "another phone")
 			other, err := Engage(e, Handover{}, testKey(t, "another reader"))
