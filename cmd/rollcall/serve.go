@@ -124,8 +124,11 @@ func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err 
 	for {
 		select {
 		case <-hangup:
-			s.takeCardLists(background, true)
-			s.keysRead(background, s.reload())
+			s.keysRead(background, s.reload()) // at once: servers of lists may take their time
+			if s.cardLists != nil {
+				s.takeCardLists(background, true)
+				s.log.Info("the lists of revoked IC card signers were read again")
+			}
 		case err := <-stopped:
 			return internal(err)
 		case <-ctx.Done():

@@ -10,15 +10,18 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"rollcall.example/rollcall/hwemu/iccard"
 	"rollcall.example/rollcall/hwemu/phone"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/openid4vci"
@@ -267,11 +270,11 @@ func TestACardOfARevokedSignerIsRefusedLikeAnyThatDoesNotVerify(t *testing.T) {
 	if out, err := revoke.CombinedOutput(); err != nil || !strings.Contains(string(out), "is revoked: key-compromise") {
 		t.Fatalf("%v: %s", err, out)
 	}
-	again := strings.Count(p.err.String(), "the keys were read again")
+	again := strings.Count(p.err.String(), "the lists of revoked IC card signers were read again")
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); strings.Count(p.err.String(), "the keys were read again") == again; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); strings.Count(p.err.String(), "the lists of revoked IC card signers were read again") == again; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("the lists are not read again\n%s", p.err)
 		}
@@ -306,5 +309,51 @@ func TestACardOfARevokedSignerIsRefusedLikeAnyThatDoesNotVerify(t *testing.T) {
 	defer func() { _ = p2.cmd.Process.Kill(); <-p2.ended }()
 	if _, err := p2.issue(people[2]); err == nil || !strings.Contains(err.Error(), "card-not-genuine") {
 		t.Errorf("after a restart: %v", err)
+	}
+}
+
+// Who revokes a key in other hands does not wait for the server of another authority's list,
+// which may be slow, down, or held up by whoever has the key.
+func TestARevocationDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {
+	k, err := iccard.NewIssuerKit([]byte("another country"), time.Now().AddDate(-1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	root := filepath.Join(dir, "country.pem")
+	if err := os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.CountryCA}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list, err := k.RevocationList(time.Now().UTC().Truncate(time.Second).Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var silent atomic.Bool
+	asked, end := make(chan struct{}, 10), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if silent.Load() {
+			asked <- struct{}{}
+			<-end
+			return
+		}
+		_, _ = w.Write(list)
+	}))
+	defer server.Close()
+	defer close(end)
+	p, err := start(dir, os.Environ(), "--demo", "--card-authorities", root, "--card-revocations", server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+	silent.Store(true)
+	began := time.Now()
+	p.revoke(t, "/iaca.crl", p.inForce(t, "document"), "--reason", "key-compromise")
+	if took := time.Since(began); took > listPatience/2 {
+		t.Errorf("it took %v", took)
+	}
+	select {
+	case <-asked:
+	case <-time.After(time.Minute):
+		t.Error("the server was not asked: the signal does not bring its list")
 	}
 }
