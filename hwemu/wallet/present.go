@@ -34,8 +34,11 @@ type Request struct {
 	WalletNonce string          `json:"wallet_nonce"`
 	State       string          `json:"state"`
 	Query       json.RawMessage `json:"dcql_query"`
-	Expires     int64           `json:"exp"`
-	Metadata    struct {
+	// What this wallet does not do stands in no request that it answers.
+	TransactionData json.RawMessage `json:"transaction_data,omitempty"`
+	RedirectURI     string          `json:"redirect_uri,omitempty"`
+	Expires         int64           `json:"exp"`
+	Metadata        struct {
 		Keys struct {
 			Keys []jws.Key `json:"keys"`
 		} `json:"jwks"`
@@ -47,6 +50,7 @@ type Request struct {
 	query    *dcql.Query
 	key      *ecdsa.PublicKey
 	kid      string
+	enc      jwe.Encryption
 }
 
 // ErrRequest: the request is not one that this wallet answers.
@@ -140,11 +144,15 @@ func (w *Wallet) read(ctx context.Context, signed []byte) (*Request, error) {
 		return nil, unacceptable("it is for %.80q", r.Audience)
 	case r.Nonce == "" || !strings.HasPrefix(r.ResponseURI, "https://"):
 		return nil, unacceptable("it has no nonce, or no response_uri by https")
+	case r.TransactionData != nil:
+		return nil, unacceptable("it wants transaction_data to be confirmed, of which this wallet knows none")
+	case r.RedirectURI != "":
+		return nil, unacceptable("it has a redirect_uri beside the response_uri")
 	case r.Expires != 0 && w.o.Now().Unix() >= r.Expires:
 		return nil, unacceptable("its time is over")
 	}
 	for _, k := range r.Metadata.Keys.Keys {
-		if k.Use == "" || k.Use == "enc" {
+		if (k.Use == "" || k.Use == "enc") && (k.Algorithm == "" || k.Algorithm == "ECDH-ES") {
 			if r.key, err = k.Public(); err == nil {
 				r.kid = k.KeyID
 				break
@@ -154,11 +162,28 @@ func (w *Wallet) read(ctx context.Context, signed []byte) (*Request, error) {
 	if r.key == nil {
 		return nil, unacceptable("it has no key to encrypt the answer to")
 	}
+	if r.enc = encryption(r.Metadata.Encryption); r.enc == "" {
+		return nil, unacceptable("it wants its answer encrypted by %q; this wallet knows A256GCM and A128GCM", r.Metadata.Encryption)
+	}
 	if r.query, err = dcql.Parse(r.Query); err != nil {
 		return nil, unacceptable("%v", err)
 	}
 	r.Verifier = leaf.Subject.CommonName
 	return r, nil
+}
+
+// encryption is the strongest of those that a verifier reads; A128GCM where it does not
+// say (OpenID4VP 1.0 §5.1), and none if there is no common one.
+func encryption(read []jwe.Encryption) jwe.Encryption {
+	if len(read) == 0 {
+		return jwe.A128GCM
+	}
+	for _, enc := range []jwe.Encryption{jwe.A256GCM, jwe.A128GCM} {
+		if slices.Contains(read, enc) {
+			return enc
+		}
+	}
+	return ""
 }
 
 // Choice is what the wallet would show: a copy, and of it the named claims.
@@ -264,12 +289,8 @@ func (w *Wallet) Answer(ctx context.Context, r *Request, choices []Choice) (redi
 	if err != nil {
 		return "", err
 	}
-	enc := jwe.A128GCM
-	if len(r.Metadata.Encryption) > 0 {
-		enc = r.Metadata.Encryption[len(r.Metadata.Encryption)-1]
-	}
 	w.mu.Lock()
-	message, err := jwe.Recipient{Key: r.key, KeyID: r.kid, Encryption: enc}.Encrypt(w.o.Random, nil, nil, plain)
+	message, err := jwe.Recipient{Key: r.key, KeyID: r.kid, Encryption: r.enc}.Encrypt(w.o.Random, nil, nil, plain)
 	w.mu.Unlock()
 	if err != nil {
 		return "", err

@@ -60,6 +60,13 @@ func TestAWalletAnswersNoOtherRequestThanThatOfTheProfile(t *testing.T) {
 		"!without a nonce":                           func(a *asked) { delete(a.claims, "nonce") },
 		"!to be answered without TLS":                func(a *asked) { a.claims["response_uri"] = "http://shop.example/" },
 		"!without a key to encrypt to":               func(a *asked) { a.claims["client_metadata"] = map[string]any{"jwks": map[string]any{"keys": []any{}}} },
+		"!with a key to encrypt to in another way":   func(a *asked) { a.key()["alg"] = "ECDH-ES+A256KW" },
+		"!with a key to sign with":                   func(a *asked) { a.key()["use"] = "sig" },
+		"!encrypted in no way that there is here":    func(a *asked) { a.encrypted("A256CBC-HS512") },
+		"encrypted also in another way":              func(a *asked) { a.encrypted("A256GCM", "A256CBC-HS512") },
+		"encrypted as it comes":                      func(a *asked) { delete(a.metadata(), "encrypted_response_enc_values_supported") },
+		"!with a payment to confirm":                 func(a *asked) { a.claims["transaction_data"] = []string{"e30"} },
+		"!with a redirect_uri beside the other":      func(a *asked) { a.claims["redirect_uri"] = "https://shop.example/" },
 		"!a query that is none":                      func(a *asked) { a.claims["dcql_query"] = map[string]any{"credentials": []any{}} },
 		"!of another type of token":                  func(a *asked) { a.typ = "JWT" },
 		"!signed with another key":                   func(a *asked) { a.signer = "thief" },
@@ -90,6 +97,16 @@ func TestAWalletAnswersNoOtherRequestThanThatOfTheProfile(t *testing.T) {
 		}
 		w.Pass(time.Second)
 	}
+}
+
+func (a *asked) metadata() map[string]any { return a.claims["client_metadata"].(map[string]any) }
+
+func (a *asked) key() map[string]any {
+	return a.metadata()["jwks"].(map[string]any)["keys"].([]any)[0].(map[string]any)
+}
+
+func (a *asked) encrypted(ways ...string) {
+	a.metadata()["encrypted_response_enc_values_supported"] = ways
 }
 
 // by lets a verifier with another certificate ask in its own name.
