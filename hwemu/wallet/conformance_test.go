@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"encoding/json"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -66,6 +67,20 @@ func reform(change func(url.Values)) func(*http.Request) {
 		change(form)
 		r.Body = io.NopCloser(strings.NewReader(form.Encode()))
 	}
+}
+
+// encrypt makes of a request in JSON one that only the issuer can read.
+func encrypt(t *testing.T, i *wallet.Issuer, r *http.Request) {
+	t.Helper()
+	text, err := io.ReadAll(r.Body)
+	check(t, err)
+	k := i.Requests.Keys.Keys[0]
+	key, err := k.Public()
+	check(t, err)
+	sealed, err := jwe.Recipient{Key: key, KeyID: k.KeyID, Encryption: jwe.A128GCM}.Encrypt(rand.NewChaCha8([32]byte{}), nil, nil, text)
+	check(t, err)
+	r.Header.Set("Content-Type", "application/jwt")
+	r.Body = io.NopCloser(strings.NewReader(sealed))
 }
 
 // badSignature spoils the signature of a token.
@@ -230,6 +245,9 @@ func TestFailOnTheCredentialRequest(t *testing.T) {
 			k.Algorithm = "RSA-OAEP"
 			body["credential_response_encryption"] = map[string]any{"jwk": k, "enc": jwe.A128GCM}
 		}, "invalid_encryption_parameters"},
+		{"an encrypted response without any parameters", func(_ *world, _ *wallet.Token, _ []*ecdsa.PrivateKey, body map[string]any) {
+			body["credential_response_encryption"] = map[string]any{}
+		}, "invalid_encryption_parameters"},
 		{"more keys than copies", func(w *world, token *wallet.Token, _ []*ecdsa.PrivateKey, body map[string]any) {
 			nonce, err := token.Nonce(ctx)
 			check(w.t, err)
@@ -247,7 +265,12 @@ func TestFailOnTheCredentialRequest(t *testing.T) {
 			token := w.authorise(one, citizen)
 			keys := one.Phone().Keys(1)
 			before := w.sequence()
-			w.tamper("/vci/credential", rewrite(func(body map[string]any) { c.change(w, token, keys, body) }))
+			w.tamper("/vci/credential", func(r *http.Request) {
+				rewrite(func(body map[string]any) { c.change(w, token, keys, body) })(r)
+				if c.code == "invalid_encryption_parameters" { // or that would be why
+					encrypt(t, token.Issuer, r)
+				}
+			})
 			_, err := token.Issue(ctx, openid4vci.MdocID, wallet.Ask{Copies: 1})
 			if c.code == "invalid_token_or_nonce" {
 				// The proof of the request is five minutes old as well: either may be said.
@@ -472,6 +495,11 @@ func TestMetadata(t *testing.T) {
 		c := configs[id].(map[string]any)
 		if c["format"] != want || c["scope"] != id || c["proof_types_supported"].(map[string]any)["jwt"].(map[string]any)["key_attestations_required"] == nil {
 			t.Errorf("%s: %v", id, c)
+		}
+	}
+	for _, name := range []string{"credential_request_encryption", "credential_response_encryption"} {
+		if e := m[name].(map[string]any); e["encryption_required"] != false || len(e["enc_values_supported"].([]any)) != 2 {
+			t.Errorf("%s: %v", name, e)
 		}
 	}
 	if m["credential_issuer"] != issuer || m["nonce_endpoint"] != issuer+"/vci/nonce" || m["batch_credential_issuance"].(map[string]any)["batch_size"] != float64(servicetest.Copies) {

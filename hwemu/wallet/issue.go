@@ -32,6 +32,12 @@ type Issuer struct {
 	Batch      struct {
 		Size int `json:"batch_size"`
 	} `json:"batch_credential_issuance"`
+	Requests struct { // how they are encrypted
+		Keys struct {
+			Keys []jws.Key `json:"keys"`
+		} `json:"jwks"`
+		Encryption []jwe.Encryption `json:"enc_values_supported"`
+	} `json:"credential_request_encryption"`
 
 	Server struct {
 		Issuer    string `json:"issuer"`
@@ -311,6 +317,7 @@ type Pending struct {
 	Transaction string
 	Interval    time.Duration
 	keys        []*ecdsa.PrivateKey
+	encrypt     jwe.Encryption
 }
 
 // Error says so.
@@ -419,25 +426,57 @@ func (t *Token) ask(ctx context.Context, config string, keys []*ecdsa.PrivateKey
 	default:
 		body["credential_configuration_id"] = config
 	}
-	var key *ecdsa.PrivateKey
-	if encrypt != "" {
-		key = t.w.phone.Keys(1)[0]
-		k, err := jws.KeyOf(&key.PublicKey)
-		if err != nil {
-			return nil, err
-		}
-		k.KeyID, k.Use, k.Algorithm = "response", "enc", "ECDH-ES"
-		body["credential_response_encryption"] = map[string]any{"jwk": k, "enc": encrypt}
-	}
-	a, err := t.w.proven(ctx, call{method: http.MethodPost, url: t.Issuer.Credential, token: t.Access, json: body})
+	a, key, err := t.send(ctx, t.Issuer.Credential, body, encrypt)
 	if err != nil {
 		return nil, err
 	}
-	return t.take(ctx, a, config, keys, key)
+	return t.take(ctx, a, config, keys, key, encrypt)
+}
+
+// send asks an endpoint for a card. Who wants the answer encrypted, to the key that is
+// returned, encrypts the request (OpenID4VCI 1.0 §8.2).
+func (t *Token) send(ctx context.Context, to string, body map[string]any, encrypt jwe.Encryption) (answer, *ecdsa.PrivateKey, error) {
+	c := call{method: http.MethodPost, url: to, token: t.Access, json: body}
+	if encrypt == "" {
+		a, err := t.w.proven(ctx, c)
+		return a, nil, err
+	}
+	key := t.w.phone.Keys(1)[0]
+	k, err := jws.KeyOf(&key.PublicKey)
+	if err != nil {
+		return answer{}, nil, err
+	}
+	k.KeyID, k.Use, k.Algorithm = "response", "enc", "ECDH-ES"
+	body["credential_response_encryption"] = map[string]any{"jwk": k, "enc": encrypt}
+	if c.jwt, err = t.w.encrypted(t.Issuer, body, encrypt); err != nil {
+		return answer{}, nil, err
+	}
+	c.json = nil
+	a, err := t.w.proven(ctx, c)
+	return a, key, err
+}
+
+// encrypted is a request that only the issuer can read (§10).
+func (w *Wallet) encrypted(i *Issuer, body any, enc jwe.Encryption) (string, error) {
+	n := slices.IndexFunc(i.Requests.Keys.Keys, func(k jws.Key) bool { return k.Algorithm == "ECDH-ES" })
+	if n < 0 || !slices.Contains(i.Requests.Encryption, enc) {
+		return "", fmt.Errorf("the issuer names no key to which requests are encrypted by ECDH-ES and %s", enc)
+	}
+	key, err := i.Requests.Keys.Keys[n].Public()
+	if err != nil {
+		return "", fmt.Errorf("the key to which requests are encrypted: %w", err)
+	}
+	plain, err := json.Marshal(body)
+	if err != nil {
+		return "", err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return jwe.Recipient{Key: key, KeyID: i.Requests.Keys.Keys[n].KeyID, Encryption: enc}.Encrypt(w.o.Random, nil, nil, plain)
 }
 
 // take reads a credential response, checks what came, and keeps it.
-func (t *Token) take(ctx context.Context, a answer, config string, keys []*ecdsa.PrivateKey, key *ecdsa.PrivateKey) ([]Copy, error) {
+func (t *Token) take(ctx context.Context, a answer, config string, keys []*ecdsa.PrivateKey, key *ecdsa.PrivateKey, encrypt jwe.Encryption) ([]Copy, error) {
 	if key != nil {
 		m, err := jwe.Decrypt(string(a.body), key)
 		if err != nil {
@@ -457,7 +496,7 @@ func (t *Token) take(ctx context.Context, a answer, config string, keys []*ecdsa
 		return nil, err
 	}
 	if v.Transaction != "" {
-		return nil, &Pending{t, config, v.Transaction, time.Duration(v.Interval) * time.Second, keys}
+		return nil, &Pending{t, config, v.Transaction, time.Duration(v.Interval) * time.Second, keys, encrypt}
 	}
 	var came []string
 	for _, c := range v.Credentials {
@@ -520,12 +559,11 @@ func describable(text string) string {
 
 // Call calls for a card that was not ready.
 func (p *Pending) Call(ctx context.Context) ([]Copy, error) {
-	a, err := p.Token.w.proven(ctx, call{method: http.MethodPost, url: p.Token.Issuer.Deferred, token: p.Token.Access,
-		json: map[string]string{"transaction_id": p.Transaction}})
+	a, key, err := p.Token.send(ctx, p.Token.Issuer.Deferred, map[string]any{"transaction_id": p.Transaction}, p.encrypt)
 	if err != nil {
 		return nil, err
 	}
-	return p.Token.take(ctx, a, p.Config, p.keys, nil)
+	return p.Token.take(ctx, a, p.Config, p.keys, key, p.encrypt)
 }
 
 // Desk asks the service for what concerns the citizen: "GET", "/residents/me", nil.

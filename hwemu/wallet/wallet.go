@@ -210,6 +210,7 @@ type call struct {
 	method, url string
 	form        url.Values // or
 	json        any
+	jwt         string // encrypted
 	token       string // bound to the DPoP key
 	client      string // audience of the client attestation; empty: none is sent
 	noProof     bool   // without DPoP
@@ -245,6 +246,8 @@ func (w *Wallet) request(ctx context.Context, c call) (*http.Request, error) {
 			return nil, err
 		}
 		body, kind = bytes.NewReader(b), "application/json"
+	case c.jwt != "":
+		body, kind = strings.NewReader(c.jwt), "application/jwt"
 	}
 	r, err := http.NewRequestWithContext(ctx, c.method, c.url, body)
 	if err != nil {

@@ -119,6 +119,7 @@ func newPatientWorld(t testing.TB, patience time.Duration) *world {
 	vci, err := openid4vci.New(openid4vci.Options{Register: w.Register, Issuance: w.Issuance, Keys: keys, Issuer: issuer, Path: "/vci/",
 		Name: map[string]string{"ko": "행정안전부", "en": "Ministry of the Interior"}, Copies: servicetest.Copies,
 		Proofs: keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
+		Secret: func(time.Time) [32]byte { return sha256.Sum256([]byte("requests")) },
 		Signer: func() (jws.Sign, [][]byte) { return jws.With(servicetest.Key("metadata")), [][]byte{{1}} }, Patience: patience, Interval: 5 * time.Second, Nonces: w.server.GiveNonce})
 	check(t, err)
 	a := servicetest.Authorities()
@@ -409,6 +410,33 @@ func (w *world) sequence() (n uint64) {
 	w.t.Helper()
 	check(w.t, w.DB.View(ctx, func(r store.Reader) (err error) { n, err = r.Sequence(); return err }))
 	return n
+}
+
+// A wallet that wants encrypted answers gets one also when it comes again.
+func TestAnAnswerThatComesLaterIsEncryptedToo(t *testing.T) {
+	w := newWorld(t)
+	one, c := w.wallet("phone"), w.Resident()
+	token := w.authorise(one, c)
+	p, err := token.Prepare(ctx, openid4vci.MdocID, wallet.Ask{Copies: 1, Encrypt: jwe.A256GCM})
+	check(t, err)
+	w.slowIn = 1
+	_, err = p.Ask(ctx)
+	pending, ok := errors.AsType[*wallet.Pending](err)
+	if !ok {
+		t.Fatalf("%v", err)
+	}
+	w.slowIn = -1
+	encrypted := 0
+	w.tamper("/vci/deferred", func(r *http.Request) {
+		if r.Header.Get("Content-Type") == "application/jwt" {
+			encrypted++
+		}
+	})
+	got, err := pending.Call(ctx)
+	check(t, err)
+	if len(got) != 1 || encrypted != 1 || w.look(one) != "accepted" {
+		t.Errorf("%d copies, %d requests encrypted", len(got), encrypted)
+	}
 }
 
 func TestASlowRegisterLetsTheWalletComeAgain(t *testing.T) {

@@ -201,6 +201,7 @@ export async function refusedIssuing(service, citizen, other, strangers) {
   await refuses(wallet, 'an unknown configuration', 400, 'unknown_credential_configuration', ask(async () => ({ credential_configuration_id: 'passport', proofs: await wallet.proofs(MDOC, keys) })));
   await refuses(wallet, 'an unknown credential_identifier', 400, 'unknown_credential_identifier', ask(async () => ({ credential_configuration_id: undefined, credential_identifier: 'passport', proofs: await wallet.proofs(MDOC, keys) })));
   await refuses(wallet, 'encryption by A128CBC-HS256', 400, 'invalid_encryption_parameters', async () => wallet.issueEncrypted(token, MDOC, await wallet.proofs(MDOC, keys), 'A128CBC-HS256'));
+  await refuses(wallet, 'an encrypted answer to a request that is not encrypted', 400, 'invalid_encryption_parameters', async () => wallet.issueEncrypted(token, MDOC, await wallet.proofs(MDOC, keys), 'A256GCM', {}, null));
   await credential('a proof for another issuer', 400, 'invalid_proof', { audience: 'https://issuer.example' });
   await credential('a nonce that is made up', 400, 'invalid_nonce', { nonce: 'made-up' });
   await credential("another maker's key attestation", 400, 'invalid_proof', { maker: strangers.maker });

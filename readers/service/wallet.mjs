@@ -205,12 +205,12 @@ export class Wallet {
     return credentialResponse;
   }
 
-  // @openid4vc/openid4vci 0.4.6 reads answers in JSON alone: jose opens the others.
-  async issueEncrypted(token, config, proofs, enc, jwk = {}) {
+  // @openid4vc/openid4vci 0.4.6 sends requests and reads answers in JSON alone: jose
+  // encrypts the one, without which there is no other (OpenID4VCI 1.0 §8.2), and opens it.
+  async issueEncrypted(token, config, proofs, enc, jwk = {}, by = 'A256GCM') {
     const own = await newKey();
-    const answer = await this.resource(token, this.metadata.credentialIssuer.credential_endpoint, {
-      credential_configuration_id: config, proofs, credential_response_encryption: { jwk: { ...bare(own), alg: 'ECDH-ES', use: 'enc', kid: 'own', ...jwk }, enc },
-    });
+    const body = { credential_configuration_id: config, proofs, credential_response_encryption: { jwk: { ...bare(own), alg: 'ECDH-ES', use: 'enc', kid: 'own', ...jwk }, enc } };
+    const answer = await this.resource(token, this.metadata.credentialIssuer.credential_endpoint, by ? await this.encrypt(body, by) : body);
     if (!answer.ok) throw new Error(`the credential endpoint answers ${answer.response.status}`);
     if (!answer.response.headers.get('content-type').startsWith('application/jwt')) throw new Error('the answer is not encrypted');
     const { plaintext, protectedHeader } = await jose.compactDecrypt(await answer.response.text(), await jose.importJWK({ ...own, alg: 'ECDH-ES' }, 'ECDH-ES'), {
@@ -220,10 +220,19 @@ export class Wallet {
     return JSON.parse(Buffer.from(plaintext).toString());
   }
 
+  async encrypt(body, enc) {
+    const { jwks, enc_values_supported: encs } = this.metadata.credentialIssuer.credential_request_encryption;
+    const to = jwks.keys.find((k) => k.alg === 'ECDH-ES');
+    if (!encs.includes(enc)) throw new Error(`requests are not encrypted by ${enc}`);
+    return new jose.CompactEncrypt(Buffer.from(JSON.stringify(body))).setProtectedHeader({ alg: to.alg, enc, kid: to.kid }).encrypt(await jose.importJWK(to, to.alg));
+  }
+
+  // body is JSON, or a text that is encrypted.
   resource(token, url, body, dpop = this.dpop) {
+    const encrypted = typeof body === 'string';
     return resourceRequest({
       accessToken: token.access_token, dpop, callbacks: this.callbacks, url,
-      requestOptions: { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) },
+      requestOptions: { method: 'POST', headers: { 'Content-Type': encrypted ? 'application/jwt' : 'application/json' }, body: encrypted ? body : JSON.stringify(body) },
     });
   }
 

@@ -47,7 +47,7 @@ const (
 	// Seal is a secret: it seals what the service hands out and takes back.
 	Seal Use = "seal"
 	// Nonce is a secret: of it are made (Ring.Epoch) the nonces of verifications, and
-	// the keys to which presentations are encrypted.
+	// the keys to which presentations and requests for cards are encrypted.
 	Nonce Use = "nonce"
 )
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -47,6 +48,8 @@ type wallet struct {
 	keys      *seal.Keys
 	attested  []*ecdsa.PublicKey
 	maker     [][]byte // chain of the phone's attestations
+	recipient jwe.Recipient
+	read      time.Time // when the recipient was
 }
 
 func newWallet(t testing.TB) *wallet {
@@ -63,6 +66,7 @@ func newWallet(t testing.TB) *wallet {
 	for i, patience := range []time.Duration{time.Minute, time.Nanosecond} {
 		made, err := openid4vci.New(openid4vci.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/vci/", Copies: servicetest.Copies,
 			Proofs:   keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
+			Secret:   func(begin time.Time) [32]byte { return sha256.Sum256([]byte("requests of " + begin.String())) },
 			Patience: patience, Interval: 5 * time.Second, Nonces: w.server.GiveNonce})
 		check(t, err)
 		if w.slow = made; i == 0 {
@@ -130,20 +134,65 @@ type response struct {
 	Transaction string `json:"transaction_id"`
 }
 
-func send(ctx context.Context, h web.Handler, text string) (*httptest.ResponseRecorder, response) {
+// send sends a request as wallets do: one that wants an encrypted response is encrypted.
+func (w *wallet) send(ctx context.Context, h web.Handler, text string) (*httptest.ResponseRecorder, response) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal([]byte(text), &members) == nil && members["credential_response_encryption"] != nil {
+		if sealed, err := w.to().Encrypt(rand.NewChaCha8([32]byte{1}), nil, nil, []byte(text)); err == nil {
+			return sendAs(ctx, h, "application/jwt", sealed)
+		}
+	}
+	return sendAs(ctx, h, "application/json", text)
+}
+
+// to is for whom requests are encrypted.
+func (w *wallet) to() jwe.Recipient {
+	if w.recipient.Key == nil || !w.read.Equal(w.Now()) {
+		m := w.metadata()
+		key, err := m.Requests.Keys.Keys[0].Public()
+		if err != nil {
+			panic(err)
+		}
+		w.recipient, w.read = jwe.Recipient{Key: key, KeyID: m.Requests.Keys.Keys[0].KeyID, Encryption: m.Requests.Encryption[0]}, w.Now()
+	}
+	return w.recipient
+}
+
+type metadata struct {
+	Requests struct {
+		Keys struct {
+			Keys []jws.Key `json:"keys"`
+		} `json:"jwks"`
+		Encryption []jwe.Encryption `json:"enc_values_supported"`
+		Required   *bool            `json:"encryption_required"`
+	} `json:"credential_request_encryption"`
+}
+
+func (w *wallet) metadata() (m metadata) {
+	rec := httptest.NewRecorder()
+	if err := w.vci.Metadata(rec, httptest.NewRequest("GET", "/", nil)); err != nil {
+		panic(err)
+	}
+	if err := json.Unmarshal(rec.Body.Bytes(), &m); err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func sendAs(ctx context.Context, h web.Handler, kind, text string) (*httptest.ResponseRecorder, response) {
 	rec := httptest.NewRecorder()
 	r := httptest.NewRequest("POST", "/vci/", strings.NewReader(text))
 	r.Body = http.MaxBytesReader(rec, r.Body, 128<<10)
-	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Content-Type", kind)
 	web.OAuth(h).ServeHTTP(rec, r.WithContext(ctx))
 	var out response
 	_ = json.Unmarshal(rec.Body.Bytes(), &out)
 	return rec, out
 }
 
-func good(t testing.TB, ctx context.Context, h web.Handler, text string) response {
+func (w *wallet) good(t testing.TB, ctx context.Context, h web.Handler, text string) response {
 	t.Helper()
-	rec, out := send(ctx, h, text)
+	rec, out := w.send(ctx, h, text)
 	if rec.Code >= 300 {
 		t.Fatalf("%d %s", rec.Code, rec.Body)
 	}
@@ -185,7 +234,7 @@ func FuzzRequests(f *testing.F) {
 	w := newWallet(f)
 	first, second := w.Resident(), w.Resident()
 	plain, byID, holds := w.granted(f, "plain", first, false), w.granted(f, "by id", first, true), w.granted(f, "holds a card", second, false)
-	issued := good(f, holds, w.vci.Credential, marshal(f, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(f, "jwt")}))
+	issued := w.good(f, holds, w.vci.Credential, marshal(f, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(f, "jwt")}))
 	w.rehearsal.Begin()
 
 	own := servicetest.Key("answers")
@@ -193,7 +242,7 @@ func FuzzRequests(f *testing.F) {
 	check(f, err)
 	to.Algorithm, to.KeyID, to.Use = "ECDH-ES", "1", "enc"
 	encrypted := map[string]any{"jwk": to, "enc": jwe.A256GCM}
-	waits := good(f, plain, w.slow.Credential, marshal(f, map[string]any{"credential_configuration_id": openid4vci.SDJWTID, "proofs": w.proofs(f, "attestation")}))
+	waits := w.good(f, plain, w.slow.Credential, marshal(f, map[string]any{"credential_configuration_id": openid4vci.SDJWTID, "proofs": w.proofs(f, "attestation")}))
 	if waits.Transaction == "" {
 		f.Fatal("nothing is deferred")
 	}
@@ -238,7 +287,7 @@ func FuzzRequests(f *testing.F) {
 	}
 	for i, s := range steps {
 		for _, seed := range s.seeds {
-			good(f, s.ctx, s.handler, marshal(f, seed))
+			w.good(f, s.ctx, s.handler, marshal(f, seed))
 			f.Add(byte(i), secrets.Hide(marshal(f, seed)), byte(0), "x")
 			for k, value := range servicetest.Fields(secrets.Hide(marshal(f, seed))) {
 				f.Add(byte(i), secrets.Hide(marshal(f, seed)), byte(k+1), value)
@@ -251,7 +300,7 @@ func FuzzRequests(f *testing.F) {
 	f.Fuzz(func(t *testing.T, n byte, text string, field byte, value string) {
 		s := steps[int(n)%len(steps)]
 		text = secrets.Show(servicetest.Changed(text, field, value))
-		rec, out := send(s.ctx, s.handler, text)
+		rec, out := w.send(s.ctx, s.handler, text)
 		wrote := w.rehearsal.Take()
 		switch {
 		case rec.Code >= 500:
@@ -334,7 +383,7 @@ func TestAnEncryptionThatCannotBeIsRefusedBeforeACardIsIssued(t *testing.T) {
 	ctx := w.granted(t, "plain", w.Resident(), false)
 	proofs := w.proofs(t, "attestation")
 	w.rehearsal.Begin()
-	waits := good(t, ctx, w.slow.Credential, marshal(t, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": proofs}))
+	waits := w.good(t, ctx, w.slow.Credential, marshal(t, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": proofs}))
 	key, err := jws.KeyOf(&servicetest.Key("answers").PublicKey)
 	check(t, err)
 	key.Algorithm, key.KeyID = "ECDH-ES", "1"
@@ -357,7 +406,7 @@ func TestAnEncryptionThatCannotBeIsRefusedBeforeACardIsIssued(t *testing.T) {
 			marshal(t, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": proofs, "credential_response_encryption": e}): w.vci.Credential,
 			marshal(t, map[string]any{"transaction_id": waits.Transaction, "credential_response_encryption": e}):                                w.vci.Deferred,
 		} {
-			rec, _ := send(ctx, h, what)
+			rec, _ := w.send(ctx, h, what)
 			wrote := w.rehearsal.Take()
 			if rec.Code != want || wrote.Only() != (want != http.StatusOK) {
 				t.Errorf("%s: %d %.200s, written: %q", name, rec.Code, rec.Body, wrote.Calls)

@@ -2,10 +2,8 @@ package openid4vci
 
 import (
 	"errors"
-	"math/rand/v2"
 	"net/http"
 
-	"rollcall.example/rollcall/reference/jwe"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/oauth"
 	"rollcall.example/rollcall/reference/sdjwt"
@@ -20,13 +18,12 @@ func refused(err error) error {
 	return err
 }
 
-// encrypt draws what it needs from a fresh seed.
-func (i *Issuer) encrypt(to jwe.Recipient, plain []byte) (string, error) {
-	seed, err := i.o.Register.Seed()
-	if err != nil {
-		return "", err
+// named gives the refusal of a body that cannot be read the code of its endpoint.
+func named(err error, code string) error {
+	if e, ok := errors.AsType[*web.Error](err); ok && e.Status == http.StatusBadRequest && e.Code == oauth.InvalidRequest {
+		e.Code = code
 	}
-	return to.Encrypt(rand.NewChaCha8(seed), nil, nil, plain)
+	return err
 }
 
 // claims describes the claims of a configuration (Appendix B.2).

@@ -16,7 +16,7 @@ func TestANonceOfProofsIsGoodForOneOrderAtAnyMoment(t *testing.T) {
 		for n, d := range after {
 			w.Set(begun.Add(d))
 			ctx := w.granted(t, fmt.Sprintf("order %d %d", i, n), w.Resident(), false)
-			rec, _ := send(ctx, w.vci.Credential, marshal(t, map[string]any{"credential_configuration_id": "rrc_mdoc", "proofs": proofs}))
+			rec, _ := w.send(ctx, w.vci.Credential, marshal(t, map[string]any{"credential_configuration_id": "rrc_mdoc", "proofs": proofs}))
 			if n == 0 && rec.Code != 200 || n == 1 && (rec.Code != 400 || !strings.Contains(rec.Body.String(), "used before")) {
 				t.Errorf("%v after it was given, use %d: %d %s", d, n+1, rec.Code, rec.Body)
 			}

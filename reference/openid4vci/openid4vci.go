@@ -64,6 +64,9 @@ type Options struct {
 	Copies int
 	// Proofs says what is demanded of keys.
 	Proofs keyproof.Policy
+	// Secret is that of a day, by its begin, and the same at every replica: of it is
+	// made the key to which wallets encrypt their requests.
+	Secret func(begin time.Time) [32]byte
 	// Signer signs the metadata, with the key that is in force; nil: only unsigned
 	// ones are served.
 	Signer func() (sign jws.Sign, chain [][]byte)
@@ -80,8 +83,8 @@ type Issuer struct{ o Options }
 // New returns the issuer.
 func New(o Options) (*Issuer, error) {
 	switch {
-	case o.Register == nil || o.Issuance == nil || o.Keys == nil || o.Nonces == nil:
-		return nil, errors.New("the credential issuer needs a register, issuance, keys and nonces for proofs")
+	case o.Register == nil || o.Issuance == nil || o.Keys == nil || o.Secret == nil || o.Nonces == nil:
+		return nil, errors.New("the credential issuer needs a register, issuance, keys, a secret and nonces for proofs")
 	case !strings.HasPrefix(o.Issuer, "https://") || strings.HasSuffix(o.Issuer, "/"):
 		return nil, fmt.Errorf("the issuer is an https URL without a slash at its end, not %q", o.Issuer)
 	case o.Copies < 1 || o.Patience <= 0 || o.Interval < time.Second:
@@ -124,37 +127,6 @@ func (i *Issuer) Nonce(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// encryption is how a wallet wants its response encrypted (§8.2, §10).
-type encryption struct {
-	Key jws.Key        `json:"jwk"`
-	Enc jwe.Encryption `json:"enc"`
-	Zip string         `json:"zip,omitempty"`
-}
-
-// maxKeyID is how long the name of a key may be that is repeated in the header of a
-// response, which readers take only so long.
-const maxKeyID = 256
-
-// check says whether a response can be encrypted so, before anything is issued.
-func (e *encryption) check() error {
-	switch {
-	case e == nil:
-		return nil
-	case e.Enc != jwe.A128GCM && e.Enc != jwe.A256GCM:
-		return web.Refuse(http.StatusBadRequest, invalidEncryption, "Responses are encrypted by A128GCM or A256GCM, not %.40q.", e.Enc)
-	case e.Zip != "":
-		return web.Refuse(http.StatusBadRequest, invalidEncryption, "Responses are not compressed.")
-	case e.Key.Algorithm != "ECDH-ES":
-		return web.Refuse(http.StatusBadRequest, invalidEncryption, "The key's alg must be ECDH-ES.")
-	case len(e.Key.KeyID) > maxKeyID:
-		return web.Refuse(http.StatusBadRequest, invalidEncryption, "The key's kid is longer than %d bytes.", maxKeyID)
-	}
-	if _, err := e.Key.Public(); err != nil {
-		return web.Refuse(http.StatusBadRequest, invalidEncryption, "The key to encrypt to: %v.", err)
-	}
-	return nil
-}
-
 // asked is a credential request.
 type asked struct {
 	ConfigID   string          `json:"credential_configuration_id"`
@@ -181,7 +153,7 @@ type order struct {
 	Grant      authorization.Grant `json:"grant"`
 	Config     string              `json:"config"`
 	Keys       []jws.Key           `json:"keys"`
-	Encryption *encryption         `json:"encryption,omitempty"`
+	Encryption *encryption         `json:"-"`                // of the response to this very request
 	Nonces     []nonce             `json:"nonces,omitempty"` // of the proofs
 }
 
@@ -198,13 +170,11 @@ func (i *Issuer) Credential(w http.ResponseWriter, r *http.Request) error {
 		return web.Refuse(http.StatusUnauthorized, "invalid_token", "A credential needs an access token of this server.")
 	}
 	var q asked
-	if err := web.ReadJSON(r, &q); err != nil {
-		if e, ok := errors.AsType[*web.Error](err); ok && e.Status == http.StatusBadRequest {
-			e.Code = invalidRequest
-		}
+	encrypted, err := i.read(r, &q)
+	if err != nil {
 		return err
 	}
-	o, err := i.check(g, q)
+	o, err := i.check(g, q, encrypted)
 	if err != nil {
 		return err
 	}
@@ -222,7 +192,7 @@ func (i *Issuer) Credential(w http.ResponseWriter, r *http.Request) error {
 }
 
 // check reads a credential request.
-func (i *Issuer) check(g authorization.Grant, q asked) (o order, err error) {
+func (i *Issuer) check(g authorization.Grant, q asked, encrypted bool) (o order, err error) {
 	o = order{Grant: g, Config: q.ConfigID, Encryption: q.Encryption}
 	switch {
 	case q.Proof != nil:
@@ -243,7 +213,7 @@ func (i *Issuer) check(g authorization.Grant, q asked) (o order, err error) {
 	if !slices.Contains(g.Configs, o.Config) || g.Approval == nil {
 		return o, web.Refuse(http.StatusForbidden, "insufficient_scope", "The token does not allow %s to be issued.", o.Config)
 	}
-	if err := o.Encryption.check(); err != nil {
+	if err := o.Encryption.check(encrypted); err != nil {
 		return o, err
 	}
 	return o, i.prove(&o, q.Proofs)
@@ -530,18 +500,18 @@ func (i *Issuer) Deferred(w http.ResponseWriter, r *http.Request) error {
 		Transaction string      `json:"transaction_id"`
 		Encryption  *encryption `json:"credential_response_encryption"`
 	}
-	if err := web.ReadJSON(r, &body); err != nil {
+	encrypted, err := i.read(r, &body)
+	if err != nil {
 		return err
 	}
 	var o order
 	if _, err := i.o.Keys.Open(kindDeferred, body.Transaction, i.o.Register.Now(), &o); err != nil || o.Grant.Wallet != g.Wallet || o.Grant.Person != g.Person {
 		return web.Refuse(http.StatusBadRequest, invalidTransfer, "There is no such transaction of this wallet, or its time is over.")
 	}
-	if body.Encryption != nil {
-		o.Encryption = body.Encryption
-		if err := o.Encryption.check(); err != nil {
-			return err
-		}
+	// However the first response was wanted: the wallet may have another key by now (§9.1).
+	o.Encryption = body.Encryption
+	if err := o.Encryption.check(encrypted); err != nil {
+		return err
 	}
 	out, err := i.fill(r.Context(), o)
 	if err != nil {
@@ -577,7 +547,7 @@ func (i *Issuer) Notify(w http.ResponseWriter, r *http.Request) error {
 		Description string `json:"event_description"`
 	}
 	if err := web.ReadJSON(r, &body); err != nil {
-		return err
+		return named(err, invalidNoticeBody)
 	}
 	if !slices.Contains([]string{"credential_accepted", "credential_failure", "credential_deleted"}, body.Event) || len(body.Description) > register.MaxText {
 		return web.Refuse(http.StatusBadRequest, invalidNoticeBody, "The event is credential_accepted, credential_failure or credential_deleted, its description at most %d bytes.", register.MaxText)
@@ -615,7 +585,10 @@ func (i *Issuer) Notify(w http.ResponseWriter, r *http.Request) error {
 
 // Metadata describes the issuer (§12.2), signed where the caller wants it so.
 func (i *Issuer) Metadata(w http.ResponseWriter, r *http.Request) error {
-	metadata := i.metadata()
+	metadata, err := i.metadata()
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	w.Header().Set("Vary", "Accept")
 	if i.o.Signer == nil || !strings.Contains(r.Header.Get("Accept"), "application/jwt") {
@@ -634,7 +607,11 @@ func (i *Issuer) Metadata(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (i *Issuer) metadata() map[string]any {
+func (i *Issuer) metadata() (map[string]any, error) {
+	requests, err := i.requestEncryption()
+	if err != nil {
+		return nil, err
+	}
 	var languages []string
 	for l := range i.o.Name {
 		languages = append(languages, l)
@@ -668,11 +645,12 @@ func (i *Issuer) metadata() map[string]any {
 		return out
 	}
 	out := map[string]any{
-		"credential_issuer":            i.o.Issuer,
-		"credential_endpoint":          i.endpoint("credential"),
-		"nonce_endpoint":               i.endpoint("nonce"),
-		"deferred_credential_endpoint": i.endpoint("deferred"),
-		"notification_endpoint":        i.endpoint("notification"),
+		"credential_issuer":             i.o.Issuer,
+		"credential_endpoint":           i.endpoint("credential"),
+		"nonce_endpoint":                i.endpoint("nonce"),
+		"deferred_credential_endpoint":  i.endpoint("deferred"),
+		"notification_endpoint":         i.endpoint("notification"),
+		"credential_request_encryption": requests,
 		"credential_response_encryption": map[string]any{
 			"alg_values_supported": []string{"ECDH-ES"}, "enc_values_supported": []jwe.Encryption{jwe.A128GCM, jwe.A256GCM}, "encryption_required": false,
 		},
@@ -691,5 +669,5 @@ func (i *Issuer) metadata() map[string]any {
 	if display != nil {
 		out["display"] = display
 	}
-	return out
+	return out, nil
 }

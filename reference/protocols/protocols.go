@@ -68,6 +68,10 @@ func New(o Options) (api httpapi.API, err error) {
 	if api.OpenID4VCI, err = openid4vci.New(openid4vci.Options{
 		Register: r, Issuance: i, Keys: o.Seals, Issuer: o.URL, Path: "/vci/", Name: o.Name,
 		Copies: o.Copies, Proofs: keyproof.Policy{Attesters: o.Makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
+		Secret: func(begin time.Time) [32]byte {
+			secret := o.Ring.Epoch(keys.Nonce, begin)
+			return sha256.Sum256(append([]byte("rollcall requests of wallets "), secret[:]...))
+		},
 		Signer: func() (jws.Sign, [][]byte) {
 			signer := mdoc.InForce(o.Ring.Signer(keys.Issuer))
 			return signer.Sign, [][]byte{signer.Certificate()}

@@ -232,10 +232,11 @@ func ReadJSON(r *http.Request, v any) error {
 	if err != nil {
 		return err
 	}
-	return unmarshal(body, v)
+	return Unmarshal(body, v)
 }
 
-func unmarshal(body []byte, v any) error {
+// Unmarshal is ReadJSON for a body that has been read, and perhaps decrypted.
+func Unmarshal(body []byte, v any) error {
 	err := jws.Unmarshal(body, v)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return Refuse(http.StatusBadRequest, "invalid_request", "The body is not the JSON expected here: %.80q cannot be a %.40s.", wrong.Field, wrong.Value)
@@ -252,7 +253,7 @@ func unmarshal(body []byte, v any) error {
 func ReadKnown(r *http.Request, v any) error {
 	body, err := Body(r, "application/json")
 	if err == nil {
-		err = unmarshal(body, v)
+		err = Unmarshal(body, v)
 	}
 	if err != nil {
 		return err

@@ -104,6 +104,7 @@ func newStreet(t *testing.T, change ...func(*service.Config)) *street {
 	check(t, err)
 	vci, err := openid4vci.New(openid4vci.Options{Register: s.Register, Issuance: s.Issuance, Keys: sealing, Issuer: serviceURL, Path: "/vci/", Name: map[string]string{"ko": "행정안전부"},
 		Copies: servicetest.Copies, Proofs: keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
+		Secret: func(time.Time) [32]byte { return sha256.Sum256([]byte("requests")) },
 		Signer: func() (jws.Sign, [][]byte) { return jws.With(servicetest.Key("metadata")), [][]byte{{1}} }, Patience: time.Minute, Interval: 5 * time.Second, Nonces: s.server.GiveNonce})
 	check(t, err)
 	a := servicetest.Authorities()
