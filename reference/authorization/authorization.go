@@ -161,8 +161,15 @@ func (s *Server) client(r *http.Request, clientID string) (client, error) {
 	}
 	now := s.o.Register.Now()
 	c, err := oauth.CheckClient(attestations[0], pops[0], oauth.ExpectedClient{
-		Providers: s.o.Providers, ClientID: clientID, Audience: s.o.Issuer, At: now,
+		Providers: s.o.Providers, ClientID: clientID, Audience: s.o.Issuer, At: now, Optional: true,
+		Challenge: func(challenge string) bool {
+			_, err := s.open(kindChallenge, challenge, &struct{}{})
+			return err == nil
+		},
 	})
+	if errors.Is(err, &oauth.Refusal{Code: oauth.UseAttestationChallenge}) {
+		return client{}, s.withChallenge(err)
+	}
 	if err != nil {
 		return client{}, refusal(err)
 	}
@@ -284,6 +291,19 @@ func (s *Server) Metadata(w http.ResponseWriter, r *http.Request) error {
 		"pre-authorized_grant_anonymous_access_supported":     false,
 	})
 	return nil
+}
+
+// withChallenge gives a refused wallet a challenge to try again with (§6.2 of the draft).
+func (s *Server) withChallenge(refused error) error {
+	challenge, err := s.seal(kindChallenge, NonceLife, struct{}{})
+	if err != nil {
+		return err
+	}
+	e, ok := errors.AsType[*web.Error](refusal(refused))
+	if !ok {
+		return refused
+	}
+	return e.With(oauth.HeaderChallenge, challenge)
 }
 
 // AttestationChallenge gives a wallet a challenge for its proof of possession.

@@ -21,6 +21,7 @@ import (
 	"rollcall.example/rollcall/reference/oauth"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/web"
 )
@@ -53,11 +54,12 @@ type wallet struct {
 	attestation string
 	pop         string
 	proofs      map[string]string // path → DPoP proof
+	times       int               // that proofs were made
 }
 
-func newWallet(t testing.TB) *wallet {
+func newWallet(t testing.TB, change ...func(*service.Config)) *wallet {
 	w := &wallet{proofs: map[string]string{}}
-	w.World = servicetest.New(t, servicetest.Rehearsing(&w.rehearsal))
+	w.World = servicetest.New(t, append(change, servicetest.Rehearsing(&w.rehearsal))...)
 	chain, anchors := servicetest.Vouched(t, "wallet provider", "provider", "Wallet Provider")
 	var err error
 	w.keys, err = seal.NewKeys([32]byte{7})
@@ -65,21 +67,63 @@ func newWallet(t testing.TB) *wallet {
 	w.server, err = authorization.New(authorization.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/oauth/",
 		Providers: anchors, Scopes: scopes, Redirects: []string{callback}})
 	check(t, err)
-	now := w.Now()
 	w.attestation, err = oauth.ClientAttestation{Provider: "https://provider.example", ClientID: clientID, Key: &servicetest.Key("instance").PublicKey,
-		IssuedAt: now, Expires: now.AddDate(0, 0, 1)}.Sign(jws.With(servicetest.Key("provider")), chain)
+		IssuedAt: w.Now(), Expires: w.Now().AddDate(0, 0, 1)}.Sign(jws.With(servicetest.Key("provider")), chain)
 	check(t, err)
-	w.pop, err = oauth.PoP{Audience: issuer, ID: "pop", IssuedAt: now}.Sign(servicetest.Key("instance"))
+	w.prove(t, "")
+	w.citizen = w.Resident()
+	w.Resident() // somebody else
+	return w
+}
+
+// prove makes the proofs of the next requests.
+func (w *wallet) prove(t testing.TB, name string) {
+	t.Helper()
+	var err error
+	w.pop, err = oauth.PoP{Audience: issuer, ID: "pop" + name, IssuedAt: w.Now()}.Sign(servicetest.Key("instance"))
 	check(t, err)
 	rec := httptest.NewRecorder()
 	check(t, w.server.GiveNonce(rec))
 	for _, path := range []string{"/oauth/par", "/oauth/token"} {
-		w.proofs[path], err = oauth.DPoP{Method: "POST", URL: issuer + path, ID: path, IssuedAt: now, Nonce: rec.Header().Get("DPoP-Nonce")}.Proof(servicetest.Key("dpop"))
+		w.proofs[path], err = oauth.DPoP{Method: "POST", URL: issuer + path, ID: path + name, IssuedAt: w.Now(), Nonce: rec.Header().Get("DPoP-Nonce")}.Proof(servicetest.Key("dpop"))
 		check(t, err)
 	}
-	w.citizen = w.Resident()
-	w.Resident() // somebody else
-	return w
+}
+
+// challenged is a challenge for a pushed request.
+func (w *wallet) challenged(t testing.TB, uri string) []byte {
+	t.Helper()
+	text := w.good(t, challenge, marshal(t, map[string]string{"client_id": clientID, "request_uri": uri}), "challenge")
+	nonce, err := base64.StdEncoding.DecodeString(text)
+	check(t, err)
+	return nonce
+}
+
+// proof is what a citizen's phone read and saw.
+func proof(c *servicetest.Citizen, uri string, nonce []byte) proving {
+	e := c.Evidence(nonce)
+	return proving{clientID, uri, nonce, authorization.Evidence{DG1: e.DG1, Template: e.Template, Signature: e.Signature, PIN: e.PIN}, capture(c)}
+}
+
+// offered is a clerk's offer that was scanned, and the pre-authorized code in it.
+func (w *wallet) offered(t testing.TB) (scan authorization.Scan, offer, code string) {
+	t.Helper()
+	o, err := w.Issuance.CreateOffer(context.Background(), issuance.OfferRequest{
+		Request: w.Request(register.By{Actor: "clerk-1", Role: lifecycle.Clerk}), Person: w.citizen.ID, Centre: servicetest.Sejong})
+	check(t, err)
+	scan, err = w.server.Offer(context.Background(), o)
+	check(t, err)
+	_, query, _ := strings.Cut(scan.URI, "?")
+	values, err := url.ParseQuery(query)
+	check(t, err)
+	offer = strings.TrimPrefix(values.Get("credential_offer_uri"), issuer+"/oauth/offers/")
+	var fetched struct {
+		Grants map[string]struct {
+			Code string `json:"pre-authorized_code"`
+		} `json:"grants"`
+	}
+	check(t, json.Unmarshal(w.send(fetchOffer, offer).Body.Bytes(), &fetched))
+	return scan, offer, fetched.Grants["urn:ietf:params:oauth:grant-type:pre-authorized_code"].Code
 }
 
 // step is one of the server's endpoints.
@@ -128,8 +172,10 @@ func (w *wallet) send(n int, text string) *httptest.ResponseRecorder {
 		r.Body = http.MaxBytesReader(rec, &body{*strings.NewReader(text)}, s.size)
 		r.Header.Set("Content-Type", s.contentType)
 	}
-	if proof := w.proofs[s.path]; proof != "" {
-		r.Header.Set("DPoP", proof)
+	if proof, there := w.proofs[s.path]; there {
+		if proof != "" {
+			r.Header.Set("DPoP", proof)
+		}
 		r.Header.Set(oauth.HeaderAttestation, w.attestation)
 		r.Header.Set(oauth.HeaderPoP, w.pop)
 	}
@@ -195,35 +241,17 @@ func FuzzMessages(f *testing.F) {
 	detailed := url.Values{"client_id": {clientID}, "response_type": {"code"}, "redirect_uri": {callback}, "code_challenge": {oauth.Challenge(verifier)}, "code_challenge_method": {"S256"},
 		"authorization_details": {`[{"type":"openid_credential","credential_configuration_id":"rrc_sd_jwt"}]`}}
 
-	nonce, err := w.Issuance.Challenge(context.Background())
-	check(f, err)
-	e := w.citizen.Evidence(nonce)
-	proof := proving{clientID, "", nonce, authorization.Evidence{DG1: e.DG1, Template: e.Template, Signature: e.Signature, PIN: e.PIN}, capture(w.citizen)}
-	o, err := w.Issuance.CreateOffer(context.Background(), issuance.OfferRequest{
-		Request: w.Request(register.By{Actor: "clerk-1", Role: lifecycle.Clerk}), Person: w.citizen.ID, Centre: servicetest.Sejong})
-	check(f, err)
-	scan, err := w.server.Offer(context.Background(), o)
-	check(f, err)
-	_, query, _ := strings.Cut(scan.URI, "?")
-	values, err := url.ParseQuery(query)
-	check(f, err)
-	offer := strings.TrimPrefix(values.Get("credential_offer_uri"), issuer+"/oauth/offers/")
-	rec := w.send(fetchOffer, offer)
-	var fetched struct {
-		Grants map[string]struct {
-			Code string `json:"pre-authorized_code"`
-		} `json:"grants"`
-	}
-	check(f, json.Unmarshal(rec.Body.Bytes(), &fetched))
-	preAuthorized := fetched.Grants["urn:ietf:params:oauth:grant-type:pre-authorized_code"].Code
+	uri := w.good(f, push, pushed.Encode(), "request_uri")
+	nonce := w.challenged(f, uri)
+	evidenced := proof(w.citizen, uri, nonce)
+	w.prove(f, " again")
+	scan, offer, preAuthorized := w.offered(f)
 	face := checking{preAuthorized, scan.TxCode, capture(w.citizen)}
 	w.good(f, faceCheck, marshal(f, face), "")
 
 	w.rehearsal.Begin()
-	uri := w.good(f, push, pushed.Encode(), "request_uri")
 	named := url.Values{"client_id": {clientID}, "request_uri": {uri}}.Encode()
-	proof.RequestURI = uri
-	back, err := url.Parse(w.good(f, evidence, marshal(f, proof), "redirect_uri"))
+	back, err := url.Parse(w.good(f, evidence, marshal(f, evidenced), "redirect_uri"))
 	check(f, err)
 	byCode := url.Values{"client_id": {clientID}, "grant_type": {"authorization_code"}, "code": {back.Query().Get("code")}, "redirect_uri": {callback + "?a=b"}, "code_verifier": {verifier}}
 	refresh := w.good(f, token, byCode.Encode(), "refresh_token")
@@ -241,7 +269,7 @@ func FuzzMessages(f *testing.F) {
 	secrets.Add("verifier", verifier)
 	secrets.Add("challenge", oauth.Challenge(verifier))
 	secrets.Add("nonce", base64(nonce))
-	secrets.Add("template", base64(e.Template))
+	secrets.Add("template", base64(evidenced.Card.Template))
 	secrets.Add("capture", base64(face.Capture))
 
 	wrong := face
@@ -251,7 +279,7 @@ func FuzzMessages(f *testing.F) {
 		text string
 	}{
 		{push, pushed.Encode()}, {push, detailed.Encode()}, {authorize, named}, {challenge, marshal(f, map[string]string{"client_id": clientID, "request_uri": uri})},
-		{evidence, marshal(f, proof)}, {token, byCode.Encode()}, {token, byRefresh.Encode()}, {token, byOffer.Encode()},
+		{evidence, marshal(f, evidenced)}, {token, byCode.Encode()}, {token, byRefresh.Encode()}, {token, byOffer.Encode()},
 		{faceCheck, marshal(f, face)}, {fetchOffer, offer},
 	} {
 		w.good(f, s.step, s.text, "")

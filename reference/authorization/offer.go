@@ -116,16 +116,23 @@ func (s *Server) openOffer(ctx context.Context, code, tx string) (offered, error
 	if err := s.o.Register.View(ctx, read); err != nil {
 		return o, err
 	}
+	spent := web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, "The tx_code was wrong too often: ask the clerk for a new offer.")
 	if tries.Wrong >= maxTries {
-		return o, web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, "The tx_code was wrong too often: ask the clerk for a new offer.")
+		return o, spent
 	}
-	if subtle.ConstantTimeCompare([]byte(tx), []byte(o.Tx)) == 1 {
-		return o, nil
-	}
+	right := subtle.ConstantTimeCompare([]byte(tx), []byte(o.Tx)) == 1
+	// Guesses that come all at once wait for each other here, and so does the right one:
+	// otherwise there would be as many tries as requests fit into a moment.
 	if err := s.update(ctx, func(w store.Tx) error {
 		tries.Wrong = 0
 		if err := read(w); err != nil {
 			return err
+		}
+		if tries.Wrong >= maxTries {
+			return spent
+		}
+		if right {
+			return nil
 		}
 		tries.Wrong++
 		body, err := json.Marshal(tries)
@@ -137,10 +144,13 @@ func (s *Server) openOffer(ctx context.Context, code, tx string) (offered, error
 			return w.AddTicket(t)
 		}
 		return w.PutTicket(t)
-	}); err != nil && !errors.Is(err, store.ErrTaken) {
+	}); err != nil {
 		return o, err
 	}
-	return o, web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, "The tx_code is wrong.")
+	if !right {
+		return o, web.Refuse(http.StatusBadRequest, oauth.InvalidGrant, "The tx_code is wrong.")
+	}
+	return o, nil
 }
 
 // FaceCheck holds a capture against the photo on record, before the code is

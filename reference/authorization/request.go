@@ -9,6 +9,7 @@ import (
 
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/oauth"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/web"
@@ -181,6 +182,9 @@ func (s *Server) Authorize(w http.ResponseWriter, r *http.Request) error {
 	return page.Execute(w, nil)
 }
 
+// challengeOf names the challenges of a pushed request.
+func challengeOf(id [32]byte) string { return "challenge of " + string(id[:]) }
+
 // Challenge gives a card a challenge to sign, for a pushed request: a body
 // {"client_id", "request_uri"}.
 func (s *Server) Challenge(w http.ResponseWriter, r *http.Request) error {
@@ -191,10 +195,11 @@ func (s *Server) Challenge(w http.ResponseWriter, r *http.Request) error {
 	if err := web.ReadJSON(r, &body); err != nil {
 		return err
 	}
-	if _, _, err := s.pushed(body.RequestURI, body.ClientID); err != nil {
+	_, id, err := s.pushed(body.RequestURI, body.ClientID)
+	if err != nil {
 		return err
 	}
-	challenge, err := s.o.Issuance.Challenge(r.Context())
+	challenge, err := s.o.Issuance.ChallengeFor(r.Context(), func(seed [32]byte) [32]byte { return s.o.Keys.Stamp(seed, challengeOf(id)) })
 	if err != nil {
 		return err
 	}
@@ -222,6 +227,11 @@ func (s *Server) Prove(w http.ResponseWriter, r *http.Request) error {
 	probe, err := capture(body.Capture)
 	if err != nil {
 		return err
+	}
+	// What a card has signed for one request is no evidence for another, perhaps
+	// somebody else's.
+	if !s.o.Keys.Stamped(body.Challenge, challengeOf(id)) {
+		return denied(lifecycle.CardNotGenuine)
 	}
 	approval, reason, err := s.o.Issuance.ApproveTap(r.Context(), body.Challenge, body.Card.evidence(), probe)
 	if err != nil {

@@ -16,9 +16,16 @@ import (
 // Challenge returns 32 random bytes for a card to sign. It is good for one
 // issue, within its lifetime; several captures of the face may be tried on it.
 func (s *Service) Challenge(ctx context.Context) ([]byte, error) {
+	return s.ChallengeFor(ctx, func(seed [32]byte) [32]byte { return seed })
+}
+
+// ChallengeFor is Challenge for whoever wants to know its own challenges again: stamp
+// makes one of fresh randomness, of which it must keep enough.
+func (s *Service) ChallengeFor(ctx context.Context, stamp func(seed [32]byte) [32]byte) ([]byte, error) {
 	return redraw(s, func(seed [32]byte) ([]byte, error) {
-		return seed[:], s.register.Update(ctx, func(tx store.Tx) error {
-			return tx.AddChallenge(store.Challenge{Value: seed[:], Made: s.register.Now()})
+		value := stamp(seed)
+		return value[:], s.register.Update(ctx, func(tx store.Tx) error {
+			return tx.AddChallenge(store.Challenge{Value: value[:], Made: s.register.Now()})
 		})
 	})
 }

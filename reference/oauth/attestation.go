@@ -98,6 +98,7 @@ type ExpectedClient struct {
 	MaxAge    time.Duration // of the attestation; 0: as long as it says
 	At        time.Time
 	Challenge func(challenge string) bool // whether it is one of this server that still lives; nil: challenges are not asked for
+	Optional  bool                        // a proof without a challenge is good, too
 }
 
 // AttestedClient is a wallet that its provider vouches for and that holds its key.
@@ -212,6 +213,7 @@ func checkPoP(pop string, a *ClientAttestation, want ExpectedClient) (id string,
 	}
 	if want.Challenge != nil {
 		switch {
+		case c.Challenge == "" && want.Optional:
 		case c.Challenge == "":
 			return "", made, Refuse(UseAttestationChallenge, "the proof of possession has no challenge of this server")
 		case !want.Challenge(c.Challenge):

@@ -11,6 +11,7 @@ package seal
 import (
 	"crypto/cipher"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -112,4 +113,34 @@ func (k *Keys) Open(kind, text string, now time.Time, v any) (Sealed, error) {
 		return s, nil
 	}
 	return Sealed{}, ErrSeal
+}
+
+// Stamp is 32 bytes that nobody can foresee, by which a replica with the same keys knows
+// later (Stamped) that they were given for something: 16 of the seed, which is fresh
+// randomness, and what authenticates them. They can be replaced by no others, have no
+// end, and hide nothing.
+func (k *Keys) Stamp(seed [32]byte, of string) (stamp [32]byte) {
+	copy(stamp[:], seed[:16])
+	copy(stamp[16:], authenticate((*k.aead.Load())[0], stamp, of))
+	return stamp
+}
+
+// Stamped says whether bytes are a Stamp of that.
+func (k *Keys) Stamped(stamp []byte, of string) bool {
+	if len(stamp) != 32 {
+		return false
+	}
+	for _, a := range *k.aead.Load() {
+		if subtle.ConstantTimeCompare(stamp[16:], authenticate(a, [32]byte(stamp), of)) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// authenticate seals nothing: what is left is its tag, of 16 bytes.
+func authenticate(a cipher.AEAD, stamp [32]byte, of string) []byte {
+	var nonce [chacha20poly1305.NonceSizeX]byte
+	copy(nonce[:], stamp[:16])
+	return a.Seal(nil, nonce[:], nil, []byte("stamp\x00"+of))
 }

@@ -111,3 +111,36 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+func TestAStampIsKnownByAnyReplicaForWhatItWasGivenAndForNothingElse(t *testing.T) {
+	old, next := [32]byte{1}, [32]byte{2}
+	k, err := NewKeys(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replica, err := NewKeys(next, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := NewKeys(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamp := k.Stamp([32]byte{9}, "this")
+	if !k.Stamped(stamp[:], "this") || !replica.Stamped(stamp[:], "this") {
+		t.Error("its own stamp is not known")
+	}
+	if k.Stamped(stamp[:], "that") || stranger.Stamped(stamp[:], "this") || k.Stamped(nil, "this") || k.Stamped(append(stamp[:], 0), "this") || k.Stamped(make([]byte, 32), "this") {
+		t.Error("something else is taken for a stamp")
+	}
+	for i := range stamp {
+		changed := stamp
+		changed[i] ^= 1
+		if k.Stamped(changed[:], "this") {
+			t.Errorf("byte %d is changed, and it is still a stamp", i)
+		}
+	}
+	if other := k.Stamp([32]byte{8}, "this"); other == stamp {
+		t.Error("two stamps are the same")
+	}
+}

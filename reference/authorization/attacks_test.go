@@ -1,0 +1,235 @@
+package authorization_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall.example/rollcall/reference/authorization"
+	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/oauth"
+	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/service"
+	"rollcall.example/rollcall/reference/service/servicetest"
+	"rollcall.example/rollcall/reference/store"
+)
+
+// pushing is a good request to push.
+func pushing() url.Values {
+	return url.Values{"client_id": {clientID}, "response_type": {"code"}, "redirect_uri": {callback}, "state": {"s"},
+		"code_challenge": {oauth.Challenge(verifier)}, "code_challenge_method": {"S256"}, "scope": {"rrc_mdoc"}}
+}
+
+// redeeming is a good request for a token, by the code in where the browser goes.
+func redeeming(t *testing.T, to string) url.Values {
+	t.Helper()
+	back, err := url.Parse(to)
+	check(t, err)
+	return url.Values{"client_id": {clientID}, "grant_type": {"authorization_code"}, "code": {back.Query().Get("code")}, "redirect_uri": {callback}, "code_verifier": {verifier}}
+}
+
+func refused(t *testing.T, what string, rec *httptest.ResponseRecorder, status int, code string) {
+	t.Helper()
+	var answer struct {
+		Error string `json:"error"`
+	}
+	_ = json.Unmarshal(rec.Body.Bytes(), &answer)
+	if rec.Code != status || answer.Error != code {
+		t.Errorf("%s: %d %s, want %d %s", what, rec.Code, rec.Body, status, code)
+	}
+}
+
+// as gives the wallet other keys, which its provider vouches for as well.
+func (w *wallet) as(t *testing.T, instance, dpop string) {
+	t.Helper()
+	chain, _ := servicetest.Vouched(t, "wallet provider", "provider", "Wallet Provider")
+	var err error
+	w.attestation, err = oauth.ClientAttestation{ClientID: clientID, Key: &servicetest.Key(instance).PublicKey, IssuedAt: w.Now(), Expires: w.Now().Add(time.Hour)}.
+		Sign(jws.With(servicetest.Key("provider")), chain)
+	check(t, err)
+	w.times++
+	w.pop, err = oauth.PoP{Audience: issuer, ID: fmt.Sprint("as ", w.times), IssuedAt: w.Now()}.Sign(servicetest.Key(instance))
+	check(t, err)
+	rec := httptest.NewRecorder()
+	check(t, w.server.GiveNonce(rec))
+	for _, path := range []string{"/oauth/par", "/oauth/token"} {
+		w.proofs[path], err = oauth.DPoP{Method: "POST", URL: issuer + path, ID: fmt.Sprint("as ", w.times), IssuedAt: w.Now(), Nonce: rec.Header().Get("DPoP-Nonce")}.Proof(servicetest.Key(dpop))
+		check(t, err)
+	}
+}
+
+// A card's signature is evidence for the request that its challenge was given for: whoever
+// comes by it cannot bring it with a request of their own.
+func TestEvidenceIsForTheRequestThatItsChallengeWasGivenFor(t *testing.T) {
+	w := newWallet(t)
+	victims := w.good(t, push, pushing().Encode(), "request_uri")
+	w.as(t, "thief", "thief's dpop")
+	thiefs := w.good(t, push, pushing().Encode(), "request_uri")
+	nonce := w.challenged(t, victims)
+	refused(t, "another's evidence", w.send(evidence, marshal(t, proof(w.citizen, thiefs, nonce))), 403, "access_denied")
+	own, err := w.Issuance.Challenge(context.Background())
+	check(t, err)
+	refused(t, "a challenge that was given for no request", w.send(evidence, marshal(t, proof(w.citizen, victims, own))), 403, "access_denied")
+	// Not even another citizen's challenge of the same wallet.
+	mixed := proof(w.citizen, victims, nonce)
+	mixed.Challenge = w.challenged(t, thiefs)
+	refused(t, "signature and challenge of two requests", w.send(evidence, marshal(t, mixed)), 403, "access_denied")
+	w.good(t, evidence, marshal(t, proof(w.citizen, victims, nonce)), "redirect_uri")
+}
+
+// A code is of use to the wallet that asked for it, with the keys that it asked with.
+func TestACodeIsBoundToTheKeysThatItWasAskedForWith(t *testing.T) {
+	w := newWallet(t)
+	w.as(t, "instance", "dpop")
+	uri := w.good(t, push, pushing().Encode(), "request_uri")
+	by := redeeming(t, w.good(t, evidence, marshal(t, proof(w.citizen, uri, w.challenged(t, uri))), "redirect_uri"))
+	w.as(t, "instance", "another dpop")
+	refused(t, "another DPoP key", w.send(token, by.Encode()), 400, "invalid_grant")
+	w.as(t, "another instance", "dpop")
+	refused(t, "another wallet of the same provider", w.send(token, by.Encode()), 400, "invalid_grant")
+	w.as(t, "instance", "dpop")
+	refresh := url.Values{"client_id": {clientID}, "grant_type": {"refresh_token"}, "refresh_token": {w.good(t, token, by.Encode(), "refresh_token")}}
+	w.as(t, "instance", "another dpop")
+	refused(t, "a refresh token with another DPoP key", w.send(token, refresh.Encode()), 400, "invalid_grant")
+	w.as(t, "another instance", "dpop")
+	refused(t, "a refresh token of another wallet", w.send(token, refresh.Encode()), 400, "invalid_grant")
+	w.as(t, "instance", "dpop")
+	w.good(t, token, refresh.Encode(), "access_token")
+}
+
+// A dpop_jkt binds the code without a proof at the pushed request (RFC 9449 §10).
+func TestACodeIsBoundByItsThumbprint(t *testing.T) {
+	w := newWallet(t)
+	key, err := jws.KeyOf(&servicetest.Key("another dpop").PublicKey)
+	check(t, err)
+	form := pushing()
+	form.Set("dpop_jkt", key.ThumbprintText())
+	refused(t, "a proof by another key than dpop_jkt", w.send(push, form.Encode()), 400, "invalid_dpop_proof")
+	w.as(t, "instance", "dpop")
+	w.proofs["/oauth/par"] = ""
+	uri := w.good(t, push, form.Encode(), "request_uri")
+	by := redeeming(t, w.good(t, evidence, marshal(t, proof(w.citizen, uri, w.challenged(t, uri))), "redirect_uri"))
+	w.as(t, "instance", "dpop")
+	refused(t, "another key", w.send(token, by.Encode()), 400, "invalid_grant")
+	w.as(t, "instance", "another dpop")
+	w.good(t, token, by.Encode(), "access_token")
+}
+
+// One request gives one token, however many codes it was answered with, and when.
+func TestARequestIsAnsweredOnce(t *testing.T) {
+	w := newWallet(t)
+	uri := w.good(t, push, pushing().Encode(), "request_uri")
+	w.prove(t, " 1")
+	w.good(t, token, redeeming(t, w.good(t, evidence, marshal(t, proof(w.citizen, uri, w.challenged(t, uri))), "redirect_uri")).Encode(), "access_token")
+	w.Pass(authorization.RequestLife - time.Second)
+	_, err := w.Register.Forget(context.Background(), 1000)
+	check(t, err)
+	again := redeeming(t, w.good(t, evidence, marshal(t, proof(w.citizen, uri, w.challenged(t, uri))), "redirect_uri"))
+	w.Pass(authorization.CodeLife - time.Second)
+	_, err = w.Register.Forget(context.Background(), 1000)
+	check(t, err)
+	w.prove(t, " 2")
+	refused(t, "another code of the request", w.send(token, again.Encode()), 400, "invalid_grant")
+}
+
+// between does something after the next look at the register.
+type between struct {
+	store.Store
+	then func()
+}
+
+func (b *between) View(ctx context.Context, f func(store.Reader) error) error {
+	err := b.Store.View(ctx, f)
+	if then := b.then; then != nil {
+		b.then = nil
+		then()
+	}
+	return err
+}
+
+// Guesses that are all sent at once are as few as those that are sent one after another:
+// while one looks how many there were, others are made.
+func TestGuessesThatComeAllAtOnceAreCounted(t *testing.T) {
+	for name, n := range map[string]int{"face check": faceCheck, "token": token} {
+		db := &between{}
+		w := newWallet(t, func(c *service.Config) { db.Store = c.Store; c.Store = db })
+		scan, _, code := w.offered(t)
+		ask := func(tx string) *httptest.ResponseRecorder {
+			if n == faceCheck {
+				return w.send(n, marshal(t, checking{code, tx, capture(w.citizen)}))
+			}
+			w.prove(t, tx)
+			return w.send(n, url.Values{"client_id": {clientID}, "grant_type": {"urn:ietf:params:oauth:grant-type:pre-authorized_code"}, "pre-authorized_code": {code}, "tx_code": {tx}}.Encode())
+		}
+		if n == token {
+			w.good(t, faceCheck, marshal(t, checking{code, scan.TxCode, capture(w.citizen)}), "")
+		}
+		db.then = func() {
+			for i := range 5 {
+				refused(t, name+": a guess", ask(fmt.Sprint("guess ", i)), 400, "invalid_grant")
+			}
+		}
+		refused(t, name+": the right one after five others", ask(scan.TxCode), 400, "invalid_grant")
+	}
+}
+
+// A challenge in a wallet's proof of possession is one that this server gave: one that is
+// not is refused, and another given with the refusal.
+func TestAChallengeInAWalletsProofIsOfThisServer(t *testing.T) {
+	w := newWallet(t)
+	ids := 0
+	try := func(challenge string) *httptest.ResponseRecorder {
+		ids++
+		w.prove(t, fmt.Sprint(ids))
+		var err error
+		w.pop, err = oauth.PoP{Audience: issuer, ID: fmt.Sprint("challenged ", ids), IssuedAt: w.Now(), Challenge: challenge}.Sign(servicetest.Key("instance"))
+		check(t, err)
+		return w.send(push, pushing().Encode())
+	}
+	rec := httptest.NewRecorder()
+	check(t, w.server.AttestationChallenge(rec, httptest.NewRequest("POST", issuer+"/oauth/challenge", nil)))
+	var given struct {
+		Challenge string `json:"attestation_challenge"`
+	}
+	check(t, json.Unmarshal(rec.Body.Bytes(), &given))
+	if rec := try(given.Challenge); rec.Code != 201 {
+		t.Errorf("its challenge: %d %s", rec.Code, rec.Body)
+	}
+	others, err := seal.NewKeys([32]byte{8})
+	check(t, err)
+	another, err := others.Seal([32]byte{1}, "attestation challenge", w.Now().Add(time.Hour), struct{}{})
+	check(t, err)
+	nonce := httptest.NewRecorder()
+	check(t, w.server.GiveNonce(nonce))
+	for what, challenge := range map[string]string{"made up": "made up", "of another server": another, "a nonce for DPoP": nonce.Header().Get("DPoP-Nonce"), "changed": given.Challenge + "A"} {
+		rec := try(challenge)
+		refused(t, what, rec, 400, "use_attestation_challenge")
+		if next := rec.Header().Get(oauth.HeaderChallenge); next == "" || try(next).Code != 201 {
+			t.Errorf("%s: the next challenge is %q", what, next)
+		}
+	}
+	w.Pass(authorization.NonceLife)
+	refused(t, "over", try(given.Challenge), 400, "use_attestation_challenge")
+}
+
+// Parameters that come twice, and other people's parameters beside one's own, are refused.
+func TestAParameterComesOnce(t *testing.T) {
+	w := newWallet(t)
+	for name := range pushing() {
+		for _, second := range []string{pushing().Get(name), "other", ""} {
+			refused(t, name+" twice", w.send(push, pushing().Encode()+"&"+url.Values{name: {second}}.Encode()), 400, "invalid_request")
+		}
+	}
+	uri := w.good(t, push, pushing().Encode(), "request_uri")
+	refused(t, "a request_uri twice", w.send(authorize, url.Values{"client_id": {clientID}, "request_uri": {uri, uri}}.Encode()), 400, "invalid_request")
+	p := marshal(t, proof(w.citizen, uri, w.challenged(t, uri)))
+	for _, name := range []string{"client_id", "request_uri", "challenge", "card", "capture", "dg1"} {
+		twice := strings.Replace(p, `"`+name+`":`, `"`+name+`":"","`+name+`":`, 1)
+		refused(t, name+" twice", w.send(evidence, twice), 400, "invalid_request")
+	}
+}
