@@ -508,6 +508,13 @@ func (i *Issuer) Deferred(w http.ResponseWriter, r *http.Request) error {
 	if _, err := i.o.Keys.Open(kindDeferred, body.Transaction, i.o.Register.Now(), &o); err != nil || o.Grant.Wallet != g.Wallet || o.Grant.Person != g.Person {
 		return web.Refuse(http.StatusBadRequest, invalidTransfer, "There is no such transaction of this wallet, or its time is over.")
 	}
+	// A wallet that lost the answer may call again; one that has the card has no use for it.
+	switch before, err := i.kept(r.Context(), o.Grant.ID); {
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	case before.Notified[o.Config] == accepted || before.Notified[o.Config] == deleted:
+		return web.Refuse(http.StatusBadRequest, invalidTransfer, "The card of this transaction was fetched.")
+	}
 	// However the first response was wanted: the wallet may have another key by now (§9.1).
 	o.Encryption = body.Encryption
 	if err := o.Encryption.check(encrypted); err != nil {
@@ -529,6 +536,13 @@ func (i *Issuer) Deferred(w http.ResponseWriter, r *http.Request) error {
 	return i.answer(w, out, o.Encryption)
 }
 
+// Events of a notification (§11.1).
+const (
+	accepted = "credential_accepted"
+	failure  = "credential_failure"
+	deleted  = "credential_deleted"
+)
+
 // notice is what a notification_id stands for.
 type notice struct {
 	Grant  string `json:"grant"`
@@ -549,7 +563,7 @@ func (i *Issuer) Notify(w http.ResponseWriter, r *http.Request) error {
 	if err := web.ReadJSON(r, &body); err != nil {
 		return named(err, invalidNoticeBody)
 	}
-	if !slices.Contains([]string{"credential_accepted", "credential_failure", "credential_deleted"}, body.Event) || len(body.Description) > register.MaxText {
+	if !slices.Contains([]string{accepted, failure, deleted}, body.Event) || len(body.Description) > register.MaxText {
 		return web.Refuse(http.StatusBadRequest, invalidNoticeBody, "The event is credential_accepted, credential_failure or credential_deleted, its description at most %d bytes.", register.MaxText)
 	}
 	var n notice
