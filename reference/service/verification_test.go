@@ -12,6 +12,7 @@ import (
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/verification"
 )
 
@@ -345,5 +346,30 @@ func TestAnOfflinePresentationIsAnsweredOnce(t *testing.T) {
 	}
 	if _, err := v.Verify(tr, response); !errors.Is(err, verification.ErrTransaction) {
 		t.Errorf("a replay was answered: %v", err)
+	}
+}
+
+// A card that our signer made and whose status another service keeps is nothing that the register
+// knows, whoever has the same index here.
+func TestACardWhoseStatusIsKeptElsewhereIsNotValid(t *testing.T) {
+	w := newWorld(t)
+	issued := w.holder().tap()
+	elements, err := mdoc.Card{
+		FamilyName: "김", GivenName: "하늘", BirthDate: "1990-01-02", Sex: 2, ResidentNumber: "900102-2345670", Address: "세종특별자치시 한누리대로 2130",
+		Municipality: "36110", Portrait: []byte{0xff, 0xd8, 0xff, 0xd9}, IssueDate: "2025-03-14", ExpiryDate: "2028-03-14", IssuingAuthority: "행정안전부", DocumentNumber: "M-1", PlasticCardNumber: "P-1",
+	}.Elements()
+	must(t, err)
+	key := servicetest.Key("phone of the card from elsewhere")
+	for base, want := range map[string]lifecycle.Verdict{"https://id.example/status/": accepted, "https://other.example/status/": notValid} {
+		card, err := mdoc.Issue(authority().DS, zeros{}, &key.PublicKey, elements, mdoc.Validity{Signed: w.Now(), From: w.Now(), Until: w.Now().Add(time.Hour)},
+			&mdoc.StatusRef{URI: base + "0", Index: issued.Indices[0].Index})
+		must(t, err)
+		tr, err := w.Verification.Begin(bank)
+		must(t, err)
+		response, err := mdoc.Present(card, []string{"family_name"}, tr.Transcript(), key)
+		must(t, err)
+		if a, err := w.Verification.Verify(ctx, tr, response); err != nil || a.Verdict != want {
+			t.Errorf("%s: %v, %v", base, a.Verdict, err)
+		}
 	}
 }
