@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"math/big"
 	"net/http"
@@ -379,15 +378,7 @@ func (p *process) notedLists(t *testing.T, k *iccard.IssuerKit) (out []audit.Lis
 // Another country's list names three signers. It stands in the audit log once, with all
 // starts, and a start without its server goes by it.
 func TestAStartOfTheServiceWithoutTheListsServerForgetsNothing(t *testing.T) {
-	k, err := iccard.NewIssuerKit([]byte("another country"), time.Now().AddDate(-1, 0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	root := filepath.Join(dir, "country.pem")
-	if err := os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.CountryCA}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	k, dir, root := anotherCountry(t)
 	made := time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
 	var entries []x509.RevocationListEntry
 	for n := range int64(3) {

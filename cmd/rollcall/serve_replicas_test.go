@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
@@ -20,8 +19,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"rollcall.example/rollcall/hwemu/iccard"
 )
 
 // schema is an empty register in the PostgreSQL that tests have.
@@ -170,15 +167,7 @@ func TestTwoReplicasAreOneService(t *testing.T) {
 // log once, and whoever is there serves.
 func TestTwoReplicasNoteARevocationOnceAlsoWhenOneIsKilled(t *testing.T) {
 	database := schema(t)
-	k, err := iccard.NewIssuerKit([]byte("another country"), time.Now().AddDate(-1, 0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	root := filepath.Join(dir, "country.pem")
-	if err := os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.CountryCA}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	k, dir, root := anotherCountry(t)
 	server := newListServer(t)
 	made := time.Now().Add(-time.Hour)
 	var revoked []x509.RevocationListEntry

@@ -312,18 +312,25 @@ func TestACardOfARevokedSignerIsRefusedLikeAnyThatDoesNotVerify(t *testing.T) {
 	}
 }
 
-// Who revokes a key in other hands does not wait for the server of another authority's list,
-// which may be slow, down, or held up by whoever has the key.
-func TestARevocationDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {
+// anotherCountry makes cards, and its root is a file in a folder.
+func anotherCountry(t *testing.T) (k *iccard.IssuerKit, dir, root string) {
+	t.Helper()
 	k, err := iccard.NewIssuerKit([]byte("another country"), time.Now().AddDate(-1, 0, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	root := filepath.Join(dir, "country.pem")
+	dir = t.TempDir()
+	root = filepath.Join(dir, "country.pem")
 	if err := os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.CountryCA}), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return k, dir, root
+}
+
+// Who revokes a key in other hands does not wait for the server of another authority's list,
+// which may be slow, down, or held up by whoever has the key.
+func TestARevocationDoesNotWaitForAServerThatDoesNotAnswer(t *testing.T) {
+	k, dir, root := anotherCountry(t)
 	list, err := k.RevocationList(time.Now().UTC().Truncate(time.Second).Add(-time.Hour))
 	if err != nil {
 		t.Fatal(err)
