@@ -198,17 +198,16 @@ func (s *Service) issue(ctx context.Context, operation string, q register.Reques
 	if err != nil {
 		return Issued{}, err
 	}
+	if answer, found, err := register.Before[Issued](ctx, s.register, operation, q, fingerprint); found || err != nil {
+		return answer, err
+	}
 	if len(o.phone.Keys) > s.o.MaxCopies {
 		return Issued{}, fmt.Errorf("the phone attests %d keys; a mobile card has at most %d copies", len(o.phone.Keys), s.o.MaxCopies)
 	}
 	for range tries {
-		var answered Issued
-		d, err := s.draft(ctx, person, q.By, o, f, func(r store.Reader) (found bool, err error) {
-			answered, found, err = register.Before[Issued](r, operation, q, fingerprint)
-			return found, err
-		})
-		if d == nil || err != nil {
-			return answered, err
+		d, err := s.draft(ctx, person, q.By, o, f)
+		if err != nil {
+			return Issued{}, err
 		}
 		answer, err := register.OnceAs(ctx, s.register, operation, q, fingerprint, func(tx store.Tx, now time.Time) (Issued, error) {
 			p, err := register.Load(tx, person, now)

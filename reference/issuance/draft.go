@@ -35,26 +35,22 @@ func content(p store.Person) store.Person {
 }
 
 // draft draws free places and signs the copies, unless the application would
-// be refused as things stand. It is nil if the request was answered before.
-func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, o order, f facts, before func(store.Reader) (bool, error)) (*draft, error) {
+// be refused as things stand.
+func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, o order, f facts) (*draft, error) {
 	format, ok := s.formats[o.format]
 	if !ok {
 		return nil, fmt.Errorf("no mobile card is issued in the format %q", o.format)
 	}
-	var random *rand.ChaCha8
+	seed, err := s.register.Seed()
+	if err != nil {
+		return nil, err
+	}
+	random := rand.NewChaCha8(seed)
 	var p store.Person
 	var onRecord store.Card
 	d := &draft{}
-	answered, refused := false, false
+	refused := false
 	if err := s.register.View(ctx, func(r store.Reader) (err error) {
-		if answered, err = before(r); answered || err != nil {
-			return err
-		}
-		seed, err := s.register.Seed()
-		if err != nil {
-			return err
-		}
-		random = rand.NewChaCha8(seed)
 		if p, err = r.Person(id); errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("%w (%d)", register.ErrUnknownPerson, id)
 		}
@@ -73,9 +69,6 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 	}); err != nil || refused {
 		return d, err
 	}
-	if answered {
-		return nil, nil
-	}
 
 	now := s.register.Now().Truncate(time.Second)
 	d.person = content(p)
@@ -85,7 +78,6 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 		return nil, err
 	}
 	d.document = "M" + hex.EncodeToString(number[:])
-	var err error
 	if d.copies, err = s.sign(format, s.record(p, onRecord, d.document, now, d.until), o.phone, d.places, now, d.until, random); err != nil {
 		return nil, err
 	}

@@ -77,13 +77,16 @@ func OnceAs[A any](ctx context.Context, r *Register, operation string, q Request
 	return answer, nil
 }
 
-// Before looks for a stored answer in a snapshot, without a commit, for requests that
-// are costly to work out.
-func Before[A any](r store.Reader, operation string, q Request, fingerprint []byte) (answer A, found bool, err error) {
+// Before looks for a stored answer without a commit, for requests that are
+// costly to work out.
+func Before[A any](ctx context.Context, r *Register, operation string, q Request, fingerprint []byte) (answer A, found bool, err error) {
 	if q.Key == "" || !fits(q.Key) {
 		return answer, false, ErrNoKey
 	}
-	found, err = stored(r, operation, q, fingerprint, &answer)
+	err = r.View(ctx, func(tx store.Reader) (err error) {
+		found, err = stored(tx, operation, q, fingerprint, &answer)
+		return err
+	})
 	return answer, found, err
 }
 
