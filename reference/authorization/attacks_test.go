@@ -3,6 +3,7 @@ package authorization_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/web"
 )
 
 // pushing is a good request to push.
@@ -232,4 +234,197 @@ func TestAParameterComesOnce(t *testing.T) {
 		twice := strings.Replace(p, `"`+name+`":`, `"`+name+`":"","`+name+`":`, 1)
 		refused(t, name+" twice", w.send(evidence, twice), 400, "invalid_request")
 	}
+}
+
+// nonces are DPoP nonces that are none of this server's now.
+func (w *wallet) nonces(t *testing.T) map[string]string {
+	t.Helper()
+	others, err := seal.NewKeys([32]byte{8})
+	check(t, err)
+	another, err := others.Seal([32]byte{1}, "dpop nonce", w.Now().Add(time.Hour), struct{}{})
+	check(t, err)
+	proofs, err := w.keys.Seal([32]byte{2}, "c_nonce", w.Now().Add(time.Hour), struct{}{})
+	check(t, err)
+	over, err := w.keys.Seal([32]byte{3}, "dpop nonce", w.Now(), struct{}{})
+	check(t, err)
+	return map[string]string{"no nonce": "", "a made-up nonce": "made up", "another server's nonce": another, "a nonce for proofs of keys": proofs, "a nonce that is over": over}
+}
+
+// A DPoP proof has a nonce that this server gave for DPoP; one without is refused, and
+// another nonce given (RFC 9449 §8, §9).
+func TestAProofHasANonceOfThisServer(t *testing.T) {
+	w := newWallet(t)
+	access, err := w.keys.Seal([32]byte{4}, "access token", w.Now().Add(time.Minute), authorization.Grant{Client: clientID, Key: thumbprint(t, "dpop")})
+	check(t, err)
+	for what, nonce := range w.nonces(t) {
+		for _, path := range []string{"/oauth/par", "/oauth/token", "/vci/credential"} {
+			try := func(nonce string) (code string, next string) {
+				w.prove(t, fmt.Sprint(what, path, nonce))
+				claims := oauth.DPoP{Method: "POST", URL: issuer + path, ID: what + path + nonce, IssuedAt: w.Now(), Nonce: nonce}
+				if path == "/vci/credential" {
+					claims.AccessToken = access
+					err := w.use(t, access, claims, "dpop")
+					if e, ok := errors.AsType[*web.Error](err); ok {
+						return e.Code, e.Header.Get("DPoP-Nonce")
+					}
+					check(t, err)
+					return "", ""
+				}
+				w.proofs[path], err = claims.Proof(servicetest.Key("dpop"))
+				check(t, err)
+				step, text := push, pushing().Encode()
+				if path == "/oauth/token" {
+					step, text = token, redeeming(t, callback+"?code=made-up").Encode()
+				}
+				rec := w.send(step, text)
+				var answer struct {
+					Error string `json:"error"`
+				}
+				_ = json.Unmarshal(rec.Body.Bytes(), &answer)
+				return answer.Error, rec.Header().Get("DPoP-Nonce")
+			}
+			code, next := try(nonce)
+			if code != "use_dpop_nonce" || next == "" {
+				t.Errorf("%s at %s: %q, and the next nonce is %q", what, path, code, next)
+			}
+			if code, _ := try(next); code != "" && code != "invalid_grant" {
+				t.Errorf("%s: with the nonce that was given: %s", path, code)
+			}
+		}
+	}
+}
+
+func thumbprint(t *testing.T, name string) string {
+	t.Helper()
+	k, err := jws.KeyOf(&servicetest.Key(name).PublicKey)
+	check(t, err)
+	return k.ThumbprintText()
+}
+
+// use brings an access token with a proof by a key.
+func (w *wallet) use(t *testing.T, access string, claims oauth.DPoP, key string) error {
+	t.Helper()
+	r := httptest.NewRequest("POST", issuer+"/vci/credential", nil)
+	proof, err := claims.Proof(servicetest.Key(key))
+	check(t, err)
+	r.Header.Set("DPoP", proof)
+	_, err = w.server.DPoP(r, access)
+	return err
+}
+
+// An access token is of use to who holds the key that it was given for, at the place and in
+// the way that the proof says, once.
+func TestATokenIsOfUseToItsKeyAlone(t *testing.T) {
+	w := newWallet(t)
+	give := func(key string) string {
+		w.times++
+		access, err := w.keys.Seal([32]byte{byte(w.times)}, "access token", w.Now().Add(time.Minute), authorization.Grant{Client: clientID, Key: thumbprint(t, key)})
+		check(t, err)
+		return access
+	}
+	access, anothers := give("dpop"), give("thief")
+	try := func(key string, change func(*oauth.DPoP)) error {
+		w.times++
+		rec := httptest.NewRecorder()
+		check(t, w.server.GiveNonce(rec))
+		claims := oauth.DPoP{Method: "POST", URL: issuer + "/vci/credential", ID: fmt.Sprint(w.times), IssuedAt: w.Now(), AccessToken: access, Nonce: rec.Header().Get("DPoP-Nonce")}
+		if change != nil {
+			change(&claims)
+		}
+		return w.use(t, access, claims, key)
+	}
+	check(t, try("dpop", nil))
+	for what, err := range map[string]error{
+		"another key":              try("thief", nil),
+		"a proof of another token": try("dpop", func(d *oauth.DPoP) { d.AccessToken = anothers }),
+		"a proof of no token":      try("dpop", func(d *oauth.DPoP) { d.AccessToken = "" }),
+		"another place":            try("dpop", func(d *oauth.DPoP) { d.URL = issuer + "/vci/deferred" }),
+		"another server":           try("dpop", func(d *oauth.DPoP) { d.URL = "https://other.example/vci/credential" }),
+		"another method":           try("dpop", func(d *oauth.DPoP) { d.Method = "GET" }),
+		"a proof that is old":      try("dpop", func(d *oauth.DPoP) { d.IssuedAt = w.Now().Add(-time.Hour) }),
+	} {
+		if e, ok := errors.AsType[*web.Error](err); !ok || e.Status != 401 || e.Code != "invalid_dpop_proof" || !strings.HasPrefix(e.Header.Get("WWW-Authenticate"), "DPoP ") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	same := func(d *oauth.DPoP) { d.ID = "the same" }
+	check(t, try("dpop", same))
+	if e, ok := errors.AsType[*web.Error](try("dpop", same)); !ok || e.Status != 401 || e.Code != "invalid_dpop_proof" {
+		t.Errorf("the same proof again: %v", e)
+	}
+	for _, wrong := range []string{"refresh token", "authorization code"} { // texts of another kind
+		w.times++
+		text, err := w.keys.Seal([32]byte{byte(w.times)}, wrong, w.Now().Add(time.Minute), authorization.Grant{Client: clientID, Key: thumbprint(t, "dpop")})
+		check(t, err)
+		access = text
+		if e, ok := errors.AsType[*web.Error](try("dpop", nil)); !ok || e.Code != "invalid_token" {
+			t.Errorf("a %s as an access token: %v", wrong, e)
+		}
+	}
+}
+
+// A pushed request is of use to its client, as long as it lives, and nobody else can make
+// one: at the page, for a challenge, and with evidence.
+func TestAPushedRequestIsItsClients(t *testing.T) {
+	w := newWallet(t)
+	uri := w.good(t, push, pushing().Encode(), "request_uri")
+	nonce := w.challenged(t, uri)
+	w.good(t, authorize, url.Values{"client_id": {clientID}, "request_uri": {uri}}.Encode(), "")
+	try := func(what, client, uri string) {
+		t.Helper()
+		p := proof(w.citizen, uri, nonce)
+		p.ClientID = client
+		for step, text := range map[int]string{
+			authorize: url.Values{"client_id": {client}, "request_uri": {uri}}.Encode(),
+			challenge: marshal(t, map[string]string{"client_id": client, "request_uri": uri}),
+			evidence:  marshal(t, p),
+		} {
+			refused(t, fmt.Sprint(what, " at step ", step), w.send(step, text), 400, "invalid_request")
+		}
+	}
+	try("another client", "https://other.example", uri)
+	try("no client", "", uri)
+	try("no request", clientID, "")
+	try("a made-up request", clientID, uri+"A")
+	try("a request without its name", clientID, strings.TrimPrefix(uri, "urn:ietf:params:oauth:request_uri:"))
+	refused(t, "a request that was not pushed", w.send(authorize, pushing().Encode()), 400, "invalid_request")
+	w.Pass(authorization.RequestLife)
+	try("a request that is over", clientID, uri)
+}
+
+// Ninety seconds are for scanning; who has scanned in time has five minutes for the face,
+// and five more for the token.
+func TestAnOfferAndAFaceCheckEnd(t *testing.T) {
+	w := newWallet(t)
+	redeem := func(code, tx string) *httptest.ResponseRecorder {
+		w.times++
+		w.prove(t, fmt.Sprint("redeem ", w.times))
+		return w.send(token, url.Values{"client_id": {clientID}, "grant_type": {"urn:ietf:params:oauth:grant-type:pre-authorized_code"}, "pre-authorized_code": {code}, "tx_code": {tx}}.Encode())
+	}
+	scan, offer, code := w.offered(t)
+	w.good(t, faceCheck, marshal(t, checking{code, scan.TxCode, capture(w.citizen)}), "")
+	w.Pass(80 * time.Second)
+	var fetched struct {
+		Grants map[string]struct {
+			Code string `json:"pre-authorized_code"`
+		} `json:"grants"`
+	}
+	check(t, json.Unmarshal(w.send(fetchOffer, offer).Body.Bytes(), &fetched))
+	later := fetched.Grants["urn:ietf:params:oauth:grant-type:pre-authorized_code"].Code
+	w.Pass(3*time.Minute + 40*time.Second)
+	refused(t, "a code that is over", redeem(code, scan.TxCode), 400, "invalid_grant")
+	refused(t, "a face check that is over", redeem(later, scan.TxCode), 400, "invalid_grant")
+
+	scan, _, code = w.offered(t)
+	w.Pass(5 * time.Minute)
+	refused(t, "a face for a code that is over", w.send(faceCheck, marshal(t, checking{code, scan.TxCode, capture(w.citizen)})), 400, "invalid_grant")
+
+	scan, _, code = w.offered(t)
+	refused(t, "no tx_code", redeem(code, ""), 400, "invalid_request")
+	refused(t, "an older code", redeem(later, scan.TxCode), 400, "invalid_grant")
+	w.good(t, faceCheck, marshal(t, checking{code, scan.TxCode, capture(w.citizen)}), "")
+	if rec := redeem(code, scan.TxCode); rec.Code != 200 {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	refused(t, "the code again", redeem(code, scan.TxCode), 400, "invalid_grant")
 }

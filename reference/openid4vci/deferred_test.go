@@ -1,11 +1,13 @@
 package openid4vci_test
 
 import (
+	"context"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/openid4vci"
 )
 
@@ -41,20 +43,24 @@ func TestATransactionEndsWhenTheWalletHasTheCard(t *testing.T) {
 // A transaction and a notification are of one citizen's wallet, and of their kind.
 func TestWhatIsAnothersIsOfNoUse(t *testing.T) {
 	w := newWallet(t)
-	one, other := w.granted(t, "one", w.Resident(), false), w.granted(t, "other", w.Resident(), false)
+	c := w.Resident()
+	one, other := w.granted(t, "one", c, false), w.granted(t, "other", c, false) // another wallet
+	third := w.granted(t, "third", w.Resident(), false, func(g *authorization.Grant) { g.Wallet = "instance of one" })
 	ask := marshal(t, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(t, "jwt")})
 	waits := w.good(t, one, w.slow.Credential, ask)
 	got := w.good(t, one, w.vci.Credential, ask)
 	w.rehearsal.Begin()
 	for _, c := range []struct {
 		what string
+		by   context.Context
 		body map[string]any
 		code string
 	}{
-		{"another's transaction", map[string]any{"transaction_id": waits.Transaction}, "invalid_transaction_id"},
-		{"a notification_id as a transaction", map[string]any{"transaction_id": got.Notice}, "invalid_transaction_id"},
+		{"another wallet's transaction", other, map[string]any{"transaction_id": waits.Transaction}, "invalid_transaction_id"},
+		{"another citizen's transaction", third, map[string]any{"transaction_id": waits.Transaction}, "invalid_transaction_id"},
+		{"a notification_id as a transaction", one, map[string]any{"transaction_id": got.Notice}, "invalid_transaction_id"},
 	} {
-		if rec, _ := w.send(other, w.vci.Deferred, marshal(t, c.body)); rec.Code != 400 || !strings.Contains(rec.Body.String(), c.code) || !w.rehearsal.Take().Only() {
+		if rec, _ := w.send(c.by, w.vci.Deferred, marshal(t, c.body)); rec.Code != 400 || !strings.Contains(rec.Body.String(), c.code) || !w.rehearsal.Take().Only() {
 			t.Errorf("%s: %d %.200s", c.what, rec.Code, rec.Body)
 		}
 	}

@@ -80,7 +80,7 @@ func newWallet(t testing.TB) *wallet {
 }
 
 // granted is the context of a request with the access token of a grant.
-func (w *wallet) granted(t testing.TB, name string, c *servicetest.Citizen, byID bool) context.Context {
+func (w *wallet) granted(t testing.TB, name string, c *servicetest.Citizen, byID bool, change ...func(*authorization.Grant)) context.Context {
 	t.Helper()
 	challenge, err := w.Issuance.Challenge(context.Background())
 	check(t, err)
@@ -93,6 +93,9 @@ func (w *wallet) granted(t testing.TB, name string, c *servicetest.Citizen, byID
 	check(t, err)
 	g := authorization.Grant{ID: name, Client: clientID, Wallet: "instance of " + name, Key: dpop.ThumbprintText(), Approval: &approval, Person: uint64(c.ID),
 		Configs: []string{openid4vci.MdocID, openid4vci.SDJWTID}, ByID: byID}
+	for _, f := range change {
+		f(&g)
+	}
 	token, err := w.keys.Seal(sha256.Sum256([]byte(name)), "access token", w.Now().Add(authorization.TokenLife), g)
 	check(t, err)
 	rec := httptest.NewRecorder()
@@ -109,17 +112,28 @@ func (w *wallet) granted(t testing.TB, name string, c *servicetest.Citizen, byID
 // proofs are of the wallet's keys, of the type jwt or attestation.
 func (w *wallet) proofs(t testing.TB, typ string) map[string][]string {
 	t.Helper()
+	return w.proofsWith(t, typ, w.nonce(t))
+}
+
+// nonce is one of the issuer's.
+func (w *wallet) nonce(t testing.TB) string {
+	t.Helper()
 	rec := httptest.NewRecorder()
 	check(t, w.vci.Nonce(rec, httptest.NewRequest("POST", "/vci/nonce", nil)))
 	var nonce struct {
 		Nonce string `json:"c_nonce"`
 	}
 	check(t, json.Unmarshal(rec.Body.Bytes(), &nonce))
+	return nonce.Nonce
+}
+
+func (w *wallet) proofsWith(t testing.TB, typ, nonce string) map[string][]string {
+	t.Helper()
 	text, err := keyproof.Attestation{Wallet: "wallet", IssuedAt: w.Now(), Expires: w.Now().Add(time.Hour), Keys: w.attested,
-		KeyStorage: []keyproof.Resistance{keyproof.High}, Nonce: nonce.Nonce}.Sign(jws.With(servicetest.Key("attestations")), w.maker)
+		KeyStorage: []keyproof.Resistance{keyproof.High}, Nonce: nonce}.Sign(jws.With(servicetest.Key("attestations")), w.maker)
 	check(t, err)
 	if typ == "jwt" {
-		text, err = keyproof.Proof{ClientID: clientID, Audience: issuer, IssuedAt: w.Now(), Nonce: nonce.Nonce, Attestation: text}.Sign(servicetest.Key("device 1"))
+		text, err = keyproof.Proof{ClientID: clientID, Audience: issuer, IssuedAt: w.Now(), Nonce: nonce, Attestation: text}.Sign(servicetest.Key("device 1"))
 		check(t, err)
 	}
 	return map[string][]string{typ: {text}}
