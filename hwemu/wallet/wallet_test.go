@@ -1,9 +1,11 @@
 package wallet_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -348,6 +350,55 @@ func TestANewPhoneEndsTheCardsOfTheOld(t *testing.T) {
 	if a, b := w.look(old), w.look(next); a != "not-valid" || b != "accepted" {
 		t.Errorf("old %s, new %s", a, b)
 	}
+}
+
+// Who has moved keeps a good card that is to be renewed; the new one says where they live,
+// and ends the old one.
+func TestACardIsIssuedAnewAfterAMove(t *testing.T) {
+	w := newWorld(t)
+	one, c, _ := w.holder("phone")
+	outcome := func() (string, bool) {
+		begun, err := w.vp.Ask(ctx, shop, openid4vp.Asked{Elements: []string{"age_over_19"}})
+		check(t, err)
+		r, err := one.Open(ctx, begun.Request)
+		check(t, err)
+		choices, err := one.Choose(r)
+		check(t, err)
+		_, err = one.Answer(ctx, r, choices)
+		check(t, err)
+		out, err := w.vp.Outcome(ctx, shop, begun.ID, "")
+		check(t, err)
+		return out.Verdict, len(out.Shown) == 1 && out.Shown[0].Renew
+	}
+	address := "새 주소 1"
+	_, err := w.Issuance.Amend(ctx, issuance.AmendRequest{Request: w.Request(servicetest.Registrar), Person: c.ID, Why: "moved", Amendment: register.Amendment{Address: &address}})
+	check(t, err)
+	if v, renew := outcome(); v != "accepted" || !renew {
+		t.Errorf("after the move: %s, to be renewed: %t", v, renew)
+	}
+	token := w.authorise(one, c)
+	for _, config := range []string{openid4vci.MdocID, openid4vci.SDJWTID} {
+		got, err := token.Issue(ctx, config, wallet.Ask{Copies: servicetest.Copies})
+		check(t, err)
+		for _, copy := range got {
+			if !bytes.Contains(copy.Credential, []byte(address)) && !bytes.Contains(disclosed(copy.Credential), []byte(address)) {
+				t.Errorf("%s: the new address is not on the card", config)
+			}
+		}
+	}
+	if v, renew := outcome(); v != "accepted" || renew {
+		t.Errorf("the new card: %s, to be renewed: %t", v, renew)
+	}
+}
+
+// disclosed is what an SD-JWT discloses.
+func disclosed(credential []byte) (out []byte) {
+	for part := range strings.SplitSeq(string(credential), "~") {
+		if text, err := base64.RawURLEncoding.DecodeString(part); err == nil {
+			out = append(out, text...)
+		}
+	}
+	return out
 }
 
 func TestS8WhatIsReportedBetweenAuthorisationAndIssueCounts(t *testing.T) {

@@ -74,7 +74,7 @@ func TestACodeIsOfUseOnlyToWhoAskedForIt(t *testing.T) {
 		refused(t, name, CheckVerifier(v, challenge), InvalidGrant, "code_verifier")
 	}
 	for name, c := range map[string][2]string{
-		"plain": {verifier, "plain"}, "no method": {Challenge(verifier), ""}, "no challenge": {"", "S256"}, "a verifier": {strings.Repeat("v", 60), "S256"}, "padding": {Challenge(verifier) + "=", "S256"},
+		"plain": {verifier, "plain"}, "plain, as long as S256": {Challenge(verifier), "plain"}, "no method": {Challenge(verifier), ""}, "no challenge": {"", "S256"}, "a verifier": {strings.Repeat("v", 60), "S256"}, "padding": {Challenge(verifier) + "=", "S256"},
 	} {
 		refused(t, name, CheckChallenge(c[0], c[1]), InvalidRequest, "code_challenge")
 	}

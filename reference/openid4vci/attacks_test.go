@@ -30,6 +30,24 @@ func (w *wallet) refuses(t *testing.T, what string, ctx context.Context, body an
 	}
 }
 
+// Metadata are signed for who asks for that (§12.2.2), and for nobody else.
+func TestMetadataAreSignedForWhoAcceptsThat(t *testing.T) {
+	w := newWallet(t)
+	for accept, want := range map[string]string{
+		"": "application/json", "*/*": "application/json", "application/json": "application/json", "application/jwt": "application/jwt", "Application/JWT": "application/jwt",
+		"application/json;q=0.5, application/jwt": "application/jwt", "application/jwt;q=0": "application/json", "application/json, application/jwt; q=0.0": "application/json",
+		"application/jwt+x": "application/json", "text/plain;a=\"application/jwt\"": "application/json",
+	} {
+		r := httptest.NewRequest("GET", "/.well-known/openid-credential-issuer", nil)
+		r.Header.Set("Accept", accept)
+		rec := httptest.NewRecorder()
+		check(t, w.vci.Metadata(rec, r))
+		if got := rec.Header().Get("Content-Type"); got != want || rec.Header().Get("Vary") != "Accept" {
+			t.Errorf("%q: %s", accept, got)
+		}
+	}
+}
+
 // A nonce in a proof is one of this issuer's nonce endpoint, not over, and good for one
 // order: in either type of proof.
 func TestANonceIsOfThisIssuerAndForProofs(t *testing.T) {
@@ -101,8 +119,9 @@ func TestATokenGivesWhatItWasAskedFor(t *testing.T) {
 func TestABatchWithABadProofIsRefused(t *testing.T) {
 	w := newWallet(t)
 	ctx := w.granted(t, "one", w.Resident(), false)
+	storage := keyproof.High
 	attest := func(keys ...string) string {
-		a := keyproof.Attestation{IssuedAt: w.Now(), Expires: w.Now().Add(time.Hour), KeyStorage: []keyproof.Resistance{keyproof.High}, Nonce: w.nonce(t)}
+		a := keyproof.Attestation{IssuedAt: w.Now(), Expires: w.Now().Add(time.Hour), KeyStorage: []keyproof.Resistance{storage}, Nonce: w.nonce(t)}
 		for _, name := range keys {
 			a.Keys = append(a.Keys, &servicetest.Key(name).PublicKey)
 		}
@@ -117,6 +136,9 @@ func TestABatchWithABadProofIsRefused(t *testing.T) {
 	}
 	good, own := w.proofs(t, "jwt")["jwt"][0], servicetest.Key("device 3")
 	attestation := w.proofs(t, "attestation")["attestation"][0]
+	storage = keyproof.Moderate
+	weak := attest("device 1", "device 2")
+	storage = keyproof.High
 	for what, proofs := range map[string]any{
 		"a second proof without an attestation": map[string]any{"jwt": []string{good, sign(own, "")}},
 		"a second proof that is none":           map[string]any{"jwt": []string{good, "x"}},
@@ -125,6 +147,9 @@ func TestABatchWithABadProofIsRefused(t *testing.T) {
 		"no keys of the attestation":            map[string]any{"jwt": []string{sign(own, good)}}, // a proof in its place
 		"more keys than copies":                 map[string]any{"attestation": []string{attest("a", "b", "c", "d")}},
 		"two attestations":                      map[string]any{"attestation": []string{attest("device 1"), attest("device 2")}},
+		"no attestation":                        map[string]any{"jwt": []string{sign(own, "")}},
+		"keys in weak storage":                  map[string]any{"attestation": []string{weak}},
+		"keys in weak storage, by a proof":      map[string]any{"jwt": []string{sign(servicetest.Key("device 1"), weak)}},
 		"two types":                             map[string]any{"jwt": []string{good}, "attestation": []string{attestation}},
 		"a type that is not offered":            map[string]any{"jwt": []string{good}, "di_vp": []any{map[string]any{}}},
 		"an attestation as a proof":             map[string]any{"jwt": []string{attestation}},

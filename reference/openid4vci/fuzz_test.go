@@ -66,6 +66,7 @@ func newWallet(t testing.TB) *wallet {
 	for i, patience := range []time.Duration{time.Minute, time.Nanosecond} {
 		made, err := openid4vci.New(openid4vci.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/vci/", Copies: servicetest.Copies,
 			Proofs:   keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
+			Signer:   func() (jws.Sign, [][]byte) { return jws.With(servicetest.Key("metadata")), [][]byte{{1}} },
 			Secret:   func(begin time.Time) [32]byte { return sha256.Sum256([]byte("requests of " + begin.String())) },
 			Patience: patience, Interval: 5 * time.Second, Nonces: w.server.GiveNonce})
 		check(t, err)

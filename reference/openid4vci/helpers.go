@@ -2,7 +2,10 @@ package openid4vci
 
 import (
 	"errors"
+	"mime"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/oauth"
@@ -24,6 +27,22 @@ func named(err error, code string) error {
 		e.Code = code
 	}
 	return err
+}
+
+// accepts says whether a caller names a media type among those that it takes (RFC 9110
+// §12.5.1).
+func accepts(r *http.Request, kind string) bool {
+	for one := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
+		named, parameters, err := mime.ParseMediaType(one)
+		if err != nil || named != kind {
+			continue
+		}
+		weight, said := parameters["q"]
+		if q, err := strconv.ParseFloat(weight, 64); !said || err == nil && q > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // claims describes the claims of a configuration (Appendix B.2).

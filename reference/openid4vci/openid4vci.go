@@ -605,7 +605,7 @@ func (i *Issuer) Metadata(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	w.Header().Set("Vary", "Accept")
-	if i.o.Signer == nil || !strings.Contains(r.Header.Get("Accept"), "application/jwt") {
+	if i.o.Signer == nil || !accepts(r, "application/jwt") {
 		web.JSON(w, http.StatusOK, metadata)
 		return nil
 	}
