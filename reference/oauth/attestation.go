@@ -29,7 +29,7 @@ type ClientAttestation struct {
 	Provider   string // iss; may be empty: the certificate names it
 	ClientID   string // sub: the same for all wallets of the provider
 	Key        *ecdsa.PublicKey
-	IssuedAt   time.Time
+	IssuedAt   time.Time // zero: not said
 	Expires    time.Time
 	WalletName string // wallet_name, wallet_link: may be empty
 	WalletLink string
@@ -150,8 +150,13 @@ func checkAttestation(attestation string, want ExpectedClient) (*ClientAttestati
 		return refuse("%v", err)
 	}
 	a := &ClientAttestation{Provider: c.Issuer, ClientID: c.Subject, WalletName: c.WalletName, WalletLink: c.WalletLink}
-	if a.IssuedAt, err = Moment(c.IssuedAt); err != nil {
-		return refuse("iat: %v", err)
+	switch {
+	case c.IssuedAt == 0 && want.MaxAge > 0:
+		return nil, Refuse(UseFreshAttestation, "the client attestation has no iat, by which its age is known")
+	case c.IssuedAt != 0: // which is optional
+		if a.IssuedAt, err = Moment(c.IssuedAt); err != nil {
+			return refuse("iat: %v", err)
+		}
 	}
 	if a.Expires, err = Moment(c.Expires); err != nil {
 		return refuse("exp: %v", err)

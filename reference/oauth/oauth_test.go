@@ -359,7 +359,7 @@ func TestAttestationsOfAnotherFormAreRefused(t *testing.T) {
 		"a key instead of a chain": {token(p.sign, jws.Header{Type: attestationType, Key: &jwk}, claims(nil)), "x5c"},
 		"signed by another":        {token(jws.With(testKey("thief")), h, claims(nil)), "signature"},
 		"no client":                {token(p.sign, h, claims(func(c map[string]any) { delete(c, "sub") })), "sub"},
-		"no time":                  {token(p.sign, h, claims(func(c map[string]any) { delete(c, "iat") })), "iat"},
+		"a time before all times":  {token(p.sign, h, claims(func(c map[string]any) { c["iat"] = -1 })), "iat"},
 		"no end":                   {token(p.sign, h, claims(func(c map[string]any) { delete(c, "exp") })), "exp"},
 		"not before tomorrow":      {token(p.sign, h, claims(func(c map[string]any) { c["nbf"] = now.Unix() + 86400 })), "not valid yet"},
 		"no key":                   {token(p.sign, h, claims(func(c map[string]any) { delete(c, "cnf") })), "cnf"},
@@ -375,6 +375,15 @@ func TestAttestationsOfAnotherFormAreRefused(t *testing.T) {
 		_, err := CheckClient(c.text, wholePoP, p.want)
 		refused(t, name, err, InvalidClientAttestation, c.because)
 	}
+	// When it was made may be left out, unless it must not be old.
+	untimed := token(p.sign, h, claims(func(c map[string]any) { delete(c, "iat") }))
+	if a, err := CheckClient(untimed, wholePoP, p.want); err != nil || !a.IssuedAt.IsZero() {
+		t.Errorf("without iat: %+v, %v", a, err)
+	}
+	young := p.want
+	young.MaxAge = time.Hour
+	_, err = CheckClient(untimed, wholePoP, young)
+	refused(t, "without iat, where it must be young", err, UseFreshAttestation, "iat")
 	with := func(typ string, change func(map[string]any)) string {
 		c := map[string]any{"aud": "https://id.example", "jti": "j-1", "iat": now.Unix(), "challenge": "c-1"}
 		change(c)
