@@ -428,3 +428,25 @@ func TestAnOfferAndAFaceCheckEnd(t *testing.T) {
 	}
 	refused(t, "the code again", redeem(code, scan.TxCode), 400, "invalid_grant")
 }
+
+// Of many guesses at the same time, five are looked at.
+func TestManyGuessesAtTheSameTimeAreFive(t *testing.T) {
+	w := newWallet(t)
+	scan, _, code := w.offered(t)
+	said := make(chan string)
+	for i := range 64 {
+		go func() {
+			said <- w.send(faceCheck, marshal(t, checking{code, fmt.Sprint("guess ", i), capture(w.citizen)})).Body.String()
+		}()
+	}
+	looked := 0
+	for range 64 {
+		if strings.Contains(<-said, "The tx_code is wrong.") {
+			looked++
+		}
+	}
+	if looked != 5 {
+		t.Errorf("%d guesses were looked at", looked)
+	}
+	refused(t, "the right one", w.send(faceCheck, marshal(t, checking{code, scan.TxCode, capture(w.citizen)})), 400, "invalid_grant")
+}
