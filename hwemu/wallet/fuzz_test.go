@@ -88,7 +88,7 @@ func (r *replay) RoundTrip(q *http.Request) (*http.Response, error) {
 // key that it is bound to and with a place of its own in the status lists. A request that is not signed as it came, or an
 // answer to another request, is not accepted.
 func FuzzAnswers(f *testing.F) {
-	w := newPatientWorld(f, time.Minute)
+	w := newWorld(f)
 	c := w.Resident()
 	var begun openid4vp.Begun
 	// journey is issued cards, both formats, and shows one; step is how far it came.

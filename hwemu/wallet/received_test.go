@@ -140,7 +140,7 @@ func stranger(t testing.TB) mdoc.Signer {
 }
 
 func TestACopyThatCannotBeUsedIsNotKeptAndTheIssuerIsTold(t *testing.T) {
-	w := newPatientWorld(t, time.Minute)
+	w := newWorld(t)
 	p := plant(w)
 	other := &servicetest.Key("another phone").PublicKey
 	// each changes the second of three copies; says is a part of the sentence.
@@ -261,7 +261,7 @@ func holderOf(t testing.TB, c wallet.Copy) *ecdsa.PublicKey {
 
 // An element or a disclosure that the issuer did not sign; the signature is good.
 func TestACopyWhoseDigestsDoNotMatchIsNotKept(t *testing.T) {
-	w := newPatientWorld(t, time.Minute)
+	w := newWorld(t)
 	p := plant(w)
 	for config, change := range map[string]func(string) string{
 		openid4vci.MdocID: func(text string) string {
@@ -292,7 +292,7 @@ func TestACopyWhoseDigestsDoNotMatchIsNotKept(t *testing.T) {
 
 // What the issuer says of a configuration is what the wallet asks for, and nothing else.
 func TestACardOfAnotherTypeOrFormatThanWasAskedForIsNotKept(t *testing.T) {
-	w := newPatientWorld(t, time.Minute)
+	w := newWorld(t)
 	p := plant(w)
 	for _, c := range []struct {
 		name, config string
@@ -329,7 +329,7 @@ func TestACardOfAnotherTypeOrFormatThanWasAskedForIsNotKept(t *testing.T) {
 
 // What a wallet holds is not lost for what it refuses, and it may ask again.
 func TestTheCopiesBeforeStayUntilUsableOnesCome(t *testing.T) {
-	w := newPatientWorld(t, time.Minute)
+	w := newWorld(t)
 	p := plant(w)
 	one := w.wallet("phone")
 	token := w.authorise(one, w.Resident())
@@ -358,7 +358,7 @@ func TestTheCopiesBeforeStayUntilUsableOnesCome(t *testing.T) {
 // does not hide why its card was refused.
 func TestARefusalStandsWhetherTheIssuerHearsOfItOrNot(t *testing.T) {
 	for name, endpoint := range map[string]string{"no endpoint": "", "an endpoint that is not there": issuer + "/vci/nowhere"} {
-		w := newPatientWorld(t, time.Minute)
+		w := newWorld(t)
 		p := plant(w)
 		one := w.wallet("phone")
 		token := w.authorise(one, w.Resident())
@@ -373,7 +373,7 @@ func TestARefusalStandsWhetherTheIssuerHearsOfItOrNot(t *testing.T) {
 // With OneSignature the signatures of all but the first copy are taken on trust, nothing
 // else.
 func TestOneSignatureOfABatchMayStandForAll(t *testing.T) {
-	w := newPatientWorld(t, time.Minute)
+	w := newWorld(t)
 	p := plant(w)
 	for _, c := range []struct {
 		name   string
@@ -404,7 +404,7 @@ func TestOneSignatureOfABatchMayStandForAll(t *testing.T) {
 
 // What ten copies cost a wallet that is given them.
 func BenchmarkCheck(b *testing.B) {
-	w := newPatientWorld(b, time.Minute)
+	w := newWorld(b)
 	portrait := camera.Portrait(rand.NewChaCha8([32]byte{}))
 	kinds := map[string]wallet.Configuration{
 		openid4vci.MdocID:  {Format: "mso_mdoc", DocType: mdoc.DocType},

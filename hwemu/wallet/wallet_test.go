@@ -97,7 +97,8 @@ func (s *slowStore) Update(ctx context.Context, f func(store.Tx) error) error {
 	return s.Store.Update(ctx, f)
 }
 
-func newWorld(t testing.TB) *world { return newPatientWorld(t, 50*time.Millisecond) }
+// newWorld is one whose issuer has more patience than any machine is slow.
+func newWorld(t testing.TB) *world { return newPatientWorld(t, time.Minute) }
 
 // newPatientWorld is one whose issuer tells wallets to come again only after so long.
 func newPatientWorld(t testing.TB, patience time.Duration) *world {
@@ -465,7 +466,7 @@ func (w *world) sequence() (n uint64) {
 
 // A wallet that wants encrypted answers gets one also when it comes again.
 func TestAnAnswerThatComesLaterIsEncryptedToo(t *testing.T) {
-	w := newWorld(t)
+	w := newPatientWorld(t, time.Second)
 	one, c := w.wallet("phone"), w.Resident()
 	token := w.authorise(one, c)
 	p, err := token.Prepare(ctx, openid4vci.MdocID, wallet.Ask{Copies: 1, Encrypt: jwe.A256GCM})
@@ -491,7 +492,7 @@ func TestAnAnswerThatComesLaterIsEncryptedToo(t *testing.T) {
 }
 
 func TestASlowRegisterLetsTheWalletComeAgain(t *testing.T) {
-	w := newWorld(t)
+	w := newPatientWorld(t, time.Second)
 	one, c := w.wallet("phone"), w.Resident()
 	token := w.authorise(one, c)
 	keys := one.Phone().Keys(1)
