@@ -171,6 +171,20 @@ func Unmarshal(data []byte, v any) error {
 	return unmarshal(data, tree, v)
 }
 
+// UnmarshalObject is Unmarshal for an object, whose members it returns too, as Value gives
+// them.
+func UnmarshalObject(data []byte, v any) (members map[string]any, err error) {
+	tree, err := readValue(data, maxDepth, "")
+	if err != nil {
+		return nil, err
+	}
+	members, ok := tree.(map[string]any)
+	if !ok {
+		return nil, errNoObject
+	}
+	return members, unmarshal(data, members, v)
+}
+
 func unmarshal(data []byte, tree any, v any) error {
 	if err := checkCase(tree, fields(reflect.TypeOf(v))); err != nil {
 		return err

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -21,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"rollcall.example/rollcall/reference/jws"
@@ -236,8 +236,10 @@ func ReadJSON(r *http.Request, v any) error {
 }
 
 // Unmarshal is ReadJSON for a body that has been read, and perhaps decrypted.
-func Unmarshal(body []byte, v any) error {
-	err := jws.Unmarshal(body, v)
+func Unmarshal(body []byte, v any) error { return notExpected(jws.Unmarshal(body, v)) }
+
+// notExpected says to the caller what is wrong with a body of JSON.
+func notExpected(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return Refuse(http.StatusBadRequest, "invalid_request", "The body is not the JSON expected here: %.80q cannot be a %.40s.", wrong.Field, wrong.Value)
 	}
@@ -252,27 +254,34 @@ func Unmarshal(body []byte, v any) error {
 // over in silence.
 func ReadKnown(r *http.Request, v any) error {
 	body, err := Body(r, "application/json")
-	if err == nil {
-		err = Unmarshal(body, v)
-	}
 	if err != nil {
 		return err
 	}
-	sent, err := jws.Object(body)
+	sent, err := jws.UnmarshalObject(body, v)
 	if err != nil {
-		return Refuse(http.StatusBadRequest, "invalid_request", "The body is not the JSON expected here: %v.", err)
+		return notExpected(err)
 	}
 	known := members(reflect.TypeOf(v).Elem())
-	for _, name := range slices.Sorted(maps.Keys(sent)) {
-		if !slices.Contains(known, name) {
-			return Refuse(http.StatusBadRequest, "unknown-member", "There is no member %.40q here; there are %s.", name, strings.Join(known, ", "))
+	misspelt := ""
+	for name := range sent { // the first by name: the same body gives the same answer
+		if !slices.Contains(known, name) && (misspelt == "" || name < misspelt) {
+			misspelt = name
 		}
+	}
+	if misspelt != "" {
+		return Refuse(http.StatusBadRequest, "unknown-member", "There is no member %.40q here; there are %s.", misspelt, strings.Join(known, ", "))
 	}
 	return nil
 }
 
+var membersOf sync.Map // reflect.Type to []string
+
 // members are the names that a struct has in JSON, those of its embedded ones too.
-func members(t reflect.Type) (names []string) {
+func members(t reflect.Type) []string {
+	if names, ok := membersOf.Load(t); ok {
+		return names.([]string)
+	}
+	var names []string
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -282,6 +291,7 @@ func members(t reflect.Type) (names []string) {
 			names = append(names, name)
 		}
 	}
+	membersOf.Store(t, names)
 	return names
 }
 

@@ -115,6 +115,8 @@ func TestAMemberThatIsNotKnownIsNamed(t *testing.T) {
 		`{"id":1,"nane":"a"}`:              `There is no member "nane" here; there are id, name, keys.`,
 		`{"id":1,"secret":"a"}`:            `There is no member "secret" here; there are id, name, keys.`,
 		`{"id":"1"}`:                       `The body is not the JSON expected here: "id" cannot be a string.`,
+		`["id"]`:                           `The body is not the JSON expected here: it is not a JSON object.`,
+		`null`:                             `The body is not the JSON expected here: it is not a JSON object.`,
 		`{"id":1,"Name":"a"}`:              `The body is not the JSON expected here: "Name" is "name" in another case.`,
 	} {
 		var v struct {
