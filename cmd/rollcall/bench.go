@@ -287,17 +287,17 @@ func startChild(ctx context.Context, dir, self string, on []int, args ...string)
 	child.Args[0] = os.Args[0] // the same program under the same name
 	child.Stderr = log
 	child.Env = withoutSettings(os.Environ())
-	url, ops, err := startServing(ctx, child, on, slices.Contains(args, "--ops-listen"))
+	at, err := startServing(ctx, child, on, slices.Contains(args, "--ops-listen"))
 	if err != nil {
 		return nil, "", err
 	}
-	s = &bench.Service{URL: url, CPU: cpuOf(child.Process.Pid), Stop: func() {
+	s = &bench.Service{URL: at.url, CPU: cpuOf(child.Process.Pid), Stop: func() {
 		if child.Process.Signal(os.Interrupt) != nil {
 			_ = child.Process.Kill() // a system without signals
 		}
 		_ = child.Wait()
 	}}
-	if url == "" {
+	if at.url == "" {
 		s.Stop()
 		why, _ := os.ReadFile(log.Name())
 		return nil, "", fmt.Errorf("rollcall %s did not start: %s", args[0], strings.TrimSpace(string(why)))
@@ -309,7 +309,7 @@ func startChild(ctx context.Context, dir, self string, on []int, args ...string)
 	if t, ok := s.Client.Transport.(*http.Transport); ok {
 		t.MaxIdleConnsPerHost, t.MaxIdleConns = 256, 256
 	}
-	return s, ops, nil
+	return s, at.operations, nil
 }
 
 // withoutSettings is an environment that says nothing of the service.

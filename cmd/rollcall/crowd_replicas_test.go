@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -21,51 +20,6 @@ import (
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/statuslist"
 )
-
-// splitter is a plain balancer: each connection goes to the next replica that takes
-// it, and nothing on it is looked at.
-type splitter struct {
-	net.Listener
-	next     atomic.Uint64
-	replicas []string
-}
-
-func splitting(t *testing.T) *splitter {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	return &splitter{Listener: l}
-}
-
-func (s *splitter) serve() {
-	for {
-		c, err := s.Accept()
-		if err != nil {
-			return
-		}
-		go s.pass(c)
-	}
-}
-
-func (s *splitter) pass(c net.Conn) {
-	defer c.Close()
-	for range s.replicas {
-		to, err := net.DialTimeout("tcp", s.replicas[s.next.Add(1)%uint64(len(s.replicas))], time.Second)
-		if err != nil {
-			continue
-		}
-		defer to.Close()
-		over := make(chan struct{}, 2)
-		for _, pair := range [][2]net.Conn{{c, to}, {to, c}} {
-			go func() { _, _ = io.Copy(pair[0], pair[1]); over <- struct{}{} }()
-		}
-		<-over // who has gone, has gone for both
-		return
-	}
-}
 
 // database runs .ci/postgres on the server that tests have.
 func database(t *testing.T, what string) {
@@ -170,7 +124,12 @@ func TestACrowdLosesNothingWhenReplicasAndTheirDatabaseAreKilled(t *testing.T) {
 		kills = []int{first, server, second, first | second, first | server, second, server, first | second | server}
 	}
 	const seed = 2
-	dir, b := t.TempDir(), splitting(t)
+	b, err := newSplitter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	dir := t.TempDir()
 	_, port, _ := net.SplitHostPort(b.Addr().String())
 	public := "https://localhost:" + port
 	// At level info a replica says where it listens.

@@ -28,7 +28,8 @@ type liveFlags struct {
 	duration                    time.Duration
 	statusEvery, ttl, allowance time.Duration
 	profileEvery                time.Duration
-	copies                      int
+	copies, replicas            int
+	database                    string
 	env                         []string
 	json                        bool
 }
@@ -75,6 +76,8 @@ result is marked invalid), 2 when the command is wrong.`,
 	fl.DurationVar(&f.ttl, "status-ttl", usualTTL, "the bank keeps a list so long")
 	fl.DurationVar(&f.allowance, "allowance", usualAllowance, "what building, fetching and clocks may add to both")
 	fl.IntVar(&f.copies, "copies", usualCopies, "`N` copies of a mobile card")
+	fl.IntVar(&f.replicas, "replicas", 1, "`N` processes of the service behind a balancer, with --database")
+	fl.StringVar(&f.database, "database", "", "`URL` of a PostgreSQL for the register: in a schema of its own, which is removed, but with --data")
 	fl.DurationVar(&f.profileEvery, "profile-every", usualProfile, "length of each CPU profile of the service; 0: none")
 	fl.StringVar(&f.data, "data", "", "`DIR` for the service's data (default: in a folder that is removed)")
 	fl.StringVar(&f.out, "out", "", "`DIR` for the result (default rollcall-out/live-LOAD)")
@@ -87,6 +90,9 @@ const (
 	usualEvery, usualTTL, usualAllowance, usualProfile = 2 * time.Second, 5 * time.Second, 5 * time.Second, 10 * time.Second
 	usualCopies                                        = 3
 )
+
+// maxReplicas is a bound against a slip: each is a process on this machine.
+const maxReplicas = 16
 
 var settingOfLoad = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
 
@@ -107,6 +113,12 @@ func (f *liveFlags) check(given func(string) bool) error {
 		return errors.New("--profile-every is 1s or more, or 0")
 	case f.seed < 0 || f.first < 0 || f.copies < 1:
 		return errors.New("--seed and --first are 0 or more, --copies 1 or more")
+	case f.replicas < 1 || f.replicas > maxReplicas:
+		return fmt.Errorf("--replicas: %d processes are no service here (write 1 to %d)", f.replicas, maxReplicas)
+	case f.replicas > 1 && f.database == "":
+		return errors.New("--replicas: several processes need one register (say where it is: --database postgres://...)")
+	case f.database != "" && !isPostgres(f.database):
+		return errors.New("--database: this is no address of a PostgreSQL (write postgres://USER@HOST/NAME)")
 	case f.load == "opening-day" && f.series == "":
 		return errors.New("--series: opening-day takes its rates from a nation run (rollcall run announced --out DIR, then --series DIR/series.csv)")
 	}
@@ -175,15 +187,23 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 	if err != nil {
 		return usage(err)
 	}
+	database := f.database
 	if f.data == "" {
 		f.data = filepath.Join(work, "data")
+		if database != "" { // keys that are new open nothing in a register that is not
+			var drop func()
+			if database, drop, err = ownSchema(ctx, database); err != nil {
+				return usage(err)
+			}
+			defer drop()
+		}
 	}
 	fmt.Fprintf(stderr, "starting the service\n")
 	self, err := thisProgram()
 	if err != nil {
 		return internal(err)
 	}
-	service, err := startLoaded(ctx, self, f, name, filepath.Join(f.out, "service.log"))
+	service, err := startLoaded(ctx, self, f, database, name, filepath.Join(f.out, "service.log"))
 	if err != nil {
 		return internal(err)
 	}
@@ -285,6 +305,8 @@ func (f *liveFlags) command(scenario string) string {
 		add(d.flag, d.is.String(), d.is != d.usual)
 	}
 	add("--copies", strconv.Itoa(f.copies), f.copies != usualCopies)
+	add("--replicas", strconv.Itoa(f.replicas), f.replicas != 1)
+	add("--database", maskedDatabase(f.database), f.database != "")
 	for _, e := range f.env {
 		add("--env", e, true)
 	}

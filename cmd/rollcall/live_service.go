@@ -9,30 +9,42 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
-// loadedService is a service under load, as a process of its own, that can be killed
-// and started again at the same addresses.
+// loadedService is a service under load: a process of its own, or several behind a
+// balancer, that can be killed and started again at the same addresses.
 type loadedService struct {
-	url, ops   string
-	controlURL string
-	program    program
-	args       []string
-	log        *os.File
-	hook       *http.Server
+	url, controlURL string
+	program         program
+	args            []string
+	env             []string
+	log             *os.File
+	hook            *http.Server
+	balancer        *splitter // nil before one alone
 
-	mu    sync.Mutex // of what follows
-	child *exec.Cmd
-	ended chan struct{}
-	cpu   func() time.Duration
-	spent time.Duration // by those that were killed
+	mu       sync.Mutex // of what follows
+	replicas []*loadedReplica
+	next     int // who is killed next
+}
+
+// loadedReplica is one of its processes.
+type loadedReplica struct {
+	listen, ops string // where it listens, and where its operators ask
+	child       *exec.Cmd
+	ended       chan struct{}
+	cpu         func() time.Duration
+	spent       time.Duration // by those that were killed
 }
 
 // program is a rollcall that can be started: its file, and the name under which it is.
@@ -44,83 +56,145 @@ func thisProgram() (program, error) {
 	return program{path, os.Args[0]}, err
 }
 
-// startLoaded starts serve of a program, with a demonstration and without
-// limits of rate: all citizens come from one address.
-func startLoaded(ctx context.Context, p program, f *liveFlags, scenario, log string) (*loadedService, error) {
+// startLoaded starts serve of a program, with a demonstration and without limits of
+// rate: all citizens come from one address. database is a PostgreSQL's address, if it is to
+// have one.
+func startLoaded(ctx context.Context, p program, f *liveFlags, database, scenario, log string) (*loadedService, error) {
 	data, err := filepath.Abs(f.data)
 	if err != nil {
 		return nil, err
 	}
 	f.data = data
-	s := &loadedService{program: p, args: []string{"serve", "--data", data, "--scenario", scenario, "--all-open", "--demo", "--demo-residents", "1", "--pprof", "--log-level", "warn",
+	s := &loadedService{program: p, env: withoutSettings(os.Environ()), args: []string{"serve", "--data", data, "--scenario", scenario, "--all-open", "--demo", "--demo-residents", "1", "--pprof", "--log-level", "warn",
 		"--copies", strconv.Itoa(f.copies), "--status-every", f.statusEvery.String(), "--status-ttl", f.ttl.String(),
 		"--connections-address", "10000", "--concurrent-address", "2048"}}
 	s.args = append(s.args, anyRate...)
+	if database != "" {
+		s.env = append(s.env, "ROLLCALL_DATABASE="+database) // not among the arguments, which everybody on the machine can read
+	}
 	if s.log, err = os.Create(log); err != nil {
 		return nil, err
 	}
-	if err := s.start(ctx, "127.0.0.1:0", "127.0.0.1:0"); err != nil {
-		s.log.Close()
+	if err = s.startAll(ctx, f.replicas); err != nil {
+		s.stop()
 		return nil, err
 	}
 	return s, nil
 }
 
-// start starts the process and reads from what it says where it is. It outlives
+// startAll starts replicas, one after the other, since the first one makes keys and register.
+func (s *loadedService) startAll(ctx context.Context, n int) error {
+	if n > 1 {
+		var err error
+		if s.balancer, err = newSplitter(); err != nil {
+			return err
+		}
+		_, port, _ := net.SplitHostPort(s.balancer.Addr().String())
+		s.args = append(s.args, "--public-url", "https://localhost:"+port)
+	}
+	for range n {
+		r := &loadedReplica{listen: "127.0.0.1:0", ops: "127.0.0.1:0"}
+		if err := s.start(ctx, r); err != nil {
+			return err
+		}
+		s.replicas = append(s.replicas, r)
+	}
+	if s.balancer != nil {
+		for _, r := range s.replicas {
+			s.balancer.replicas = append(s.balancer.replicas, r.listen)
+		}
+		go s.balancer.serve()
+	}
+	return nil
+}
+
+// ownSchema is the address of an empty schema in a PostgreSQL, and what removes it.
+func ownSchema(ctx context.Context, database string) (address string, drop func(), err error) {
+	u, err := url.Parse(database)
+	if err != nil {
+		return "", nil, errors.New("--database is no address of a PostgreSQL")
+	}
+	name := "rollcall_live_" + strings.ToLower(rand.Text())
+	run := func(ctx context.Context, statement string) error {
+		c, err := pgx.Connect(ctx, database)
+		if err != nil {
+			return fmt.Errorf("--database: %w", err)
+		}
+		defer c.Close(ctx)
+		if _, err = c.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("--database: %w", err)
+		}
+		return nil
+	}
+	if err := run(ctx, "CREATE SCHEMA "+name); err != nil {
+		return "", nil, err
+	}
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
+	return u.String(), func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = run(ctx, "DROP SCHEMA "+name+" CASCADE") // a database that has gone keeps it
+	}, nil
+}
+
+// start starts a process and reads from what it says where it is. It outlives
 // ctx, so that it can be stopped in order, but not this program.
-func (s *loadedService) start(ctx context.Context, listen, ops string) error {
-	child := exec.Command(s.program.path, append(s.args[:len(s.args):len(s.args)], "--listen", listen, "--ops-listen", ops)...)
+func (s *loadedService) start(ctx context.Context, r *loadedReplica) error {
+	child := exec.Command(s.program.path, append(s.args[:len(s.args):len(s.args)], "--listen", r.listen, "--ops-listen", r.ops)...)
 	child.Args[0] = s.program.name
-	child.Stderr, child.Env = s.log, withoutSettings(os.Environ())
-	url, operations, err := startServing(ctx, child, nil, true)
+	child.Stderr, child.Env = s.log, s.env
+	at, err := startServing(ctx, child, nil, true)
 	if err != nil {
 		return err
 	}
-	if url == "" || operations == "" {
+	if at.url == "" || at.operations == "" {
 		_ = child.Process.Kill()
 		_ = child.Wait()
 		why, _ := os.ReadFile(s.log.Name())
 		return fmt.Errorf("the service did not start: %s", strings.TrimSpace(string(why)))
 	}
-	if s.url == "" { // started again, it is where it was
-		s.url, s.ops = url, operations
-	}
-	s.child, s.ended, s.cpu = child, make(chan struct{}), cpuOf(child.Process.Pid)
+	_, own, _ := strings.Cut(at.url, "://")
+	s.url, r.listen = at.url, cmp.Or(at.listens, strings.Replace(own, "localhost", "127.0.0.1", 1)) // where it will be again
+	r.ops = strings.TrimPrefix(at.operations, "http://")
+	r.child, r.ended, r.cpu = child, make(chan struct{}), cpuOf(child.Process.Pid)
 	go func() {
 		_ = child.Wait()
-		close(s.ended)
+		close(r.ended)
 	}()
 	return nil
 }
 
-// restart kills the process and, after a time, starts it again on its data, at the
-// same addresses.
+// restart kills a process, another one than the time before, and after a time starts it
+// again on its data, at the same addresses.
 func (s *loadedService) restart(ctx context.Context, down time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cpu != nil {
-		s.spent += s.cpu()
+	r := s.replicas[s.next%len(s.replicas)]
+	s.next++
+	if r.cpu != nil {
+		r.spent += r.cpu()
 	}
-	if err := s.child.Process.Kill(); err != nil {
+	if err := r.child.Process.Kill(); err != nil {
 		return err
 	}
-	<-s.ended
+	<-r.ended
 	time.Sleep(down)
-	address := func(url string) string {
-		_, at, _ := strings.Cut(url, "://")
-		return strings.Replace(at, "localhost", "127.0.0.1", 1)
-	}
-	return s.start(ctx, address(s.url), address(s.ops))
+	return s.start(ctx, r)
 }
 
-// used is the processor time of the service so far.
-func (s *loadedService) used() (time.Duration, bool) {
+// used is the processor time of the service's processes so far.
+func (s *loadedService) used() (all time.Duration, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cpu == nil {
-		return 0, false
+	for _, r := range s.replicas {
+		if r.cpu == nil {
+			return 0, false
+		}
+		all += r.spent + r.cpu()
 	}
-	return s.spent + s.cpu(), true
+	return all, true
 }
 
 // control serves those who make the load: POST /WORD/restart?down=1s, POST /WORD/cpu. The
@@ -155,32 +229,39 @@ func (s *loadedService) control() error {
 	return nil
 }
 
-// profiles takes one CPU profile after the other. What it returns ends that, and says
-// how many there are.
+// profiles takes one CPU profile after the other, of all processes at once. What it
+// returns ends that, and says how many there are.
 func (s *loadedService) profiles(ctx context.Context, dir string, each time.Duration) (stop func() int) {
 	if each == 0 {
 		return func() int { return 0 }
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	kept, done := 0, make(chan struct{})
-	go func() {
-		defer close(done)
-		for ctx.Err() == nil {
-			if err := s.profile(ctx, filepath.Join(dir, fmt.Sprintf("service-%03d.pprof", kept+1)), each); err == nil {
-				kept++
-			} else if ctx.Err() == nil {
-				select { // the service is being started again
-				case <-time.After(time.Second / 4):
-				case <-ctx.Done():
+	var kept atomic.Int64
+	var all sync.WaitGroup
+	for n, r := range s.replicas {
+		name := "service"
+		if len(s.replicas) > 1 {
+			name = fmt.Sprintf("replica-%d", n+1)
+		}
+		all.Go(func() {
+			for i := 1; ctx.Err() == nil; {
+				if err := r.profile(ctx, filepath.Join(dir, fmt.Sprintf("%s-%03d.pprof", name, i)), each); err == nil {
+					i++
+					kept.Add(1)
+				} else if ctx.Err() == nil {
+					select { // the service is being started again
+					case <-time.After(time.Second / 4):
+					case <-ctx.Done():
+					}
 				}
 			}
-		}
-	}()
-	return func() int { cancel(); <-done; return kept }
+		})
+	}
+	return func() int { cancel(); all.Wait(); return int(kept.Load()) }
 }
 
-func (s *loadedService) profile(ctx context.Context, file string, each time.Duration) error {
-	at := fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", s.ops, int(each.Seconds()))
+func (r *loadedReplica) profile(ctx context.Context, file string, each time.Duration) error {
+	at := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", r.ops, int(each.Seconds()))
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return err
@@ -210,14 +291,22 @@ func (s *loadedService) stop() {
 	if s.hook != nil {
 		_ = s.hook.Close()
 	}
-	if s.child.Process.Signal(os.Interrupt) != nil {
-		_ = s.child.Process.Kill() // a system without signals
+	for _, r := range s.replicas {
+		if r.child.Process.Signal(os.Interrupt) != nil {
+			_ = r.child.Process.Kill() // a system without signals
+		}
 	}
-	select {
-	case <-s.ended:
-	case <-time.After(20 * time.Second):
-		_ = s.child.Process.Kill()
-		<-s.ended
+	late := time.After(20 * time.Second)
+	for _, r := range s.replicas {
+		select {
+		case <-r.ended:
+		case <-late:
+			_ = r.child.Process.Kill()
+			<-r.ended
+		}
+	}
+	if s.balancer != nil {
+		_ = s.balancer.Close()
 	}
 	s.log.Close()
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"rollcall.example/rollcall/reports"
 )
@@ -152,12 +157,15 @@ func TestAnotherK6OnThePathIsNotUsed(t *testing.T) {
 
 func TestTheCommandOfALoadRepeatsIt(t *testing.T) {
 	usual := liveFlags{load: "outage", citizens: 40, rate: 2.5, seed: 1, env: []string{"KILLS=3"}, out: "elsewhere",
-		statusEvery: usualEvery, ttl: usualTTL, allowance: usualAllowance, profileEvery: usualProfile, copies: usualCopies}
+		statusEvery: usualEvery, ttl: usualTTL, allowance: usualAllowance, profileEvery: usualProfile, copies: usualCopies, replicas: 1}
 	other := usual
+	many := usual
+	many.replicas, many.database = 2, "postgres://rollcall:secret@db.internal/rollcall"
 	other.statusEvery, other.ttl, other.allowance, other.profileEvery, other.copies = time.Second, 15*time.Second, 2*time.Second, 0, 10
 	const as = "rollcall live announced --load outage --citizens 40 --rate 2.5 "
 	for want, f := range map[string]liveFlags{
 		as + "--env KILLS=3": usual,
+		as + "--replicas 2 --database 'postgres://rollcall:********@db.internal/rollcall' --env KILLS=3":      many,
 		as + "--status-every 1s --status-ttl 15s --allowance 2s --profile-every 0s --copies 10 --env KILLS=3": other,
 	} {
 		if got := f.command("announced"); got != want {
@@ -192,34 +200,95 @@ func TestTheLoadsThatAreBuiltInBecomeFiles(t *testing.T) {
 	}
 }
 
-// A service under load is one process; killed, it comes back on its data and at its
-// addresses.
-func TestALoadedServiceIsKilledAndComesBackWhereItWas(t *testing.T) {
+// underLoad is a service as a load starts it.
+func underLoad(t *testing.T, replicas int, database string) *loadedService {
+	t.Helper()
 	work := t.TempDir()
-	f := liveFlags{data: filepath.Join(work, "data"), copies: 2, statusEvery: 1e9, ttl: 1e9}
+	f := liveFlags{data: filepath.Join(work, "data"), copies: 2, replicas: replicas, statusEvery: 1e9, ttl: 1e9}
 	path, err := exec.LookPath("rollcall")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := startLoaded(t.Context(), program{path, "rollcall"}, &f, "smoke", filepath.Join(work, "log"))
+	s, err := startLoaded(t.Context(), program{path, "rollcall"}, &f, database, "smoke", filepath.Join(work, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.stop()
-	before, pid := []string{s.url, s.ops}, s.child.Process.Pid
+	t.Cleanup(s.stop)
+	return s
+}
+
+// where says at which addresses a service and its processes are.
+func (s *loadedService) where() (all []string) {
+	all = []string{s.url}
+	for _, r := range s.replicas {
+		all = append(all, r.listen, r.ops)
+	}
+	return all
+}
+
+// A service under load is one process; killed, it comes back on its data and at its
+// addresses.
+func TestALoadedServiceIsKilledAndComesBackWhereItWas(t *testing.T) {
+	s := underLoad(t, 1, "")
+	r := s.replicas[0]
+	before, pid := s.where(), r.child.Process.Pid
 	spent, known := s.used()
 	if err := s.restart(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 	after, _ := s.used()
-	if !slices.Equal(before, []string{s.url, s.ops}) || s.child.Process.Pid == pid || known && after < spent {
-		t.Errorf("at %v with %d, processor time %v; before at %v with %d, %v", []string{s.url, s.ops}, s.child.Process.Pid, after, before, pid, spent)
+	if !slices.Equal(before, s.where()) || r.child.Process.Pid == pid || known && after < spent {
+		t.Errorf("at %v with %d, processor time %v; before at %v with %d, %v", s.where(), r.child.Process.Pid, after, before, pid, spent)
 	}
-	profile := filepath.Join(work, "profile")
-	if err := s.profile(t.Context(), profile, 1e9); err != nil {
+	profile := filepath.Join(t.TempDir(), "profile")
+	if err := r.profile(t.Context(), profile, 1e9); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(profile); err != nil || info.Size() == 0 {
 		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// Of two behind a balancer one is killed, then the other; whoever is asked by either is
+// the same service, and the schema that they had is gone afterwards.
+func TestTwoReplicasUnderLoadAreKilledInTurn(t *testing.T) {
+	server := schema(t)
+	address, drop, err := ownSchema(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := underLoad(t, 2, address)
+	before := s.where()
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	pids := func() []int { return []int{s.replicas[0].child.Process.Pid, s.replicas[1].child.Process.Pid} }
+	for n := range 2 {
+		was := pids()
+		if err := s.restart(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		if is := pids(); is[n] == was[n] || is[1-n] != was[1-n] || !slices.Equal(before, s.where()) {
+			t.Errorf("killed the %d. time: processes %v, at %v; before %v, at %v", n+1, is, s.where(), was, before)
+		}
+		for range 4 {
+			res, err := client.Get(s.url + "/.well-known/openid-credential-issuer")
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(res.Body)
+			if res.Body.Close(); err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(text), s.url) {
+				t.Errorf("%s: %s, %v", res.Status, text, err)
+			}
+		}
+	}
+	s.stop()
+	drop()
+	c, err := pgx.Connect(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	var left int
+	if err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'rollcall_live_%'").Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d schemas are left, %v", left, err)
 	}
 }

@@ -116,7 +116,7 @@ func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err 
 	defer endLoops()
 	s.loops(background)
 	log.Info("serving", "listening", listener.Addr().String(), "url", s.url, "version", version)
-	s.announce(stdout, ops)
+	s.announce(stdout, listener.Addr(), ops)
 
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -220,8 +220,11 @@ func opsHandler(s *running, profiles bool) http.Handler {
 }
 
 // announce says where the service is, and what is said once.
-func (s *running) announce(w io.Writer, ops net.Listener) {
+func (s *running) announce(w io.Writer, at net.Addr, ops net.Listener) {
 	fmt.Fprintf(w, "Rollcall serves %s\n", s.url)
+	if _, port, _ := net.SplitHostPort(at.String()); !strings.HasSuffix(s.url, ":"+port) {
+		fmt.Fprintf(w, "  %-12s %s\n", "listens", at)
+	}
 	fmt.Fprintf(w, "  %-12s %s\n", "console", s.url+"/console/")
 	fmt.Fprintf(w, "  %-12s %s\n", "data", s.data)
 	if s.tls != nil && s.ownTLS {

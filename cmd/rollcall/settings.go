@@ -356,13 +356,21 @@ func (v settled) shown() string {
 		if v.name == "database" && !isPostgres(v.value) {
 			return strconv.Quote(v.value) // a file
 		}
-		u, err := url.Parse(v.value)
-		if err != nil || v.name != "database" {
-			return `"` + mask + `"`
+		if v.name != "database" {
+			return strconv.Quote(mask)
 		}
-		return strconv.Quote(masked(u, func(name string) bool { return strings.Contains(strings.ToLower(name), "password") }))
+		return strconv.Quote(maskedDatabase(v.value))
 	}
 	return strconv.Quote(v.value)
+}
+
+// maskedDatabase is a database server's address without its password.
+func maskedDatabase(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return mask
+	}
+	return masked(u, func(name string) bool { return strings.Contains(strings.ToLower(name), "password") })
 }
 
 // place is a file, or a URL without what is secret in it, or may be.
