@@ -48,7 +48,9 @@ time. x-allowed is what x-floor may be; x-wire counts requests and syncs as floo
 too; %generator is the share of processor time that making the load took.
 
 With --baseline the figures are compared with earlier ones: exit code 99 says that
-one is worse than the tolerance, with 95 % confidence. That takes 4 counts of each.`,
+one is worse than the tolerance, with 95 % confidence, that there are fewer than
+4 counts of it on either side, or that it is not there any more, though it was asked
+for. What is new is named.`,
 		Example: `  rollcall bench --out now.txt
   rollcall bench --run Card/mdoc --time 1s --count 10
   rollcall bench --baseline before.txt --tolerance 10%
@@ -79,6 +81,12 @@ one is worse than the tolerance, with 95 % confidence. That takes 4 counts of ea
 			if count < 1 || took <= 0 {
 				return usage(errors.New("--count and --time are above 0"))
 			}
+			var only *regexp.Regexp
+			if run != "" {
+				if only, err = regexp.Compile(run); err != nil {
+					return usage(fmt.Errorf("--run: %w", err))
+				}
+			}
 			var now bench.Figures
 			if figures != "" {
 				now, err = readFigures("--figures", figures)
@@ -87,9 +95,12 @@ one is worse than the tolerance, with 95 % confidence. That takes 4 counts of ea
 				if stop, err = profile(cpuprofile, memprofile); err != nil {
 					return usage(err)
 				}
-				now, err = measure(c.Context(), c.OutOrStdout(), out, run, serviceProfile(cpuprofile), peers, took, count)
+				now, err = measure(c.Context(), c.OutOrStdout(), out, only, serviceProfile(cpuprofile), peers, took, count)
 				if e := stop(); err == nil && e != nil {
 					err = internal(e)
+				}
+				if before != nil {
+					before = bench.Asked(before, only, peers != "")
 				}
 			}
 			if err != nil || before == nil {
@@ -155,32 +166,42 @@ func compareFigures(w io.Writer, before, now bench.Figures, tolerance float64) e
 	if err := bench.Write(w, changes, tolerance); err != nil {
 		return internal(err)
 	}
-	var worse []string
+	var worse, few, gone []string
 	known := false
 	for _, c := range changes {
-		known = known || c.Known
-		if c.Worse {
-			worse = append(worse, c.Name+" ("+c.Unit+")")
+		switch {
+		case c.New: // no harm
+		case c.Gone:
+			gone = append(gone, c.Figure())
+		case !c.Known:
+			few = append(few, c.Figure())
+		case c.Worse:
+			worse = append(worse, c.Figure())
 		}
+		known = known || c.Known
 	}
 	if !known { // however much worse, it could not be said
 		return usage(errors.New("there are too few counts of any figure to be confident of a difference: 4 of each are needed (--count 4)"))
 	}
-	if len(worse) > 0 {
-		return &exit{exitExpect, fmt.Errorf("worse than the baseline by more than %.4g %%: %s", 100*tolerance, strings.Join(worse, ", "))}
+	var wrong []string
+	for _, w := range []struct {
+		what    string
+		figures []string
+	}{{fmt.Sprintf("worse than the baseline by more than %.4g %%", 100*tolerance), worse}, {"not there any more", gone},
+		{"of fewer than 4 counts, so that nothing can be said of it", few}} {
+		if len(w.figures) > 0 {
+			wrong = append(wrong, w.what+": "+strings.Join(w.figures, ", "))
+		}
+	}
+	if len(wrong) > 0 {
+		return &exit{exitExpect, errors.New(strings.Join(wrong, "; "))}
 	}
 	return nil
 }
 
 // measure measures, and writes the figures as they come.
-func measure(ctx context.Context, stdout io.Writer, out, run, cpuprofile, peers string, took time.Duration, count int) (bench.Figures, error) {
-	o := bench.Options{Now: time.Now, CPU: cpuOf(os.Getpid()), Time: took, Count: count, Processor: cpuName()}
-	if run != "" {
-		var err error
-		if o.Run, err = regexp.Compile(run); err != nil {
-			return nil, usage(fmt.Errorf("--run: %w", err))
-		}
-	}
+func measure(ctx context.Context, stdout io.Writer, out string, run *regexp.Regexp, cpuprofile, peers string, took time.Duration, count int) (bench.Figures, error) {
+	o := bench.Options{Now: time.Now, CPU: cpuOf(os.Getpid()), Time: took, Count: count, Processor: cpuName(), Run: run}
 	if peers != "" {
 		if _, err := os.Stat(peers); err != nil {
 			return nil, usage(fmt.Errorf("--peers: %w (readers/peers.mjs is there to be named)", err))

@@ -132,6 +132,38 @@ func table() []benchmark {
 	return slices.Concat(floors(), cards(), tokens(), peers(), endToEnd())
 }
 
+// asked says whether a benchmark is to be measured.
+func (b *benchmark) asked(run *regexp.Regexp, peers bool) bool {
+	switch {
+	case b.peer && !peers:
+		return false
+	case run == nil:
+		return !b.slow
+	}
+	return run.MatchString(b.name)
+}
+
+// Asked are those of the figures that are measured again when the same is asked for: with
+// Options.Run, and with peers or without. What no benchmark has the name of any more is among
+// them: it is missed.
+func Asked(all Figures, run *regexp.Regexp, peers bool) Figures {
+	known := map[string]benchmark{}
+	for _, b := range table() {
+		known[b.name] = b
+	}
+	asked := Figures{}
+	for name, figures := range all {
+		b, ok := known[name]
+		if !ok {
+			b.name = name
+		}
+		if b.asked(run, peers) {
+			asked[name] = figures
+		}
+	}
+	return asked
+}
+
 // Run measures, and writes a line for each benchmark and count.
 func Run(ctx context.Context, w io.Writer, o Options) error {
 	if o.Now == nil || o.Time <= 0 || o.Count < 1 {
@@ -139,10 +171,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 	}
 	var chosen []benchmark
 	for _, b := range table() {
-		if b.peer && o.Peers == nil {
-			continue
-		}
-		if o.Run == nil && !b.slow || o.Run != nil && o.Run.MatchString(b.name) {
+		if b.asked(o.Run, o.Peers != nil) {
 			chosen = append(chosen, b)
 		}
 	}

@@ -87,6 +87,43 @@ func TestTooFewCountsSayNothing(t *testing.T) {
 	}
 }
 
+// A benchmark that is not there any more must not pass for one that is as fast as before.
+func TestWhatIsGoneOrNewIsNamed(t *testing.T) {
+	before := Figures{"A": {"x-floor": {1}, "allocs/op": {5}}, "B": {"x-floor": {2}}, "C": {"ns/op": {9}}, "D": {"ns/op": {9}}}
+	now := Figures{"A": {"x-floor": {1}}, "D": {"ns/op": {9}}, "E": {"allocs/op": {1}}}
+	changes, err := Compare(before, now, 0.1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range changes {
+		if c.Gone || c.New {
+			got = append(got, fmt.Sprintf("%s gone %t new %t", c.Figure(), c.Gone, c.New))
+		}
+	}
+	if want := "[A (allocs/op) gone true new false B (x-floor) gone true new false C gone true new false E (allocs/op) gone false new true]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+func TestOnlyWhatIsAskedForIsMissed(t *testing.T) {
+	all := Figures{"Card/mdoc/Issue": nil, "Card/renamed": nil, "Service/Restart": nil, "Peer/auth0-mdl/Verify": nil}
+	for _, c := range []struct {
+		run   *regexp.Regexp
+		peers bool
+		want  string
+	}{
+		{nil, false, "map[Card/mdoc/Issue:map[] Card/renamed:map[]]"}, // restarts take minutes
+		{nil, true, "map[Card/mdoc/Issue:map[] Card/renamed:map[] Peer/auth0-mdl/Verify:map[]]"},
+		{regexp.MustCompile("^(Service|Peer)/"), false, "map[Service/Restart:map[]]"},
+		{regexp.MustCompile("renamed"), false, "map[Card/renamed:map[]]"},
+	} {
+		if got := fmt.Sprint(Asked(all, c.run, c.peers)); got != c.want {
+			t.Errorf("--run %v, peers %t: %s, want %s", c.run, c.peers, got, c.want)
+		}
+	}
+}
+
 func TestBrokenFilesAreRefusedAndOtherLinesPassedOver(t *testing.T) {
 	all, err := Read(strings.NewReader("goos: linux\n# a word\nBenchmarkA\nBenchmarkA/x-2 \t 10 \t 5 ns/op\t 1.5 x-floor\nBenchmarkA/x-2 10 6 ns/op 1.6 x-floor\nPASS\n"))
 	if err != nil || fmt.Sprint(all) != "map[A/x:map[ns/op:[5 6] x-floor:[1.5 1.6]]]" {

@@ -79,42 +79,76 @@ var judged = []string{"x-floor", "allocs/op"}
 
 // Change is what became of a figure.
 type Change struct {
-	Name, Unit  string
-	Before, Now float64 // medians
+	Name, Unit  string  // Unit is empty where a benchmark is Gone or New that has no figure which is compared
+	Before, Now float64 // medians; NaN on the side that has none
 	// Low and High bound the ratio of now to before with 95 % confidence; unless
 	// there are too few counts for that (Known).
 	Low, High float64
 	Known     bool
 	Worse     bool // beyond the tolerance, with that confidence
+	Gone, New bool // only before, or only now: there is nothing to compare it with
 }
 
 // ErrNothing: two files have nothing in common.
 var ErrNothing = errors.New("the two have no figure in common that is compared (x-floor, allocs/op)")
 
-// Compare compares what both have. A figure is worse if even the lower bound of its
-// ratio is above 1 + tolerance: what chance may have done is not held against it.
+// Compare compares what both have, and names what only one of them has. A figure is worse if
+// even the lower bound of its ratio is above 1 + tolerance: what chance may have done is not
+// held against it.
 func Compare(before, now Figures, tolerance float64) ([]Change, error) {
 	var all []Change
-	for name := range before {
+	common := false
+	for name := range union(before, now) {
+		units := 0
 		for _, unit := range judged {
 			a, b := before[name][unit], now[name][unit]
-			if len(a) == 0 || len(b) == 0 {
+			if len(a) == 0 && len(b) == 0 {
 				continue
 			}
-			c := Change{Name: name, Unit: unit, Before: median(a), Now: median(b)}
-			c.Low, c.High, c.Known = ratio(a, b)
-			c.Worse = c.Known && c.Low > 1+tolerance
+			units++
+			c := Change{Name: name, Unit: unit, Before: median(a), Now: median(b), Gone: len(b) == 0, New: len(a) == 0}
+			if !c.Gone && !c.New {
+				common = true
+				c.Low, c.High, c.Known = ratio(a, b)
+				c.Worse = c.Known && c.Low > 1+tolerance
+			}
 			all = append(all, c)
+		}
+		if gone, begun := now[name] == nil, before[name] == nil; units == 0 && (gone || begun) {
+			all = append(all, Change{Name: name, Before: math.NaN(), Now: math.NaN(), Gone: gone, New: begun})
 		}
 	}
 	slices.SortFunc(all, func(a, b Change) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(b.Unit, a.Unit)) })
-	if len(all) == 0 {
+	if !common {
 		return nil, ErrNothing
 	}
 	return all, nil
 }
 
+// union are the benchmarks of both.
+func union(before, now Figures) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range []Figures{before, now} {
+		for name := range f {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// Figure is how a change is named: "Card/mdoc/Issue (x-floor)".
+func (c *Change) Figure() string {
+	if c.Unit == "" {
+		return c.Name
+	}
+	return c.Name + " (" + c.Unit + ")"
+}
+
+// median of nothing is no number.
 func median(v []float64) float64 {
+	if len(v) == 0 {
+		return math.NaN()
+	}
 	s := slices.Sorted(slices.Values(v))
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
@@ -186,20 +220,32 @@ func Write(w io.Writer, changes []Change, tolerance float64) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-34s %-10s %10s %10s %8s  %s\n", "benchmark", "figure", "before", "now", "ratio", "95 %")
 	for _, c := range changes {
-		ratio := 1.0
-		if c.Before != c.Now {
-			ratio = c.Now / c.Before
+		ratio := c.Now / c.Before
+		if c.Before == c.Now { // 0 and 0, too
+			ratio = 1
 		}
-		interval := "too few counts to say: measure at least 4 times each"
-		if c.Known {
-			interval = fmt.Sprintf("%.3f to %.3f", c.Low, c.High)
+		says := "too few counts to say: measure at least 4 times each"
+		switch {
+		case c.Gone:
+			says = "is not there any more"
+		case c.New:
+			says = "is new"
+		case c.Known:
+			says = fmt.Sprintf("%.3f to %.3f", c.Low, c.High)
 		}
-		mark := ""
 		if c.Worse {
-			mark = fmt.Sprintf("   worse by more than %.4g %%", 100*tolerance)
+			says += fmt.Sprintf("   worse by more than %.4g %%", 100*tolerance)
 		}
-		fmt.Fprintf(&b, "%-34s %-10s %10.4g %10.4g %8.3f  %s%s\n", c.Name, c.Unit, c.Before, c.Now, ratio, interval, mark)
+		fmt.Fprintf(&b, "%-34s %-10s %10s %10s %8s  %s\n", c.Name, cmp.Or(c.Unit, "-"), number("%.4g", c.Before), number("%.4g", c.Now), number("%.3f", ratio), says)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// number is a number as a cell of the table; no number is a dash.
+func number(form string, x float64) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	return fmt.Sprintf(form, x)
 }
