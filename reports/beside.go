@@ -168,7 +168,7 @@ func named(n remark, base, head string) remark {
 		}
 	}
 	switch n.key {
-	case "note.single", "note.interrupted": // about one of them
+	case "note.single", "note.interrupted", "note.missing": // about one of them
 		return remark{n.key, args}
 	}
 	return remark{n.key + ".named", append(args, "first", base, "other", head)}

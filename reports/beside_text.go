@@ -49,18 +49,14 @@ func (b *Beside) Print(w io.Writer, t Terminal) error {
 	}
 	for k, c := range b.Comparisons {
 		mark := s.paint(green, "✓")
-		if c.Beyond > 0 {
+		if c.Fails() {
 			mark = s.paint(red, "✗")
 		}
 		verdict := fmt.Sprintf("%s %s: %d of %d figures differ", mark, b.Results[k+1].Name, c.Differ, len(c.Figures))
 		if c.ByChance.Known() {
 			verdict += fmt.Sprintf(", %s would by chance alone", s.say("plain", tenths(c.ByChance)))
 		}
-		if c.Beyond > 0 {
-			say("%s; %d beyond the tolerance", verdict, c.Beyond)
-		} else {
-			say("%s; none beyond the tolerance", verdict)
-		}
+		say("%s; %s", verdict, c.outcome())
 	}
 	_, err := io.WriteString(w, s.b.String())
 	return err

@@ -26,6 +26,7 @@ type Comparison struct {
 	Figures    []ComparedFigure `json:"figures"`            // that both have
 	OnlyBase   []string         `json:"only_base"`          // figures that HEAD has not, as of a fault of BASE alone
 	OnlyHead   []string         `json:"only_head"`          // the other way round
+	Missing    []string         `json:"missing"`            // what HEAD must have and has not: of only_base all but faults, which a plan may do without; of a load also what was never answered or checked
 	Differ     int              `json:"differ"`             // figures that differ, those beyond the tolerance included
 	Beyond     int              `json:"beyond"`             // of them, beyond the tolerance
 	ByChance   Num              `json:"expected_by_chance"` // figures that would differ if chance alone were at work; null without intervals
@@ -121,7 +122,7 @@ func Compare(base, head *Result, tolerances Tolerances) (*Comparison, error) {
 	definitions := [2]map[string]Definition{maps.Clone(base.Definitions), maps.Clone(head.Definitions)}
 	b, h := Headlines(base), Headlines(head)
 	c := &Comparison{Schema: ComparisonID, Base: compared(base), Head: compared(head), Tolerance: tolerances.stated,
-		Notes: []string{}, Figures: []ComparedFigure{}, OnlyBase: []string{}, OnlyHead: []string{}, Confidence: None(), ByChance: None()}
+		Notes: []string{}, Figures: []ComparedFigure{}, OnlyBase: []string{}, OnlyHead: []string{}, Missing: []string{}, Confidence: None(), ByChance: None()}
 	c.Method, c.Runs = methodOf(base.Uncertainty, head.Uncertainty)
 	c.note(base, head)
 	alike := drawnAlike(base.Uncertainty, head.Uncertainty)
@@ -132,6 +133,9 @@ func Compare(base, head *Result, tolerances Tolerances) (*Comparison, error) {
 		i := slices.IndexFunc(h, func(y Headline) bool { return y.Metric == x.Metric })
 		if i < 0 {
 			c.OnlyBase = append(c.OnlyBase, x.Metric)
+			if !strings.HasPrefix(x.Metric, "recovery[") {
+				c.Missing = append(c.Missing, x.Metric)
+			}
 			continue
 		}
 		db, inBase := definitions[0][patternOf(x.Pointer)]
@@ -144,6 +148,9 @@ func Compare(base, head *Result, tolerances Tolerances) (*Comparison, error) {
 			f.Assumed = across(x, base.Uncertainty, head.Uncertainty)
 		}
 		c.Figures = append(c.Figures, f)
+		if strings.HasPrefix(x.Pointer, "/live/operations/") && x.Value.Known() && !h[i].Value.Known() {
+			c.Missing = append(c.Missing, x.Metric)
+		}
 	}
 	for _, y := range h {
 		if !known[y.Metric] {
@@ -153,6 +160,12 @@ func Compare(base, head *Result, tolerances Tolerances) (*Comparison, error) {
 	}
 	if err := tolerances.check(known); err != nil {
 		return nil, err
+	}
+	if base.Live != nil {
+		c.Missing = append(c.Missing, base.Live.unchecked(head.Live)...)
+	}
+	if len(c.Missing) > 0 {
+		c.remark("note.missing", "which", "HEAD", "than", "BASE", "what", strings.Join(c.Missing, ", "))
 	}
 	moving := 0
 	for _, f := range c.Figures {
@@ -222,11 +235,29 @@ func drawnAlike(base, head *Uncertainty) bool {
 		min(base.Assumptions.Runs, head.Assumptions.Runs) >= 2
 }
 
-func (c *Comparison) note(base, head *Result) {
-	add := func(key string, args ...any) {
-		n := remark{key, args}
-		c.remarks, c.Notes = append(c.remarks, n), append(c.Notes, n.english())
+func (c *Comparison) remark(key string, args ...any) {
+	n := remark{key, args}
+	c.remarks, c.Notes = append(c.remarks, n), append(c.Notes, n.english())
+}
+
+// Fails says whether HEAD is not what BASE was, by the tolerances: a figure is beyond its own,
+// or missing.
+func (c *Comparison) Fails() bool { return c.Beyond > 0 || len(c.Missing) > 0 }
+
+// outcome says what became of figures, for the line of the verdict.
+func (c *Comparison) outcome() string {
+	said := "none beyond the tolerance"
+	if c.Beyond > 0 {
+		said = fmt.Sprintf("%d beyond the tolerance", c.Beyond)
 	}
+	if len(c.Missing) > 0 {
+		said += fmt.Sprintf(", %d missing", len(c.Missing))
+	}
+	return said
+}
+
+func (c *Comparison) note(base, head *Result) {
+	add := c.remark
 	if base.Live != nil {
 		add("note.live")
 	}

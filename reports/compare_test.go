@@ -343,8 +343,8 @@ func TestAViolationIsBeyondEveryRelativeTolerance(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	head.Panel = nil
-	if c := compared2(t, base, head); !slices.Equal(c.OnlyBase, []string{"suspension.violations"}) {
-		t.Errorf("without a panel, only BASE has %q", c.OnlyBase)
+	if c := compared2(t, base, head); !slices.Equal(c.OnlyBase, []string{"suspension.violations"}) || !slices.Equal(c.Missing, c.OnlyBase) || !c.Fails() {
+		t.Errorf("without a panel, only BASE has %q, missing are %q", c.OnlyBase, c.Missing)
 	}
 }
 
@@ -388,6 +388,10 @@ func TestAFaultOfOneAloneIsNamed(t *testing.T) {
 	c := compared2(t, calm, small())
 	if len(c.OnlyBase) != 0 || len(c.OnlyHead) != 9 || c.OnlyHead[0] != "recovery[six hours down].detected_s" {
 		t.Errorf("only in BASE %q, only in HEAD %q", c.OnlyBase, c.OnlyHead)
+	}
+	// A plan without the fault is a plan.
+	if c := compared2(t, small(), calm); len(c.OnlyBase) != 9 || len(c.Missing) > 0 {
+		t.Errorf("only in BASE %q, missing %q", c.OnlyBase, c.Missing)
 	}
 }
 

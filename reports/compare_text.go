@@ -125,11 +125,11 @@ func (c *Comparison) Print(w io.Writer, t Terminal) error {
 	if c.ByChance.Known() {
 		verdict += fmt.Sprintf(", %s would by chance alone", s.say("plain", tenths(c.ByChance)))
 	}
-	if c.Beyond > 0 {
-		say("%s %s; %d beyond the tolerance", s.paint(red, "✗"), verdict, c.Beyond)
-	} else {
-		say("%s %s; none beyond the tolerance", s.paint(green, "✓"), verdict)
+	mark := s.paint(green, "✓")
+	if c.Fails() {
+		mark = s.paint(red, "✗")
 	}
+	say("%s %s; %s", mark, verdict, c.outcome())
 	_, err := io.WriteString(w, s.b.String())
 	return err
 }

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -106,6 +107,16 @@ func comparableLoads(base, head *Result) error {
 		}
 	}
 	return nil
+}
+
+// unchecked are the properties that were checked in a load and not in another one, as metrics.
+func (l *Live) unchecked(other *Live) (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(l.ByProperty)) {
+		if l.ByProperty[name].Opportunities > 0 && other.ByProperty[name].Opportunities == 0 {
+			all = append(all, "live.by_property."+name+".opportunities")
+		}
+	}
+	return all
 }
 
 func (l *Live) derive() {

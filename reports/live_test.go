@@ -118,6 +118,40 @@ func TestLoadsAreComparedByTheirOwnFigures(t *testing.T) {
 	}
 }
 
+// An operation that is no longer there, or no longer answered, and a property that nobody
+// checks are no figures that hold.
+func TestWhatALoadNoLongerHasIsMissing(t *testing.T) {
+	tolerances, err := ParseTolerances([]string{"1000%"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*Live){
+		"live.present[shop].answers_per_second, live.present[shop].p50_ms, live.present[shop].p95_ms, live.present[shop].p99_ms": func(l *Live) { l.Operations = nil },
+		"live.present[shop].p50_ms, live.present[shop].p95_ms, live.present[shop].p99_ms":                                        func(l *Live) { l.Operations[0].Summarise(nil, 60) },
+		"live.by_property.S1.opportunities": func(l *Live) { delete(l.ByProperty, "S1") },
+		"live.by_property.S3.opportunities": func(l *Live) { l.ByProperty["S3"] = Property{} },
+		"":                                  func(l *Live) { l.Operations = append(l.Operations, LiveOperation{Operation: "report"}) },
+	} {
+		head := loaded(20)
+		change(head.Live)
+		beside, err := LayBeside([]Side{{Name: "main", Result: loaded(20)}, {Name: "mine", Result: head}}, tolerances, "rollcall compare main mine")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := beside.Comparisons[0]
+		if got := strings.Join(c.Missing, ", "); got != want || c.Fails() != (want != "") || c.Beyond > 0 {
+			t.Errorf("missing are %s (fails: %t, beyond: %d), want %s", got, c.Fails(), c.Beyond, want)
+		}
+		var text bytes.Buffer
+		if err := beside.Print(&text, Terminal{}); err != nil {
+			t.Fatal(err)
+		}
+		if says := strings.Contains(text.String(), "note: mine lacks what main has, which counts as beyond every tolerance: "+want); says != (want != "") {
+			t.Errorf("%q is not said:\n%s", want, text.String())
+		}
+	}
+}
+
 func TestWhatIsNoMeasurementIsNotCompared(t *testing.T) {
 	tolerances, _ := ParseTolerances(nil)
 	invalid, other := loaded(20), loaded(20)

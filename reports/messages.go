@@ -523,6 +523,7 @@ var messages = map[string]phrase{
 	"bt.again":           {"Again", "다시"},
 
 	"note.interrupted":    {"{which} was interrupted: it has {chance} replications by chance and {assumed} over the assumptions, of {asked}", "{which}: 도중에 멈춰서 {asked}번 가운데 우연을 바꾼 실행 {chance}번, 가정을 바꾼 실행 {assumed}번만 있습니다"},
+	"note.missing":        {"{which} lacks what {than} has, which counts as beyond every tolerance: {what}", "{than}에는 있는 수치가 {which}에는 없습니다. 어떤 허용 폭도 벗어난 것으로 칩니다: {what}"},
 	"note.live":           {"Loads by the wall clock: two runs of one service differ too, so figures may move by 30% where no tolerance is stated.", "실시간 부하 시험입니다. 같은 서비스도 잴 때마다 다르므로, 허용 폭을 적지 않으면 30%까지 움직일 수 있습니다."},
 	"note.live.named":     {"{first} and {other} are loads by the wall clock: two runs of one service differ too, so figures may move by 30% where no tolerance is stated.", "{first}와 {other}는 실시간 부하 시험입니다. 같은 서비스도 잴 때마다 다르므로, 허용 폭을 적지 않으면 30%까지 움직일 수 있습니다."},
 	"note.single":         {"{which} without replications ({command} makes them)", "{which}: 반복 실행이 없습니다({command})"},

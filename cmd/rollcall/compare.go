@@ -45,7 +45,8 @@ With --out, writes compare.html and compare.json: what was changed between the
 scenarios, all figures in columns, their course day by day laid over one another, and
 recovery of faults.
 
-The exit code is 99 when a figure is beyond its tolerance, 2 when these are no
+The exit code is 99 when a figure is beyond its tolerance, or missing in HEAD (but
+for those of a fault that HEAD's scenario does not have), 2 when these are no
 results, or none that can be compared.`,
 		Example: `  rollcall run announced --replications 20 --out base
   rollcall run announced --replications 20 --set centres.counter_factor=1.5 --out head
@@ -115,11 +116,24 @@ func compare(c *cobra.Command, args []string, f *compareFlags) error {
 		return internal(err)
 	}
 	figures := 0
+	var missing []string
 	for _, c := range beside.Comparisons {
 		figures += len(c.Figures)
+		for _, metric := range c.Missing {
+			if !slices.Contains(missing, metric) {
+				missing = append(missing, metric)
+			}
+		}
 	}
+	var wrong []string
 	if beside.Beyond > 0 {
-		return &exit{exitExpect, fmt.Errorf("%d of %d figures are beyond the tolerance", beside.Beyond, figures)}
+		wrong = append(wrong, fmt.Sprintf("%d of %d figures are beyond the tolerance", beside.Beyond, figures))
+	}
+	if len(missing) > 0 {
+		wrong = append(wrong, "missing beside BASE: "+strings.Join(missing, ", "))
+	}
+	if len(wrong) > 0 {
+		return &exit{exitExpect, errors.New(strings.Join(wrong, "; "))}
 	}
 	return nil
 }
