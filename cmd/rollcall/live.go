@@ -71,7 +71,7 @@ result is marked invalid), 2 when the command is wrong.`,
 	fl.StringVar(&f.series, "series", "", "`FILE` series.csv of a nation run: the rates of opening-day")
 	fl.IntVar(&f.seed, "seed", 1, "`N`, seed of cards, phones and faces")
 	fl.IntVar(&f.first, "first", 0, "`N`, ordinal of the first citizen: a register that was loaded before needs others")
-	fl.StringArrayVar(&f.env, "env", nil, "another setting of the load: `NAME=VALUE`, as in KILLS=3")
+	fl.StringArrayVar(&f.env, "env", nil, "another setting of the load, that has no flag: `NAME=VALUE`, as in KILLS=3")
 	fl.DurationVar(&f.statusEvery, "status-every", usualEvery, "the service publishes its status lists so often")
 	fl.DurationVar(&f.ttl, "status-ttl", usualTTL, "the bank keeps a list so long")
 	fl.DurationVar(&f.allowance, "allowance", usualAllowance, "what building, fetching and clocks may add to both")
@@ -126,6 +126,13 @@ func (f *liveFlags) check(given func(string) bool) error {
 		if !settingOfLoad.MatchString(e) {
 			return fmt.Errorf("--env: %q is no setting of a load (write NAME=VALUE, as in KILLS=3)", e)
 		}
+		name, value, _ := strings.Cut(e, "=")
+		if slices.Contains(toldByUs, name) {
+			return fmt.Errorf("--env: %s is given to the load by this command itself, as are %s (leave it out)", name, strings.Join(slices.DeleteFunc(slices.Clone(toldByUs), func(s string) bool { return s == name }), ", "))
+		}
+		if flag, ok := flagOf[name]; ok {
+			return fmt.Errorf("--env: %s has a flag of its own (write %s %s)", name, flag, cmp.Or(value, "VALUE"))
+		}
 	}
 	if f.series != "" {
 		if _, err := os.Stat(f.series); err != nil {
@@ -149,6 +156,7 @@ func (f *liveFlags) known(given func(string) bool) error {
 	}
 	for _, s := range said {
 		if !slices.Contains(knows, s[1]) {
+			knows = slices.DeleteFunc(knows, func(name string) bool { return slices.Contains(toldByUs, name) })
 			return fmt.Errorf("%s: the load %s has no setting %s (it has %s)", s[0], f.load, s[1], strings.Join(knows, ", "))
 		}
 	}

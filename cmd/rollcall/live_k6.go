@@ -100,8 +100,16 @@ type k6Ended struct {
 	more   int // lines that are in k6.log alone
 }
 
-// runK6 lets k6 load the service.
-func runK6(ctx context.Context, k6, script string, f *liveFlags, scenario string, s *loadedService, stderr io.Writer) (*k6Ended, error) {
+// toldByUs are the settings of a script that this command alone gives, flagOf those that have a
+// flag: who named one of them by --env, too, would have it twice.
+var (
+	toldByUs = []string{"CA", "COMMAND", "CONTROL", "OUT", "SCENARIO", "SERVICE"}
+	flagOf   = map[string]string{"ALLOWANCE": "--allowance", "CITIZENS": "--citizens", "DURATION": "--duration", "FIRST": "--first", "RATE": "--rate", "SEED": "--seed",
+		"SERIES": "--series", "STATUS_EVERY": "--status-every", "STATUS_TTL": "--status-ttl", "VUS": "--vus"}
+)
+
+// settings are what a script is told.
+func (f *liveFlags) settings(scenario string, s *loadedService) map[string]string {
 	set := map[string]string{
 		"SCENARIO": scenario, "SERVICE": s.url, "CA": filepath.Join(f.data, authorityFile), "CONTROL": s.controlURL, "OUT": f.out, "COMMAND": f.command(scenario),
 		"SEED": strconv.Itoa(f.seed), "FIRST": strconv.Itoa(f.first), "STATUS_EVERY": inSeconds(f.statusEvery), "STATUS_TTL": inSeconds(f.ttl), "ALLOWANCE": inSeconds(f.allowance),
@@ -124,8 +132,13 @@ func runK6(ctx context.Context, k6, script string, f *liveFlags, scenario string
 	if strings.HasSuffix(scenario, ".yaml") {
 		set["SCENARIO"], _ = filepath.Abs(scenario)
 	}
+	return set
+}
+
+// runK6 lets k6 load the service.
+func runK6(ctx context.Context, k6, script string, f *liveFlags, scenario string, s *loadedService, stderr io.Writer) (*k6Ended, error) {
 	args := []string{"run", "--quiet", "--no-usage-report", "--address", ""}
-	for name, value := range set {
+	for name, value := range f.settings(scenario, s) {
 		args = append(args, "-e", name+"="+value)
 	}
 	for _, e := range f.env {
