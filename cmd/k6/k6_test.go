@@ -268,6 +268,10 @@ func TestWhatIsWrongWithALoadIsSaid(t *testing.T) {
 	if err := os.WriteFile(series, []byte("date,region,issued\n2025-01-02,KR-50,3\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	good := filepath.Join(t.TempDir(), "series.csv")
+	if err := os.WriteFile(good, []byte("date,issued_tap,issued_centre,verifications,reports_physical,reports_mobile\n2025-01-02,3,1,5,1,1\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		tell   lie // nil: the load does not come so far as to ask
@@ -295,8 +299,15 @@ func TestWhatIsWrongWithALoadIsSaid(t *testing.T) {
 			service.ServeHTTP(w, r)
 		}, load("smoke"), nil, 108, "does the service run with --demo, and has no other run entered the same citizens?"},
 
-		{"there are no citizens", nil, load("smoke"), []string{"SERVICE=" + away, "CITIZENS=0"}, 107, "0 citizens can load nothing (give citizens: 1 or more, at least as many as there are virtual users)"},
-		{"there are more virtual users than citizens", nil, load("verify"), []string{"SERVICE=" + away, "CITIZENS=5", "VUS=6", "RATE=1"}, 108, "there may be 6 virtual users and there are 5 citizens: nobody is in two places at once (give citizens: 6 or more, or fewer maxVUs)"},
+		{"there are no citizens", nil, script(t, "{}", "{ citizens: 0 }"), []string{"SERVICE=" + away}, 107, "0 citizens can load nothing (give citizens: 1 or more, at least as many as there are virtual users)"},
+		{"there are more virtual users than citizens", nil, script(t, "{ vus: 6, iterations: 6 }", "{ citizens: 5 }"), []string{"SERVICE=" + away}, 108, "there may be 6 virtual users and there are 5 citizens: nobody is in two places at once (give citizens: 6 or more, or fewer maxVUs)"},
+		{"virtual users of smoke would want more citizens", nil, load("smoke"), []string{"SERVICE=" + away, "CITIZENS=8", "VUS=4"}, 107, "CITIZENS: 8 are too few: the virtual users of smoke take 12 at once (write CITIZENS=12, or a lower VUS)"},
+		{"virtual users of verify would, too", nil, load("verify"), []string{"SERVICE=" + away, "CITIZENS=5", "VUS=6"}, 107, "CITIZENS: 5 are too few: the virtual users of verify take 6 at once"},
+		{"those of loss-wave", nil, load("loss-wave"), []string{"SERVICE=" + away, "CITIZENS=5", "VUS=3"}, 107, "CITIZENS: 5 are too few: the virtual users of loss-wave take 6 at once"},
+		{"those of outage", nil, load("outage"), []string{"SERVICE=" + away, "CITIZENS=5", "VUS=5"}, 107, "CITIZENS: 5 are too few: the virtual users of outage take 6 at once"},
+		{"those of soak", nil, load("soak"), []string{"SERVICE=" + away, "CITIZENS=5", "VUS=6"}, 107, "CITIZENS: 5 are too few: the virtual users of soak take 6 at once"},
+		{"those of saturation", nil, load("saturation"), []string{"SERVICE=" + away, "CITIZENS=5", "VUS=6"}, 107, "CITIZENS: 5 are too few: the virtual users of saturation take 6 at once"},
+		{"those of opening-day", nil, load("opening-day"), []string{"SERVICE=" + away, "CITIZENS=3", "VUS=1", "SERIES=" + good}, 107, "CITIZENS: 3 are too few: the virtual users of opening-day take 4 at once"},
 		{"a setting is no number", nil, load("verify"), []string{"SERVICE=" + away, "RATE=fast"}, 107, "RATE: fast is no whole number (write RATE=50)"},
 		{"a rate has parts", nil, load("verify"), []string{"SERVICE=" + away, "RATE=2.5"}, 107, "RATE: 2.5 is no whole number (write RATE=50)"},
 		{"a setting is no length of time", nil, load("verify"), []string{"SERVICE=" + away, "DURATION=60"}, 107, "DURATION: 60 is no length of time (write DURATION=1m)"},

@@ -236,6 +236,9 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 		fmt.Fprintf(stderr, "... and %d lines more in %s\n", ended.more, filepath.Join(f.out, k6LogFile))
 	}
 	r, err := reports.Read(f.out)
+	if err != nil && ended.refused != "" {
+		return &exit{liveExit(code), fmt.Errorf("--load: %s does not begin: %s", script, ended.refused)}
+	}
 	if err != nil {
 		return &exit{liveExit(code), fmt.Errorf("k6 left no result and ended with %d (%s): what it said stands above", code, k6Codes[code])}
 	}

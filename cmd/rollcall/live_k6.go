@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,12 +66,16 @@ const k6LogFile = "k6.log"
 // is said a thousand times.
 const maxTold = 40
 
+// refusal is what a script says that does not begin, in a line of k6's.
+var refusal = regexp.MustCompile(` msg=("(?:[^"\\]|\\.)*") hint="script exception"`)
+
 // told keeps all that k6 says, shows the beginning of it, and counts how often the
 // script failed, for which k6 has neither a metric nor an exit code.
 type told struct {
 	all, show     io.Writer
 	rest          []byte
 	lines, failed int
+	refused       string // why the script did not begin
 }
 
 func (t *told) Write(p []byte) (int, error) {
@@ -88,6 +93,11 @@ func (t *told) Write(p []byte) (int, error) {
 		if bytes.Contains(line, []byte(" source=stacktrace")) {
 			t.failed++
 		}
+		if m := refusal.FindSubmatch(line); m != nil {
+			said, _ := strconv.Unquote(string(m[1]))
+			said, _, _ = strings.Cut(said, "\n") // what follows is where in the script
+			t.refused = strings.TrimPrefix(said, "Error: ")
+		}
 	}
 	t.rest = nil
 	return len(p), nil
@@ -98,6 +108,8 @@ type k6Ended struct {
 	code   int
 	failed int // iterations in which the script did
 	more   int // lines that are in k6.log alone
+
+	refused string // why the script did not begin; empty: it did, or does not say
 }
 
 // toldByUs are the settings of a script that this command alone gives, flagOf those that have a
@@ -158,7 +170,7 @@ func runK6(ctx context.Context, k6, script string, f *liveFlags, scenario string
 	if err = startBound(c, nil); err == nil {
 		err = c.Wait()
 	}
-	ended := &k6Ended{failed: said.failed, more: max(0, said.lines-maxTold)}
+	ended := &k6Ended{failed: said.failed, more: max(0, said.lines-maxTold), refused: said.refused}
 	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() >= 0 {
 		ended.code = e.ExitCode()
 		return ended, nil

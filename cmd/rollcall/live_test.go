@@ -67,6 +67,9 @@ func fakeK6() {
 		code = 99
 	case "broken":
 		fmt.Fprint(os.Stderr, strings.Repeat("level=error msg=\"TypeError: Object has no member 'presnt'\" source=stacktrace\n", 100))
+	case "refused":
+		fmt.Fprintln(os.Stderr, `time="2026-01-02T15:04:05Z" level=error msg="Error: open knows no option \"x\" (known are y)\n\tat town (file:///load/nation.js:30:44(31))\n" hint="script exception"`)
+		os.Exit(107)
 	case "misspelt":
 		fmt.Fprintln(os.Stderr, "no metric name \"rollcall_violation\" found")
 		os.Exit(104)

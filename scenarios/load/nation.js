@@ -21,14 +21,17 @@ export function seconds(name, otherwise) {
 // How long a reported card may still be taken by a bank: publishing, keeping, allowance.
 export const bound = seconds('STATUS_EVERY', '30s') + seconds('STATUS_TTL', '15m') + seconds('ALLOWANCE', '5s')
 
-// town opens the nation of a load.
-export const town = (load, citizens, more = {}) =>
-  rollcall.open({
+// town opens the nation of a load whose virtual users may take so many citizens at once: fewer
+// would be found out in the middle of it. usual is how many there are where nothing is said.
+export function town(load, atOnce, more = {}, usual = atOnce) {
+  const citizens = number('CITIZENS', usual)
+  if (citizens < atOnce) throw new Error(`CITIZENS: ${citizens} are too few: the virtual users of ${load} take ${atOnce} at once (write CITIZENS=${atOnce}, or a lower VUS)`)
+  return rollcall.open({
     load,
     scenario: env('SCENARIO', 'announced'),
     service: env('SERVICE', ''),
     ca: __ENV.CA ? open(__ENV.CA) : null,
-    citizens: number('CITIZENS', citizens),
+    citizens,
     first: number('FIRST', 0),
     seed: number('SEED', 1),
     statusEvery: env('STATUS_EVERY', '30s'),
@@ -38,6 +41,7 @@ export const town = (load, citizens, more = {}) =>
     command: env('COMMAND', `k6 run ${load}.js`),
     ...more,
   })
+}
 
 // right holds for every load: no answer is wrong, by the citizen's own history or by
 // the whole one, and nothing makes it doubtful what was measured.

@@ -31,18 +31,21 @@ function days(text) {
 const series = days(open(__ENV.SERIES))
 const total = (d) => d.tap + d.centre + d.present + d.report
 const most = Math.max(...series.map(total))
-const nation = town('opening-day', 3 * vus)
+// How many virtual users of those at VUS may be at work for each kind of citizen.
+const shares = { tap: 0.6, centre: 0.6, present: 0.6, report: 0.2 }
+const atOnce = Object.values(shares).reduce((sum, share) => sum + Math.ceil(vus * share), 0)
+const nation = town('opening-day', atOnce, {}, Math.max(atOnce, 3 * vus))
 
 // A rate is in iterations an hour, so that rare things are not rounded away.
-const arrivals = (exec, of, share) => ({
+const arrivals = (exec, of, share = shares[exec]) => ({
   executor: 'ramping-arrival-rate', exec, timeUnit: '1h', startRate: 0, preAllocatedVUs: Math.ceil(vus * share / 2), maxVUs: Math.ceil(vus * share),
   stages: series.flatMap((d) => [{ target: Math.round(of(d) / most * peak * 3600), duration: '0s' }, { target: Math.round(of(d) / most * peak * 3600), duration: `${day}s` }]),
 })
 
 export const options = {
   scenarios: {
-    tap: arrivals('tap', (d) => d.tap, 0.6), centre: arrivals('centre', (d) => d.centre, 0.6),
-    present: arrivals('present', (d) => d.present, 0.6), report: arrivals('report', (d) => d.report, 0.2),
+    tap: arrivals('tap', (d) => d.tap), centre: arrivals('centre', (d) => d.centre),
+    present: arrivals('present', (d) => d.present), report: arrivals('report', (d) => d.report),
   },
   thresholds: { ...always, ...unanswered(0.01), rollcall_issue_duration: ['p(95)<3000'] },
   setupTimeout: '10m', teardownTimeout: '10m',

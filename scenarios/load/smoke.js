@@ -3,7 +3,7 @@ import { sleep } from 'k6'
 import { town, always, unanswered, bound, number } from './nation.js'
 
 const vus = number('VUS', 4)
-const nation = town('smoke', 3 * vus)
+const nation = town('smoke', 3 * vus) // one in a life, two who are late
 
 export const options = {
   scenarios: {

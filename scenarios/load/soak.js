@@ -2,7 +2,7 @@
 import { town, always, unanswered, number, seconds } from './nation.js'
 
 const rate = number('RATE', 2), vus = number('VUS', 60), time = seconds('DURATION', '2h')
-const nation = town('soak', 4 * vus)
+const nation = town('soak', vus, {}, 4 * vus)
 
 export const options = {
   scenarios: {
