@@ -78,7 +78,7 @@ result is marked invalid), 2 when the command is wrong.`,
 	fl.IntVar(&f.copies, "copies", usualCopies, "`N` copies of a mobile card")
 	fl.IntVar(&f.replicas, "replicas", 1, "`N` processes of the service behind a balancer, with --database")
 	fl.StringVar(&f.database, "database", "", "`URL` of a PostgreSQL for the register: in a schema of its own, which is removed, but with --data")
-	fl.DurationVar(&f.profileEvery, "profile-every", usualProfile, "length of each CPU profile of the service; 0: none")
+	fl.DurationVar(&f.profileEvery, "profile-every", usualProfile, "length of each CPU profile of the service, but of the last, which ends with the load; 0: none")
 	fl.StringVar(&f.data, "data", "", "`DIR` for the service's data (default: in a folder that is removed)")
 	fl.StringVar(&f.out, "out", "", "`DIR` for the result (default rollcall-out/live-LOAD)")
 	fl.BoolVar(&f.json, "json", false, "print result.json on standard output, the summary on standard error")
@@ -223,7 +223,7 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 
 	fmt.Fprintf(stderr, "k6 loads %s by %s\n", service.url, script)
 	ended, err := runK6(ctx, k6, path, f, name, service, stderr)
-	kept := stopProfiles()
+	kept, unprofiled := stopProfiles()
 	if err != nil {
 		return internal(err)
 	}
@@ -252,6 +252,9 @@ func liveRun(ctx context.Context, name string, f *liveFlags, given func(string) 
 	}
 	if err := tell(r, &runFlags{out: f.out, json: f.json}, stdout, stderr); err != nil {
 		return internal(err)
+	}
+	if unprofiled != nil {
+		fmt.Fprintf(stderr, "there is no profile of the service: %v\n", unprofiled)
 	}
 	if kept > 0 {
 		profiles := quote(filepath.Join(f.out, profilesDir)) + string(filepath.Separator) + "*.pprof"

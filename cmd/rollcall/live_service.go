@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -16,9 +17,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	pprofile "github.com/google/pprof/profile"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -229,59 +230,106 @@ func (s *loadedService) control() error {
 	return nil
 }
 
-// profiles takes one CPU profile after the other, of all processes at once. What it
-// returns ends that, and says how many there are.
-func (s *loadedService) profiles(ctx context.Context, dir string, each time.Duration) (stop func() int) {
+// piece is how long a profile is taken at most before it is looked whether the load is over. Go
+// leaves out up to 0.1 s between two.
+const piece = 2 * time.Second
+
+// profiles takes one CPU profile after the other, of each process, of a length each; the
+// last is as long as the load was still. What it returns ends that, and says how many there
+// are, or why there is none.
+func (s *loadedService) profiles(ctx context.Context, dir string, each time.Duration) (stop func() (int, error)) {
 	if each == 0 {
-		return func() int { return 0 }
+		return func() (int, error) { return 0, nil }
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	var kept atomic.Int64
+	over := make(chan struct{})
+	kept, why := make([]int, len(s.replicas)), make([]error, len(s.replicas))
 	var all sync.WaitGroup
 	for n, r := range s.replicas {
 		name := "service"
 		if len(s.replicas) > 1 {
 			name = fmt.Sprintf("replica-%d", n+1)
 		}
-		all.Go(func() {
-			for i := 1; ctx.Err() == nil; {
-				if err := r.profile(ctx, filepath.Join(dir, fmt.Sprintf("%s-%03d.pprof", name, i)), each); err == nil {
-					i++
-					kept.Add(1)
-				} else if ctx.Err() == nil {
-					select { // the service is being started again
-					case <-time.After(time.Second / 4):
-					case <-ctx.Done():
-					}
-				}
-			}
-		})
+		all.Go(func() { kept[n], why[n] = r.profiles(ctx, over, filepath.Join(dir, name), each) })
 	}
-	return func() int { cancel(); all.Wait(); return int(kept.Load()) }
+	return func() (sum int, _ error) {
+		close(over)
+		all.Wait()
+		for _, n := range kept {
+			sum += n
+		}
+		if sum > 0 {
+			return sum, nil
+		}
+		return 0, errors.Join(why...)
+	}
 }
 
-func (r *loadedReplica) profile(ctx context.Context, file string, each time.Duration) error {
-	at := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", r.ops, int(each.Seconds()))
+// profiles are those of one process until the load is over, in files whose names begin
+// alike.
+func (r *loadedReplica) profiles(ctx context.Context, over <-chan struct{}, name string, each time.Duration) (kept int, why error) {
+	for ended := false; !ended; {
+		var parts []*pprofile.Profile
+		for left := each; left > 0 && !ended; {
+			part, err := r.profile(ctx, min(left, piece))
+			if err == nil {
+				parts, left = append(parts, part), left-piece
+			} else {
+				why = err
+			}
+			select {
+			case <-over:
+				ended = true
+			case <-ctx.Done():
+				ended = true
+			default:
+				if err != nil { // the service is being started again
+					time.Sleep(time.Second / 4)
+				}
+			}
+		}
+		if len(parts) == 0 {
+			continue
+		}
+		if err := keepProfile(fmt.Sprintf("%s-%03d.pprof", name, kept+1), parts); err != nil {
+			return kept, err
+		}
+		kept++
+	}
+	return kept, why
+}
+
+// profile is a process's CPU profile for a time from now on.
+func (r *loadedReplica) profile(ctx context.Context, took time.Duration) (*pprofile.Profile, error) {
+	at := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", r.ops, int(max(took, time.Second).Seconds()))
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	res, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = errors.New(res.Status)
+	if res.StatusCode != http.StatusOK {
+		return nil, errors.New(res.Status)
 	}
+	return pprofile.Parse(io.LimitReader(res.Body, maxProfileBytes))
+}
+
+// keepProfile writes the parts of a profile as one.
+func keepProfile(file string, parts []*pprofile.Profile) error {
+	whole, err := pprofile.Merge(parts)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 		return err
 	}
-	return os.WriteFile(file, text, 0o666)
+	var b bytes.Buffer
+	if err := whole.Write(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o666)
 }
 
 // stop ends the service in order.

@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	pprofile "github.com/google/pprof/profile"
 	"github.com/jackc/pgx/v5"
 
 	"rollcall.example/rollcall/reports"
@@ -261,12 +264,40 @@ func TestALoadedServiceIsKilledAndComesBackWhereItWas(t *testing.T) {
 	if !slices.Equal(before, s.where()) || r.child.Process.Pid == pid || known && after < spent {
 		t.Errorf("at %v with %d, processor time %v; before at %v with %d, %v", s.where(), r.child.Process.Pid, after, before, pid, spent)
 	}
-	profile := filepath.Join(t.TempDir(), "profile")
-	if err := r.profile(t.Context(), profile, 1e9); err != nil {
+	if p, err := r.profile(t.Context(), time.Second); err != nil || p.DurationNanos < 9e8 {
+		t.Errorf("%v, %v", p, err)
+	}
+}
+
+// A load that is over before its first profile would be has one all the same, as long as the
+// load was; and it is said why there is none.
+func TestALoadShorterThanItsProfilesHasOne(t *testing.T) {
+	ops := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seconds, err := strconv.ParseInt(r.FormValue("seconds"), 10, 64)
+		p := pprofile.Profile{SampleType: []*pprofile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}, DurationNanos: seconds * 1e9}
+		if err == nil {
+			err = p.Write(w)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}))
+	defer ops.Close()
+	s, dir := &loadedService{replicas: []*loadedReplica{{ops: strings.TrimPrefix(ops.URL, "http://")}}}, t.TempDir()
+	if kept, why := s.profiles(t.Context(), dir, time.Hour)(); kept != 1 || why != nil {
+		t.Fatalf("%d are kept: %v", kept, why)
+	}
+	f, err := os.Open(filepath.Join(dir, "service-001.pprof"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(profile); err != nil || info.Size() == 0 {
-		t.Errorf("%v, %v", info, err)
+	defer f.Close()
+	if p, err := pprofile.Parse(f); err != nil || p.DurationNanos < int64(piece) || p.DurationNanos >= int64(time.Hour) {
+		t.Errorf("%v, %v", p, err)
+	}
+	ops.Close()
+	if kept, why := s.profiles(t.Context(), dir, time.Second)(); kept != 0 || why == nil {
+		t.Errorf("%d are kept, and why not is %v", kept, why)
 	}
 }
 
