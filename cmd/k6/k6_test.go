@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -228,6 +229,34 @@ func TestARateThatIsNotHeldIsInvalidNotSlow(t *testing.T) {
 	}
 	if !strings.Contains(e.said, "INVALID") {
 		t.Errorf("the summary does not say it:\n%s", e.said)
+	}
+}
+
+// k6 takes a threshold for kept that is held against nothing: nobody was shown a card, a tag
+// is misspelt, a metric is another load's.
+func TestAThresholdThatIsHeldAgainstNothingMakesALoadInvalid(t *testing.T) {
+	t.Parallel()
+	settings := serve(t, "", nil)
+	for i, c := range []struct {
+		threshold, says string
+		code            int
+	}{
+		{"rollcall_issue_duration: ['p(99)<60000']", "", 0},
+		{"'rollcall_issue_duration{channel:tap}': ['p(99)<60000']", "", 0},
+		{"rollcall_violations: ['count==0']", "", 0}, // nothing counted is 0
+		{"rollcall_present_duration: ['p(99)<50', 'max<90']", "rollcall_present_duration: p(99)<50", 99},
+		{"'rollcall_issue_duration{channel:tapp}': ['p(99)<60000']", "rollcall_issue_duration{channel:tapp}: p(99)<60000", 99},
+		{"http_req_failed: ['rate<0.1']", "http_req_failed: rate<0.1", 0}, // of k6's own it is known when thresholds have been judged
+	} {
+		one := append(slices.Clone(settings), "CITIZENS=2", "FIRST="+strconv.Itoa(2*i)) // others than before
+		e := k6(t, script(t, "{ thresholds: { rollcall_doubts: ['count==0'], "+c.threshold+" } }", "{}"), one...)
+		l := &e.result.Live
+		if e.code != c.code || l.Valid != (c.says == "") || l.Answers == 0 {
+			t.Errorf("%s: exit code %d, want %d; valid: %t; %q\n%s", c.threshold, e.code, c.code, l.Valid, l.Doubts, e.said)
+		}
+		if want := "the threshold " + c.says + " is held against nothing: there is no sample of it"; c.says != "" && !strings.Contains(strings.Join(l.Doubts, "\n"), want) {
+			t.Errorf("%s: %q", c.threshold, l.Doubts)
+		}
 	}
 }
 

@@ -72,7 +72,7 @@ func (n *Nation) answered(operation, kind string, r loadgen.Result, took time.Du
 	if r.Unknown {
 		unknown = 1
 	} else {
-		n.push(n.metrics.durations[operation], ms, tags)
+		n.timed(operation, ms, tags)
 		n.push(n.metrics.answers, 1, tags)
 		right := 1.0
 		if r.Wrong != "" {

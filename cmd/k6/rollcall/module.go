@@ -36,9 +36,10 @@ type instance struct{ *user }
 
 // user is a virtual user.
 type user struct {
-	module  *Module
-	vu      modules.VU
-	metrics meters
+	module   *Module
+	vu       modules.VU
+	registry *metrics.Registry
+	metrics  meters
 }
 
 // meters are the extension's own metrics.
@@ -53,8 +54,8 @@ type meters struct {
 
 // NewModuleInstance is part of modules.Module.
 func (m *Module) NewModuleInstance(vu modules.VU) modules.Instance {
-	i := &user{module: m, vu: vu}
 	r := vu.InitEnv().Registry
+	i := &user{module: m, vu: vu, registry: r}
 	i.metrics.durations = map[string]*metrics.Metric{}
 	for _, what := range []string{"issue", "present", "report", "release", "desk"} {
 		i.metrics.durations[what] = r.MustNewMetric("rollcall_"+what+"_duration", metrics.Trend, metrics.Time)

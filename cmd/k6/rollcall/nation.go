@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -389,7 +390,7 @@ func (n *Nation) Judge() int {
 	for name, c := range v.ByProperty {
 		n.push(n.metrics.violations, float64(c.Violations), map[string]string{"property": string(name)})
 	}
-	n.push(n.metrics.doubts, float64(len(doubts(s.record.live()))), nil)
+	n.push(n.metrics.doubts, float64(len(doubts(s.record.live(), n.unheld()))), nil)
 	n.vu.State().Logger.Infof("rollcall: judged %d transitions and %d lists: %d violations, %d wrong answers", v.Transitions, v.ListsJudged, v.Violations(), len(s.crowd.Wrong()))
 	return v.Violations() + len(s.crowd.Wrong())
 }
@@ -423,8 +424,25 @@ func (n *Nation) abort(err error) {
 	n.user.abort(err)
 }
 
-// push sends a sample with the tags of the virtual user and its own.
-func (i *user) push(m *metrics.Metric, value float64, tags map[string]string) {
+// timed sends how long something took.
+func (n *Nation) timed(operation string, ms float64, tags map[string]string) {
+	n.shared.record.sampled(n.metrics.durations[operation].Name, n.push(n.metrics.durations[operation], ms, tags))
+}
+
+// unheld are the thresholds on times of ours of which there is none: k6 takes them for kept.
+// Unlike those of Summary they are known before the end, so that they count as doubts.
+func (n *Nation) unheld() (all []string) {
+	for _, m := range n.metrics.durations {
+		all = append(all, idle(m, func(of *metrics.Metric) bool {
+			return n.shared.record.has(m.Name, of.Sub)
+		})...)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// push sends a sample with the tags of the virtual user and its own, and returns them.
+func (i *user) push(m *metrics.Metric, value float64, tags map[string]string) *metrics.TagSet {
 	state := i.vu.State()
 	now := state.Tags.GetCurrentValues()
 	set := now.Tags
@@ -433,4 +451,5 @@ func (i *user) push(m *metrics.Metric, value float64, tags map[string]string) {
 	}
 	metrics.PushIfNotDone(i.vu.Context(), state.Samples, metrics.Sample{
 		TimeSeries: metrics.TimeSeries{Metric: m, Tags: set}, Time: time.Now(), Value: value, Metadata: now.Metadata})
+	return set
 }

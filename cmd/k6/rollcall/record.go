@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"go.k6.io/k6/metrics"
+
 	"rollcall.example/rollcall/reports"
 	"rollcall.example/rollcall/sim/loadgen"
 	"rollcall.example/rollcall/sim/oracle"
@@ -46,12 +48,14 @@ type record struct {
 	toTell     []loadgen.Result // of those, the ones not counted in metrics yet
 	doubts     []string
 	restarts   int64
+	samples    map[string]map[*metrics.TagSet]bool // with which tags there are times, by metric
 	verdict    *oracle.Verdict
 }
 
 func (r *record) start(now time.Time) {
 	r.cpu = processorTime()
 	r.operations, r.ms, r.lives, r.parts = map[string]*reports.LiveOperation{}, map[string][]float64{}, map[string][]string{}, map[string]*part{}
+	r.samples = map[string]map[*metrics.TagSet]bool{}
 	r.server = [2]time.Duration{-1, -1}
 	r.begin(now, -1)
 }
@@ -78,6 +82,28 @@ func (r *record) end(server time.Duration) {
 	if r.cpu != nil {
 		r.cpuAtEnd = r.cpu()
 	}
+}
+
+// sampled writes down that a metric has a time with tags.
+func (r *record) sampled(metric string, tags *metrics.TagSet) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.samples[metric] == nil {
+		r.samples[metric] = map[*metrics.TagSet]bool{}
+	}
+	r.samples[metric][tags] = true
+}
+
+// has says whether a metric has a time, with the tags of a submetric unless that is nil.
+func (r *record) has(metric string, of *metrics.Submetric) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for tags := range r.samples[metric] {
+		if of == nil || tags.Contains(of.Tags) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *record) restarted() { r.mu.Lock(); defer r.mu.Unlock(); r.restarts++ }

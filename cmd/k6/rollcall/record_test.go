@@ -74,11 +74,11 @@ func TestTheFirstWrongAnswersAreToldWithTheirHistory(t *testing.T) {
 func TestAGeneratorThatFillsTheMachineHasMeasuredItself(t *testing.T) {
 	for share, invalid := range map[float64]bool{0.2: false, 0.84: false, 0.9: true} {
 		l := &reports.Live{Answers: 1, Judged: true, Generator: reports.Process{Share: reports.Num(share)}}
-		if got := doubts(l); (len(got) == 1) != invalid {
+		if got := doubts(l, nil); (len(got) == 1) != invalid {
 			t.Errorf("%v of the machine: %q", share, got)
 		}
 	}
-	if got := doubts(&reports.Live{Answers: 1, Judged: true, Generator: reports.Process{Share: reports.None()}}); got != nil {
+	if got := doubts(&reports.Live{Answers: 1, Judged: true, Generator: reports.Process{Share: reports.None()}}, nil); got != nil {
 		t.Errorf("its share is not known: %q", got)
 	}
 }
@@ -86,10 +86,10 @@ func TestAGeneratorThatFillsTheMachineHasMeasuredItself(t *testing.T) {
 // Compare takes what is valid, so a load that nobody judged is not.
 func TestALoadThatWasNotJudgedIsInvalid(t *testing.T) {
 	none := reports.Process{Share: reports.None()}
-	if got := doubts(&reports.Live{Answers: 1, Generator: none}); len(got) != 1 || !strings.Contains(got[0], "the history was not judged") {
+	if got := doubts(&reports.Live{Answers: 1, Generator: none}, nil); len(got) != 1 || !strings.Contains(got[0], "the history was not judged") {
 		t.Errorf("%q", got)
 	}
-	if got := doubts(&reports.Live{Answers: 1, Generator: none, Doubts: []string{"the load was given up"}}); got != nil {
+	if got := doubts(&reports.Live{Answers: 1, Generator: none, Doubts: []string{"the load was given up"}}, nil); got != nil {
 		t.Errorf("why is known already: %q", got)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"time"
 
+	"go.k6.io/k6/metrics"
+
 	"rollcall.example/rollcall/reports"
 )
 
@@ -38,7 +40,7 @@ func (n *Nation) Summary(data map[string]any, out string) (map[string]any, error
 	l.Iterations, l.Dropped = count(data, "iterations"), count(data, "dropped_iterations")
 	state.vus = count(data, "vus_max")
 	r.Expectations = thresholds(data)
-	l.Doubts = append(l.Doubts, doubts(l)...)
+	l.Doubts = append(l.Doubts, doubts(l, empty(n.registry.All()))...)
 	if l.Dropped > 0 && !s.Saturates {
 		l.Doubts = append(l.Doubts, fmt.Sprintf("%d iterations were due and could not begin, %d were done: the generator did not hold the rate (more maxVUs and citizens, a lower rate, or a machine of its own)", l.Dropped, l.Iterations))
 	}
@@ -74,14 +76,49 @@ func (n *Nation) Summary(data map[string]any, out string) (map[string]any, error
 	return all, nil
 }
 
+// idle are the thresholds of a metric, and of its submetrics, that were held against nothing,
+// but for those of counters: nothing counted is 0.
+func idle(m *metrics.Metric, sampled func(*metrics.Metric) bool) (all []string) {
+	of := []*metrics.Metric{m}
+	for _, s := range m.Submetrics {
+		of = append(of, s.Metric)
+	}
+	for _, one := range of {
+		if one.Type == metrics.Counter || len(one.Thresholds.Thresholds) == 0 || sampled(one) {
+			continue
+		}
+		for _, t := range one.Thresholds.Thresholds {
+			all = append(all, one.Name+": "+t.Source)
+		}
+	}
+	return all
+}
+
+// empty are such thresholds of all metrics, when all samples have come.
+func empty(all []*metrics.Metric) (unheld []string) {
+	for _, m := range all {
+		if m.Sub == nil { // a submetric is looked at with its own
+			unheld = append(unheld, idle(m, func(of *metrics.Metric) bool { return !of.Sink.IsEmpty() })...)
+		}
+	}
+	slices.Sort(unheld)
+	return unheld
+}
+
 // doubts are reasons for which the figures say nothing about the service, as far as
-// the extension sees them; k6 alone knows what it dropped.
-func doubts(l *reports.Live) (all []string) {
+// the extension sees them; k6 alone knows what it dropped. unheld are thresholds that were
+// held against nothing.
+func doubts(l *reports.Live, unheld []string) (all []string) {
 	if l.Answers == 0 {
 		all = append(all, "no answer came that decides anything")
 	}
 	if !l.Judged && len(l.Doubts) == 0 {
 		all = append(all, "the history was not judged (the script calls nation.judge() in teardown())")
+	}
+	if l.Answers > 0 && len(l.Doubts) == 0 { // else it is known why there is nothing
+		for _, threshold := range unheld {
+			all = append(all, fmt.Sprintf("the threshold %s is held against nothing: there is no sample of it (the load does nothing of the kind, or a tag is misspelt)", threshold))
+		}
 	}
 	if g := l.Generator.Share; g.Known() && g > tooMuch {
 		all = append(all, fmt.Sprintf("the generator itself used %.0f %% of the machine: it measured itself (a lower rate, or a machine of its own)", 100*g))
