@@ -102,8 +102,10 @@ const issueCounts = 10 * time.Second
 // office and a shop that ask it, and a bank that keeps lists for a time.
 func Demonstration(ttl time.Duration) (Staff, []Place) {
 	party := func(id string) Party { return Party{id, demo.Key(id)} }
+	// What an office is told is all that the crowd can compare.
+	office := []string{"family_name", "given_name", "birth_date", "resident_registration_number", "resident_address", "portrait"}
 	return Staff{party("demo-registrar"), party("demo-clerk"), party("demo-operator"), party("demo-auditor")}, []Place{
-		{Name: "office", Party: party("demo-bank"), Asks: []string{"family_name", "birth_date"}},
+		{Name: "office", Party: party("demo-bank"), Asks: office},
 		{Name: "shop", Party: party("demo-shop"), Asks: []string{"age_over_19"}},
 		{Name: "bank", Party: party("demo-shop"), Asks: []string{"age_over_19"}, Cached: true, TTL: ttl, FromIssue: ttl >= issueCounts},
 	}

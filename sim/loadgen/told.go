@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -76,7 +77,11 @@ func (c *Citizen) misled(got *told, asked []string) string {
 			if !ok {
 				return fmt.Sprintf("the verifier is not told %s, for which it asked", name)
 			}
-			if should := c.shows(name); should != nil && value != should {
+			switch should := c.shows(one.Format, name); {
+			case should == nil || value == should:
+			case name == "portrait": // neither can be read in a sentence
+				return "the verifier is told a portrait that is not the citizen's"
+			default:
 				return fmt.Sprintf("the verifier is told that %s is %v, and it is %v", name, value, should)
 			}
 		}
@@ -87,8 +92,8 @@ func (c *Citizen) misled(got *told, asked []string) string {
 	return ""
 }
 
-// shows is what stands on the citizen's card, as JSON; nil: the crowd does not know it.
-func (c *Citizen) shows(element string) any {
+// shows is what stands on the citizen's card in a format, as JSON; nil: the crowd does not know it.
+func (c *Citizen) shows(format, element string) any {
 	p := &c.person
 	switch element {
 	case "family_name":
@@ -97,6 +102,18 @@ func (c *Citizen) shows(element string) any {
 		return p.GivenName
 	case "birth_date":
 		return string(mdoc.DateOf(p.Birth))
+	case "resident_registration_number":
+		return p.RRN
+	case "resident_registration_number_masked":
+		return p.MaskedRRN()
+	case "resident_address":
+		return p.Address
+	case "portrait":
+		image := base64.StdEncoding.EncodeToString(c.portrait)
+		if format == sdjwt.Format {
+			return "data:image/jpeg;base64," + image
+		}
+		return image
 	case "age_over_19":
 		// A card says what was so on the day of its issue, where it was issued.
 		if left := p.Birth.AddDate(19, 0, 0).Sub(c.crowd.o.Now()); left.Abs() > 48*time.Hour {

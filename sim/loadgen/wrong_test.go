@@ -109,7 +109,9 @@ func trials() (all []*trial) {
 		"report-not-written": accepted, "code-good-twice": again, "release-not-seen": refused,
 		"order-leaves-cards": accepted, "old-card-is-good": "a mobile card was issued on plastic card",
 		"office-told-good": "the verifier is not told family_name, for which it asked", "told-more": "the verifier is told what it did not ask for: kr.go.rollcall.rrc.1 (resident_address)",
-		"told-another": "the verifier is told that family_name is Hong, and it is ", "asks-more": "and the verifier asked for family_name, birth_date",
+		"told-another": "the verifier is told that family_name is Hong, and it is ", "asks-more": "and the verifier asked for family_name, given_name, birth_date",
+		"told-old-address": "the verifier is told that resident_address is 세종특별자치시 옛길 1, and it is ", "told-anothers-number": "the verifier is told that resident_registration_number is ",
+		"told-anothers-portrait":  "the verifier is told a portrait that is not the citizen's",
 		"released-is-turned-away": "the wallet's answer was refused (invalid_request), although the card should be accepted",
 		"plastic-unchecked":       "the plastic card was not checked (invalid_request)", "lists-not-signed": "nobody could tell by the lists that are published whether the card is good",
 	}

@@ -125,12 +125,33 @@ func toldMore(v verdict, asked []string) {
 	})
 }
 
-func toldAnother(v verdict, _ []string) {
-	v.claims(func(elements map[string]any) {
-		if _, ok := elements["family_name"]; ok {
-			elements["family_name"] = "Hong"
-		}
+// toldAs tells verifiers of everybody that an element is so.
+func toldAs(element, value string) func(http.Handler) http.Handler {
+	return answers(func(v verdict, _ []string) {
+		v.claims(func(elements map[string]any) {
+			if _, ok := elements[element]; ok {
+				elements[element] = value
+			}
+		})
 	})
+}
+
+// toldOfTheFirst tells verifiers of everybody what an element is of the first who showed it.
+func toldOfTheFirst(element string) func(http.Handler) http.Handler {
+	return func(service http.Handler) http.Handler {
+		var first any
+		return answers(func(v verdict, _ []string) {
+			v.claims(func(elements map[string]any) {
+				value, ok := elements[element]
+				if first == nil {
+					first = value
+				}
+				if ok {
+					elements[element] = first
+				}
+			})
+		})(service)
+	}
 }
 
 // asksMore has wallets asked for an age, beside what the verifier asks for.

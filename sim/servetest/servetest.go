@@ -286,7 +286,7 @@ var staff = map[string]parties.Request{
 	"demo-operator":  {Role: access.CallCentre},
 	"demo-registrar": {Role: access.Registrar},
 	"demo-auditor":   {Role: access.Auditor},
-	"demo-bank":      {Role: access.Verifier, Profile: parties.Profile{Elements: []string{"family_name", "birth_date", "age_over_19"}}},
+	"demo-bank":      {Role: access.Verifier, Profile: parties.Profile{Elements: []string{"family_name", "given_name", "birth_date", "resident_registration_number", "resident_address", "portrait", "age_over_19"}}},
 	"demo-shop":      {Role: access.Verifier, Profile: parties.Profile{Elements: []string{"age_over_19"}}},
 }
 
