@@ -114,8 +114,13 @@ type lie func(w http.ResponseWriter, r *http.Request, service http.Handler)
 // serve runs a service that has a fault inside, and returns the settings by which a
 // load finds it. tell stands before it, unless it is nil.
 func serve(t *testing.T, fault string, tell lie) []string {
+	return serveBy(t, "announced", fault, tell)
+}
+
+// serveBy is serve by the rules of a scenario.
+func serveBy(t *testing.T, scenario, fault string, tell lie) []string {
 	t.Helper()
-	s, err := scenarios.Load("announced", nil)
+	s, err := scenarios.Load(scenario, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,8 +265,33 @@ func TestAThresholdThatIsHeldAgainstNothingMakesALoadInvalid(t *testing.T) {
 	}
 }
 
+// Codes that are too late, or another's, are refused; the wait for the one is no answer's time.
+func TestAScriptMisusesCodes(t *testing.T) {
+	t.Parallel()
+	short := filepath.Join(t.TempDir(), "short.yaml")
+	if err := os.WriteFile(short, []byte("extends: announced\ntitle: Codes are good for a second\nchannels: {offer_lifetime: 1s}\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	e := k6(t, does(t, "{ thresholds: { rollcall_violations: ['count==0'], rollcall_issue_duration: ['max<1900'], 'checks': ['rate==1'] } }", "{}", `
+  const c = nation.citizen(), other = nation.citizen()
+  for (const answer of [c.scanLate(), c.scanCodeOf(other)]) if (answer.granted || !answer.ok || !answer.reason) throw new Error(JSON.stringify(answer))
+`), append(serveBy(t, short, "", nil), "SCENARIO="+short)...)
+	if l := &e.result.Live; e.code != 0 || !l.Valid || l.Answers != 2 || strings.Contains(e.said, "stacktrace") {
+		t.Errorf("exit code %d, valid: %t, %d answers, crossed %q\n%s", e.code, l.Valid, l.Answers, e.crossed(), e.said)
+	}
+	e = k6(t, does(t, "{}", "{}", "const c = nation.citizen(); c.scanCodeOf(c)"), serve(t, "", nil)...)
+	if e.code != 108 || !strings.Contains(e.said, "scanCodeOf needs another citizen") {
+		t.Errorf("exit code %d\n%s", e.code, e.said)
+	}
+}
+
 // script writes a load with options for k6, and more for the nation.
 func script(t *testing.T, options, more string) string {
+	return does(t, options, more, "nation.citizen().issueByTap()")
+}
+
+// does is such a script whose virtual users do something else.
+func does(t *testing.T, options, more, what string) string {
 	t.Helper()
 	nation, err := filepath.Abs(load("nation"))
 	if err != nil {
@@ -272,7 +302,7 @@ func script(t *testing.T, options, more string) string {
 const nation = town('mine', 2, ` + more + `)
 export const options = ` + options + `
 export function setup() { nation.enter() }
-export default function () { nation.citizen().issueByTap() }
+export default function () { ` + what + ` }
 export function teardown() { nation.judge() }
 export function handleSummary(data) { return nation.summary(data, __ENV.OUT) }
 `

@@ -50,7 +50,9 @@ type Result struct {
 	Verdict string // of a card that was shown
 	Reason  string // of a refusal
 	Unknown bool   // no answer, or none that decides
-	Err     error  // why there is none
+	// Waited is how long the citizen let time pass on purpose, with nobody asked.
+	Waited time.Duration
+	Err    error // why there is none
 	// Wrong says why the citizen's own history does not allow this answer; empty:
 	// it does.
 	Wrong string

@@ -84,7 +84,9 @@ func (c *Citizen) ScanLate(ctx context.Context) Result {
 	if err != nil {
 		return c.noCode(err)
 	}
-	return c.scanned(ctx, &made)
+	out := c.scanned(ctx, &made)
+	out.Waited = c.crowd.o.Rules.OfferLifetime + time.Second
+	return out
 }
 
 // ScanCodeOf scans a code that was made for another citizen, who is not at it: it must

@@ -39,7 +39,7 @@ func (c *Citizen) act(operation, kind string, do func(context.Context) loadgen.R
 	n := c.nation
 	began := time.Now()
 	r := do(n.vu.Context())
-	took := time.Since(began)
+	took := time.Since(began) - r.Waited
 	return n.answered(operation, kind, r, took)
 }
 
@@ -116,6 +116,18 @@ func (c *Citizen) IssueAtCentre() *Answer { return c.act("issue", "centre", c.on
 
 // ScanAgain scans the code on which the card was issued once more.
 func (c *Citizen) ScanAgain() *Answer { return c.act("issue", "used-code", c.one.ScanAgain) }
+
+// ScanLate scans a code when its time is over.
+func (c *Citizen) ScanLate() *Answer { return c.act("issue", "late-code", c.one.ScanLate) }
+
+// ScanCodeOf scans a code that was made for another citizen.
+func (c *Citizen) ScanCodeOf(other *Citizen) *Answer {
+	if other == nil || other.one == c.one {
+		c.nation.abort(errors.New("scanCodeOf needs another citizen, whose code it is (write c.scanCodeOf(nation.citizen()))"))
+		return nil
+	}
+	return c.act("issue", "others-code", func(ctx context.Context) loadgen.Result { return c.one.ScanCodeOf(ctx, other.one) })
+}
 
 // IssueByOldCard taps the plastic card before the one in force.
 func (c *Citizen) IssueByOldCard() *Answer {

@@ -68,6 +68,10 @@ declare module 'k6/x/rollcall' {
     issueAtCentre(): Answer
     /** Scan a clerk's code that is used: must be refused. */
     scanAgain(): Answer
+    /** Scan a clerk's code when its time is over (channels.offer_lifetime of the scenario, 90 s): must be refused. The wait is not in ms. */
+    scanLate(): Answer
+    /** Scan a code that a clerk has made for another citizen: must be refused. */
+    scanCodeOf(other: Citizen): Answer
     /** Must be refused. */
     issueToAnotherFace(): Answer
     /** Tap the plastic card before the one in force: must be refused. */
