@@ -66,7 +66,7 @@ Ctrl-C keeps what it has.`,
 	fl.IntVar(&f.first, "first", 0, "`N` of the first citizen: a service that was calibrated before has those in front of it")
 	fl.DurationVar(&f.time, "time", usual, "measure for about so long: less than two minutes is to try, not to plan")
 	fl.DurationVar(&f.patience, "patience", -1, "measure again what other programs disturbed, for so long at most (default a fifth of --time)")
-	fl.Lookup("patience").DefValue = ""
+	fl.Lookup("patience").DefValue = "0s" // it is said above
 	fl.BoolVar(&f.check, "check", false, "exit code 99 when a prediction lies off by more than 15 %")
 	fl.Uint64Var(&f.seed, "seed", 1, "`N`, seed of arrivals and of resampling")
 	return c
@@ -199,7 +199,7 @@ func planOf(acts []act, f *calibrateFlags) calibrate.Plan {
 	}
 	if f.time < thorough {
 		p.Callers, p.Slices = []int{1, 2, 4, 8, 16}, 2
-		p.Rates, p.Predict = []float64{0.4, 0.6, 0.8}, 20_000
+		p.Rates, p.Predict = []float64{0.2, 0.6, 0.8}, 20_000
 	}
 	// What may take as long as it likes gets the time that the rest leaves.
 	for i := range acts {

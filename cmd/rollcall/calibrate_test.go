@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,9 @@ func TestAPlanTakesAboutAsLongAsItWasAskedFor(t *testing.T) {
 			t.Errorf("%d loads are predicted", len(p.Checks))
 		}
 		for _, c := range p.Checks {
+			if c < slices.Min(p.Rates) || c > slices.Max(p.Rates) {
+				t.Errorf("a prediction at %v lies beyond the rates %v", c, p.Rates)
+			}
 			for _, r := range p.Rates {
 				if c == r {
 					t.Errorf("a prediction at %v is checked where it was fitted", c)
