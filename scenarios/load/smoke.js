@@ -65,7 +65,7 @@ export function late() {
     c.reportLost('physical')
   }
   found.release('physical')
-  found.scanCodeOf(lost) // must be refused
+  lost.scanCodeOf(found) // must be refused
   lost.present('shop')
   sleep(bound + 1)
   lost.present('bank') // must be refused
