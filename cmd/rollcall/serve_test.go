@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	_ "modernc.org/sqlite"
 
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/sim/demo"
@@ -458,5 +461,39 @@ func TestOnlyTheOwnerMayReadWhatTheServiceKeeps(t *testing.T) {
 		if err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: %v %v", file, info, err)
 		}
+	}
+}
+
+// Version 6 of the schema is the last that took one registration number for several.
+func TestARegisterInWhichTwoShareANumberIsServedAndTheLogSaysWho(t *testing.T) {
+	dir := t.TempDir()
+	register := filepath.Join(dir, "old.db")
+	p, err := start(dir, os.Environ(), "--database", register)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	db, err := sql.Open("sqlite", "file:"+register)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		`DROP TABLE rrn`, `DROP TABLE shared_rrn`, `PRAGMA user_version = 6`,
+		`INSERT INTO person VALUES (7, '9001021234560', '김', '하나', '1990-01-02', 70, '', '36110', '', 0, '', 0, 0), (8, '9001021234560', '김', '두리', '1990-01-02', 70, '', '36110', '', 0, '', 0, 0)`,
+	} {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if p, err = start(dir, os.Environ(), "--database", register); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
+	if log := p.err.String(); !strings.Contains(log, `"resident":8,"other":7`) || strings.Contains(log, "9001021") {
+		t.Errorf("the log: %s", log)
 	}
 }

@@ -136,6 +136,9 @@ func open(ctx context.Context, c configuration, address string, log *slog.Logger
 			err = errors.Join(err, s.close())
 		}
 	}()
+	if err := s.warnOfSharedNumbers(ctx); err != nil {
+		return nil, err
+	}
 	s.metrics.WatchStore(s.store)
 	s.store = httpapi.TraceStore(s.store, traces)
 	scenario, nation, policy, err := rules(c)
@@ -196,6 +199,23 @@ func (s *running) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.store, s.census = db, &census{live: db.Live}
+	return nil
+}
+
+// warnOfSharedNumbers says which residents have the registration number of another:
+// registers of before that was refused may hold some, and go on.
+func (s *running) warnOfSharedNumbers(ctx context.Context) error {
+	const named = 100 // a log is no register
+	var shared []store.Shared
+	if err := s.store.View(ctx, func(r store.Reader) (err error) {
+		shared, err = r.SharedRRNs(named)
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, two := range shared {
+		s.log.Warn("two residents have one registration number: one of them was entered wrongly, or twice", "resident", uint64(two.Person), "other", uint64(two.First))
+	}
 	return nil
 }
 

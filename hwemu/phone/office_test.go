@@ -131,7 +131,7 @@ func (o *office) holder(id store.PersonID) *holder {
 	}))(o.t)
 	entered := must(o.Issuance.RegisterResident(ctx, issuance.ResidentRequest{
 		Request: o.request(register.By{Actor: "registrar-1", Role: lifecycle.Registrar}), Why: "seed",
-		Resident: store.Person{ID: id, RRN: "9001022234560", FamilyName: "홍", GivenName: "길동", BirthDate: born, Sex: 'F', Municipality: sejong},
+		Resident: store.Person{ID: id, RRN: fmt.Sprint(9001022234560 + uint64(id)), FamilyName: "홍", GivenName: "길동", BirthDate: born, Sex: 'F', Municipality: sejong},
 		Card:     &issuance.NewCard{Number: number, Chip: true, Template: face.Template(template), Portrait: portrait},
 	}))(o.t)
 	if entered.Reason != lifecycle.Granted {

@@ -107,9 +107,12 @@ func notFound() error {
 
 // explain turns what the use cases say into an answer.
 func explain(err error) error {
+	var taken register.RRNTaken
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &taken):
+		return web.Refuse(http.StatusConflict, "resident-number-taken", "Resident %d was entered with this resident registration number: see whether it is the same person, or correct the number.", taken.By)
 	case errors.Is(err, register.ErrUnknownPerson), errors.Is(err, store.ErrNotFound):
 		return notFound()
 	case errors.Is(err, register.ErrNoKey):

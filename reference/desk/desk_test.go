@@ -302,7 +302,7 @@ func TestARegistrationNumberLeavesMasked(t *testing.T) {
 	r := c.Resident()
 	for _, by := range []access.Caller{clerk, operator, registrar, citizen(r)} {
 		a := c.ask(by, "GET", path(r, ""), nil)
-		if a.body["resident_number"] != "900102-1******" || strings.Contains(a.text, "234560") {
+		if a.body["resident_number"] != "900102-1******" || strings.Contains(a.text, "23456") {
 			t.Errorf("to %v: %s", by.Role, a.text)
 		}
 	}
@@ -312,7 +312,7 @@ func TestARegistrarEntersReplacesAndRemoves(t *testing.T) {
 	c := open(t)
 	template, picture := servicetest.Portrait(7), base64.StdEncoding.EncodeToString([]byte{0xff, 0xd8})
 	resident := map[string]any{
-		"id": 4711, "resident_number": "9001021234560", "family_name": "이", "given_name": "소라", "birth_date": "1990-01-02", "sex": "F",
+		"id": 4711, "resident_number": "9001022345670", "family_name": "이", "given_name": "소라", "birth_date": "1990-01-02", "sex": "F",
 		"address": "한누리대로 2130", "municipality": servicetest.Sejong, "centre": "3611051500", "why": "moved here",
 		"card": map[string]any{"number": "B1", "chip": true, "template": template.Bytes(), "portrait": picture},
 	}
@@ -324,6 +324,11 @@ func TestARegistrarEntersReplacesAndRemoves(t *testing.T) {
 	}
 	if a := c.ask(registrar, "POST", "/residents", resident); a.status != 409 || a.problem() != "number-taken" {
 		t.Errorf("twice: %+v", a)
+	}
+	resident["id"], resident["card"] = 4712, nil
+	if a := c.ask(registrar, "POST", "/residents", resident); a.status != 409 || a.problem() != "resident-number-taken" ||
+		!strings.Contains(a.text, "4711") || strings.Contains(a.text, "234567") {
+		t.Errorf("with another's registration number: %+v", a)
 	}
 	next := map[string]any{"number": "B2", "template": template.Bytes(), "portrait": picture, "why": "damaged"}
 	if a := c.ask(clerk, "POST", "/residents/4711/cards", next); a.status != 201 {
@@ -342,6 +347,15 @@ func TestARegistrarEntersReplacesAndRemoves(t *testing.T) {
 	}
 	if a := c.ask(clerk, "GET", "/residents/4711", nil); verdicts(a) != "not-valid not-valid" {
 		t.Errorf("%+v", a)
+	}
+	if a := c.ask(registrar, "POST", "/residents", resident); a.problem() != "resident-number-taken" {
+		t.Errorf("with the number of a resident who was removed: %+v", a)
+	}
+	for _, resident["id"] = range []int{4713, 4714} { // who have no number yet
+		resident["resident_number"] = ""
+		if a := c.ask(registrar, "POST", "/residents", resident); a.status != 201 {
+			t.Errorf("without a registration number: %+v", a)
+		}
 	}
 }
 

@@ -37,6 +37,8 @@ var (
 	ErrTooLong = errors.New("a reason or name is longer than 200 bytes: shorten it")
 	// ErrPersonExists: the number is in the register.
 	ErrPersonExists = errors.New("the register has a resident with this number already")
+	// ErrRRNTaken: another resident has the registration number.
+	ErrRRNTaken = errors.New("the register has another resident with this registration number")
 )
 
 // By is who asks. The caller has authenticated them.
@@ -122,7 +124,8 @@ func fits(text string) bool {
 	return len(text) <= MaxText && utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }
 
-// Add enters a resident, who holds nothing yet.
+// Add enters a resident, who holds nothing yet. A registration number is one resident's,
+// also after they were removed; who has none yet is entered without.
 func Add(tx store.Tx, p store.Person, by By, why string, at time.Time) (*store.Person, uint64, error) {
 	if _, err := tx.Person(p.ID); err == nil {
 		return nil, 0, fmt.Errorf("%w (%d)", ErrPersonExists, p.ID)
@@ -132,6 +135,11 @@ func Add(tx store.Tx, p store.Person, by By, why string, at time.Time) (*store.P
 	for _, text := range []string{p.RRN, p.FamilyName, p.GivenName, p.Municipality, p.Centre, p.Address, why, by.Actor} {
 		if !fits(text) {
 			return nil, 0, ErrTooLong
+		}
+	}
+	if p.RRN != "" {
+		if err := number(tx, p); err != nil {
+			return nil, 0, err
 		}
 	}
 	p.State, p.Card, p.Credential = 0, "", 0
@@ -144,3 +152,24 @@ func Add(tx store.Tx, p store.Person, by By, why string, at time.Time) (*store.P
 	p.Changed = seq
 	return &p, seq, tx.PutPerson(p)
 }
+
+// number makes a registration number the resident's. What is said of one that is taken
+// names the other resident, never the number.
+func number(tx store.Tx, p store.Person) error {
+	err := tx.AddRRN(p.RRN, p.ID)
+	if !errors.Is(err, store.ErrTaken) {
+		return err
+	}
+	other, err := tx.PersonByRRN(p.RRN)
+	if err != nil {
+		return err
+	}
+	return RRNTaken{other}
+}
+
+// RRNTaken is ErrRRNTaken, and whose the number is.
+type RRNTaken struct{ By store.PersonID }
+
+func (e RRNTaken) Error() string { return fmt.Sprintf("%v (%d)", ErrRRNTaken, e.By) }
+
+func (e RRNTaken) Unwrap() error { return ErrRRNTaken }

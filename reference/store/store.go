@@ -89,6 +89,12 @@ type Stats struct {
 // Reader reads one snapshot of the register.
 type Reader interface {
 	Person(id PersonID) (Person, error)
+	// PersonByRRN returns who was entered with a resident registration number
+	// (AddRRN).
+	PersonByRRN(rrn string) (PersonID, error)
+	// SharedRRNs returns those who were entered with the number of somebody else, before
+	// the register refused that, in order of their id, at most limit.
+	SharedRRNs(limit int) ([]Shared, error)
 	Card(number string) (Card, error)
 	// Wallet returns what is known of a wallet as this person's. A wallet that
 	// was never heard of is not an error: it is clean.
@@ -140,6 +146,9 @@ type Reader interface {
 type Tx interface {
 	Reader
 	PutPerson(Person) error
+	// AddRRN notes whose a resident registration number is. ErrTaken: it was noted
+	// before, whether or not the person still holds anything.
+	AddRRN(rrn string, person PersonID) error
 	AddCard(Card) error // ErrTaken: a number is never given twice
 	PutCard(Card) error
 	PutWallet(Wallet) error
@@ -206,6 +215,12 @@ type Person struct {
 	Credential CredentialID
 	// Changed is the sequence number of the person's latest change.
 	Changed uint64
+}
+
+// Shared is two residents with one registration number: one of both entries is wrong.
+type Shared struct {
+	Person PersonID // entered, or numbered, later
+	First  PersonID // whose the number counts as
 }
 
 // Card is a plastic card, by document number. It is in force as long as its

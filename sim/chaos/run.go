@@ -105,8 +105,10 @@ func (r *run) settle(residents []Resident) error {
 		birth := r.place.start.AddDate(-x.Age, -6, 0)
 		birth = time.Date(birth.Year(), birth.Month(), birth.Day(), 0, 0, 0, 0, time.UTC)
 		home := r.municipality(x.Away)
-		c := r.NewCitizen(x.Number, population.Person{ID: x.Number, FamilyName: "홍", GivenName: "길동", Romanised: "HONG GILDONG", Age: x.Age, Male: x.Number%2 == 1,
-			Birth: birth, RRN: birth.Format("060102") + "-1000000", Address: "어딘가 1"}, home)
+		p := population.Person{ID: x.Number, FamilyName: "홍", GivenName: "길동", Romanised: "HONG GILDONG", Age: x.Age, Male: x.Number%2 == 1,
+			Birth: birth, Address: "어딘가 1"}
+		p.Numbered(x.Number)
+		c := r.NewCitizen(x.Number, p, home)
 		r.people[x.Number] = &person{Citizen: c, resident: x, reports: map[lifecycle.Causes][]uint64{}, attested: map[*world.Device]*sent{}}
 		e, err := r.Entry(c, home+"00000", !x.NoCard, x.Chip)
 		if err != nil {

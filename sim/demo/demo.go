@@ -151,7 +151,8 @@ func New(s *scenarios.Scenario, nation *scenarios.Nation, residents int) (*Town,
 			first, end = people.Range(centre)
 		}
 		id := first + uint32(n)%(end-first)
-		p := people.Person(draws, id, founded)
+		p := people.Person(draws, id, founded) // in large towns somebody's double
+		p.Numbered(uint32(n))
 		r := &Resident{
 			ID: store.PersonID(n + 1), Name: p.FamilyName + p.GivenName, Romanised: p.Romanised, PIN: "123456",
 			Document: "D" + strings.ToUpper(strconv.FormatUint(uint64(1_000_000+n), 36)),
@@ -229,7 +230,7 @@ func (r *Resident) Wallet(client *http.Client, now func() time.Time, random io.R
 func (t *Town) Enter(ctx context.Context, s *issuance.Service) error {
 	for _, r := range t.Residents {
 		a, err := s.RegisterResident(ctx, issuance.ResidentRequest{
-			Request: register.Request{By: registrar, Key: fmt.Sprintf("demo resident %d", r.ID)},
+			Request: register.Request{By: registrar, Key: fmt.Sprintf("resident %d of the demonstration", r.ID)},
 			Resident: store.Person{
 				ID: r.ID, RRN: strings.ReplaceAll(r.person.RRN, "-", ""), FamilyName: r.person.FamilyName, GivenName: r.person.GivenName,
 				BirthDate: r.person.Birth, Sex: r.sex(), Address: r.person.Address, Municipality: Municipality, Centre: r.centre,

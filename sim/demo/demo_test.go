@@ -163,3 +163,13 @@ func TestAResidentsWalletIsTheSameAtEachStart(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestEveryResidentOfATownHasANumberOfTheirOwn(t *testing.T) {
+	whose := map[string]int{}
+	for i, r := range made(t, 3000).Residents {
+		if other, ok := whose[r.person.RRN]; ok {
+			t.Errorf("residents %d and %d have the same number", other, i)
+		}
+		whose[r.person.RRN] = i
+	}
+}

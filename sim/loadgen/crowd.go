@@ -12,6 +12,7 @@ import (
 
 	"rollcall.example/rollcall/hwemu/camera"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/sim/demo"
 	"rollcall.example/rollcall/sim/oracle"
 	"rollcall.example/rollcall/sim/population"
 	"rollcall.example/rollcall/sim/rng"
@@ -136,6 +137,7 @@ func Open(ctx context.Context, o Options) (*Crowd, error) {
 		if o.kindOf(n) == child {
 			p.BornOn(o.Now().AddDate(1-o.Rules.MinimumAge, 0, 0).Truncate(24 * time.Hour))
 		}
+		p.Numbered(uint32(demo.MaxResidents + n)) // the service may hold a demonstration
 		one, err := c.citizen(uint32(n), p, m.Code, o.Nation.Centres[centre].Code)
 		if err != nil {
 			return nil, err

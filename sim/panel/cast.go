@@ -119,7 +119,8 @@ func (r *run) castEntries() (out []world.Entry, err error) {
 		birth := r.Scenario.Start.AddDate(-age, -1, 0)
 		birth = time.Date(birth.Year(), birth.Month(), birth.Day(), 0, 0, 0, 0, time.UTC)
 		p := population.Person{ID: id, FamilyName: "홍", GivenName: "길동", Romanised: "HONG GILDONG", Age: age, Male: true,
-			Birth: birth, RRN: birth.Format("060102") + "-1000000", Address: "어딘가 1"}
+			Birth: birth, Address: "어딘가 1"}
+		p.Numbered(uint32(len(r.citizens) + n))
 		place := home
 		if n == elsewhere {
 			place = neverOpens

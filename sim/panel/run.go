@@ -115,6 +115,7 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	for i := range o.Members {
 		c := &o.Members[i]
 		p := m.Pop.Person(m.Draws, c.Citizen, m.Scenario.Start.Time)
+		p.Numbered(uint32(i))
 		home := m.Nation.Municipalities[m.Nation.Centres[p.Centre].Municipality].Code
 		r.citizens = append(r.citizens, newCitizen(w, *c, p, home))
 	}

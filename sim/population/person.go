@@ -141,6 +141,15 @@ func (p *Person) BornOn(day time.Time) {
 	p.Birth, p.RRN = day, numbered(day, p.Male, p.RRN[8:13])
 }
 
+// Numbered gives a person a number of their own among those who are entered into one
+// register: the n-th, which nobody else's n below 800,000 gives, whatever the day of
+// birth, nor Person. Its check digit is at least two too high.
+func (p *Person) Numbered(n uint32) {
+	p.RRN = numbered(p.Birth, p.Male, fmt.Sprintf("%05d", n%100_000))
+	check := int(p.RRN[13] - '0') // one too high
+	p.RRN = fmt.Sprintf("%s%d", p.RRN[:13], (check+1+int(n/100_000)%8)%10)
+}
+
 // RRNCheckDigit is the right check digit of the first twelve digits.
 func RRNCheckDigit(twelve string) int {
 	sum := 0

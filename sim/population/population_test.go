@@ -101,3 +101,20 @@ func TestCheckDigit(t *testing.T) {
 		t.Errorf("%d", got)
 	}
 }
+
+func TestWhoIsEnteredIntoOneRegisterHasANumberOfTheirOwn(t *testing.T) {
+	people := nation(t)
+	on := time.Date(2024, 12, 27, 0, 0, 0, 0, scenarios.KST)
+	p := people.Person(drawer(people), 7, on)
+	seen := map[string]bool{p.RRN: true}
+	for n := range uint32(800_000) {
+		p.Numbered(n)
+		if seen[p.RRN] {
+			t.Fatalf("%s was given twice to people born on one day, last to number %d", p.RRN, n)
+		}
+		seen[p.RRN] = true
+		if check := RRNCheckDigit(p.RRN[:6] + p.RRN[7:13]); n%997 == 0 && (int(p.RRN[13]-'0') == check || int(p.RRN[13]-'0') == (check+1)%10 || p.RRN[:6] != p.Birth.Format("060102")) {
+			t.Errorf("number %d is %s, which could be somebody's, or Person's", n, p.RRN)
+		}
+	}
+}

@@ -155,7 +155,7 @@ func (w *World) Resident(change ...func(*issuance.ResidentRequest)) *Citizen {
 	c := &Citizen{ID: id, Number: fmt.Sprintf("A%08d", id), Face: Portrait(uint64(id))}
 	q := issuance.ResidentRequest{
 		Request: w.Request(Registrar),
-		Resident: store.Person{ID: id, RRN: "9001021234560", FamilyName: "김", GivenName: "하늘", Sex: 'F',
+		Resident: store.Person{ID: id, RRN: fmt.Sprint(9001021234560 + uint64(id)), FamilyName: "김", GivenName: "하늘", Sex: 'F',
 			BirthDate: time.Date(1990, 1, 2, 0, 0, 0, 0, time.UTC), Municipality: Sejong, Centre: "3611051500", Address: "한누리대로 2130"},
 		Card: &issuance.NewCard{Number: c.Number, Chip: true, Template: c.Face, Portrait: []byte{0xff, 0xd8, 0xff, 0xd9}},
 		Why:  "seed",

@@ -13,6 +13,7 @@ import (
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/store"
+	"rollcall.example/rollcall/reference/store/storetest"
 )
 
 // Registers that were made before copies were kept as runs have a row for each, at its
@@ -81,6 +82,47 @@ func TestARegisterOfBeforeThereWereRunsGoesOn(t *testing.T) {
 		if err := db.Update(ctx, func(tx store.Tx) error { return tx.AddEntries(0, []uint64{6, 5}, 2) }); err == nil {
 			t.Error("an index of before was given again")
 		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestARegisterWithSharedRegistrationNumbersOpensAndSaysWhose(t *testing.T) {
+	address := os.Getenv("ROLLCALL_POSTGRES")
+	if address == "" {
+		t.Skip("no PostgreSQL: start one by .ci/postgres start DIR and put the address it prints into ROLLCALL_POSTGRES")
+	}
+	ctx := context.Background()
+	const name = "shared_numbers"
+	c, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	apart := slices.IndexFunc(migrations, func(m string) bool { return strings.Contains(m, "CREATE TABLE rrn") })
+	if _, err := c.PgConn().Exec(ctx, `DROP SCHEMA IF EXISTS `+name+` CASCADE; CREATE SCHEMA `+name+`; SET search_path = `+name).ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Exec(ctx, `DROP SCHEMA `+name+` CASCADE`)
+	if err := Made(ctx, c, apart); err != nil {
+		t.Fatal(err)
+	}
+	for id, rrn := range map[int]string{3: "9001021234560", 5: "9001021234560", 4: "9001021234561", 9: "9001021234560", 7: "", 8: ""} {
+		if _, err := c.Exec(ctx, `INSERT INTO person VALUES ($1, $2, '', '', '1990-01-02', 70, '', '', '', 0, '', 0, 1)`, id, rrn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	for range 2 { // brought up to date, and opened again
+		db, err := Open(ctx, address+separator+"search_path="+name, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		storetest.SharedNumbers(t, db, map[string]store.PersonID{"9001021234560": 3, "9001021234561": 4}, []store.Shared{{Person: 5, First: 3}, {Person: 9, First: 3}})
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}

@@ -177,6 +177,21 @@ ALTER TABLE list ADD COLUMN secret bytea NOT NULL DEFAULT '';
 ALTER TABLE entry RENAME COLUMN idx TO place;
 ALTER TABLE entry ADD COLUMN copies bigint NOT NULL DEFAULT 1;
 `,
+	// Whose a registration number is: apart from person, so that what changes of a
+	// resident later writes no page of it. Until then a number could be entered for
+	// several: it is the lowest id's, and shared_rrn names the others.
+	`
+CREATE TABLE rrn (
+	number text COLLATE "C" PRIMARY KEY,
+	person bigint NOT NULL
+);
+INSERT INTO rrn SELECT rrn, min(id) FROM person WHERE rrn <> '' GROUP BY rrn;
+CREATE TABLE shared_rrn (
+	person bigint PRIMARY KEY,
+	first  bigint NOT NULL
+);
+INSERT INTO shared_rrn SELECT p.id, r.person FROM person p JOIN rrn r ON r.number = p.rrn WHERE r.person <> p.id;
+`,
 }
 
 // lockClass is the first half of the keys of our advisory locks ("Roll"); the

@@ -135,6 +135,25 @@ func (t *tx) PutPerson(p store.Person) error {
 	return nil
 }
 
+func (t *tx) PersonByRRN(rrn string) (id store.PersonID, err error) {
+	if !keepable(rrn) {
+		return 0, store.ErrNotFound
+	}
+	err = t.get(`SELECT person FROM rrn WHERE number = $1`, []any{rrn}, &id)
+	return id, err
+}
+
+func (t *tx) AddRRN(rrn string, person store.PersonID) error {
+	if err := text(rrn); err != nil {
+		return err
+	}
+	return t.put(store.ErrTaken, `INSERT INTO rrn (number, person) VALUES ($1,$2) ON CONFLICT DO NOTHING`, rrn, int64(person))
+}
+
+func (t *tx) SharedRRNs(limit int) ([]store.Shared, error) {
+	return all(t, row.Shared, `SELECT `+row.SharedColumns+` FROM shared_rrn ORDER BY person LIMIT $1`, limit)
+}
+
 func (t *tx) Card(number string) (store.Card, error) {
 	if !keepable(number) {
 		return store.Card{}, store.ErrNotFound

@@ -30,7 +30,7 @@ func smallDisk(t *testing.T, room string) string {
 // A real disk is full in other places than a limit on pages is: in the middle of the
 // log, and in the index of the log.
 func TestARealDiskThatIsFullRefusesAndTheRegisterGoesOnByItself(t *testing.T) {
-	for _, room := range []string{"350k", "500k", "1M"} {
+	for _, room := range []string{"380k", "500k", "1M"} {
 		t.Run(room, func(t *testing.T) {
 			dir := smallDisk(t, room)
 			path := filepath.Join(dir, "r.db")

@@ -10,6 +10,7 @@ import (
 
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
+	"rollcall.example/rollcall/reference/store/storetest"
 )
 
 // Version 3 is the last that knew nonces by their hash alone.
@@ -90,6 +91,31 @@ func TestATicketOfATransactionKeptBeforeItsKeyHadAMomentIsFound(t *testing.T) {
 		}
 		if err := db.Update(ctx, func(tx store.Tx) error { return tx.AddTicket(want) }); !errors.Is(err, store.ErrTaken) {
 			t.Errorf("%s was given again: %v", kind, err)
+		}
+	}
+}
+
+// Version 6 is the last that took one registration number for several residents.
+func TestARegisterWithSharedRegistrationNumbersOpensAndSaysWhose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	if err := sqlite.Made(path, 6); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, rrn := range map[int]string{3: "9001021234560", 5: "9001021234560", 4: "9001021234561", 9: "9001021234560", 7: "", 8: ""} {
+		if _, err := c.Exec(`INSERT INTO person VALUES (?, ?, '', '', '1990-01-02', 70, '', '', '', 0, '', 0, 1)`, id, rrn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Close()
+	for range 2 { // brought up to date, and opened again
+		db := open(t, path, sqlite.Options{})
+		storetest.SharedNumbers(t, db, map[string]store.PersonID{"9001021234560": 3, "9001021234561": 4}, []store.Shared{{Person: 5, First: 3}, {Person: 9, First: 3}})
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

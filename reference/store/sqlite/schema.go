@@ -174,4 +174,19 @@ ALTER TABLE list ADD COLUMN secret BLOB NOT NULL DEFAULT x'';
 ALTER TABLE entry RENAME COLUMN idx TO place;
 ALTER TABLE entry ADD COLUMN copies INTEGER NOT NULL DEFAULT 1;
 `,
+	// Whose a registration number is: apart from person, so that what changes of a
+	// resident later writes no page of it. Until then a number could be entered for
+	// several: it is the lowest id's, and shared_rrn names the others.
+	`
+CREATE TABLE rrn (
+	number TEXT PRIMARY KEY,
+	person INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO rrn SELECT rrn, min(id) FROM person WHERE rrn <> '' GROUP BY rrn;
+CREATE TABLE shared_rrn (
+	person INTEGER PRIMARY KEY,
+	first  INTEGER NOT NULL
+) STRICT;
+INSERT INTO shared_rrn SELECT p.id, r.person FROM person p JOIN rrn r ON r.number = p.rrn WHERE r.person <> p.id;
+`,
 }

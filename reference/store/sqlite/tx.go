@@ -109,6 +109,19 @@ func (t *tx) PutPerson(p store.Person) error {
 		uint8(p.State), p.Card, int64(p.Credential), int64(p.Changed))
 }
 
+func (t *tx) PersonByRRN(rrn string) (id store.PersonID, err error) {
+	err = t.get(`SELECT person FROM rrn WHERE number = ?`, []any{rrn}, &id)
+	return id, err
+}
+
+func (t *tx) AddRRN(rrn string, person store.PersonID) error {
+	return t.put(store.ErrTaken, `INSERT INTO rrn (number, person) VALUES (?,?) ON CONFLICT DO NOTHING`, rrn, int64(person))
+}
+
+func (t *tx) SharedRRNs(limit int) ([]store.Shared, error) {
+	return all(t, row.Shared, `SELECT `+row.SharedColumns+` FROM shared_rrn ORDER BY person LIMIT ?`, limit)
+}
+
 func (t *tx) Card(number string) (store.Card, error) {
 	return one(t, row.Card, `SELECT `+row.CardColumns+` FROM card WHERE number = ?`, number)
 }

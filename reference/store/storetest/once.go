@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ func once(t *testing.T, open Open) {
 	s := opened(t, open)
 	adds := map[string]func(store.Tx) error{
 		"card number":            func(tx store.Tx) error { return tx.AddCard(store.Card{Number: "A1"}) },
+		"registration number":    func(tx store.Tx) error { return tx.AddRRN("9001021234560", 1) },
 		"index":                  func(tx store.Tx) error { return tx.AddEntries(0, []uint64{5}, 1) },
 		"challenge":              func(tx store.Tx) error { return tx.AddChallenge(store.Challenge{Value: []byte("x"), Made: moment}) },
 		"nonce":                  func(tx store.Tx) error { return tx.UseNonce([]byte("x"), moment) },
@@ -136,6 +138,36 @@ func numbers(t *testing.T, open Open) {
 		})
 		if got.String() != span.want {
 			t.Errorf("entries %d to %d: %q, want %q", span.from, span.to, &got, span.want)
+		}
+	}
+}
+
+// SharedNumbers checks whose registration numbers are in a register that was made before
+// one number was refused for several residents, and who shares one.
+func SharedNumbers(t *testing.T, s store.Store, whose map[string]store.PersonID, shared []store.Shared) {
+	t.Helper()
+	view(t, s, func(r store.Reader) error {
+		for rrn, want := range whose {
+			if id, err := r.PersonByRRN(rrn); err != nil || id != want {
+				t.Errorf("%s is resident %d's, %v; want %d", rrn, id, err, want)
+			}
+		}
+		if _, err := r.PersonByRRN(""); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("no number is somebody's: %v", err)
+		}
+		got, err := r.SharedRRNs(len(shared) + 1)
+		if err != nil || !slices.Equal(got, shared) {
+			t.Errorf("shared: %v, %v; want %v", got, err, shared)
+		}
+		got, err = r.SharedRRNs(1)
+		if err != nil || !slices.Equal(got, shared[:1]) {
+			t.Errorf("the first: %v, %v", got, err)
+		}
+		return nil
+	})
+	for rrn := range whose {
+		if err := s.Update(ctx, func(tx store.Tx) error { return tx.AddRRN(rrn, 10) }); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("%s was given again: %v", rrn, err)
 		}
 	}
 }

@@ -34,6 +34,7 @@ func everything(t *testing.T, open Open) {
 	record := store.AuditRecord{Sequence: 1, Body: []byte("body"), Hash: []byte("hash")}
 	update(t, s, func(tx store.Tx) (err error) {
 		must(t, tx.PutPerson(p))
+		must(t, tx.AddRRN(p.RRN, p.ID))
 		must(t, tx.AddCard(store.Card{Number: "A1", Person: p.ID}))
 		must(t, tx.PutCard(card))
 		must(t, tx.PutWallet(wallet))
@@ -69,6 +70,13 @@ func everything(t *testing.T, open Open) {
 			}
 			gotPerson, err := r.Person(p.ID)
 			same("person", p, gotPerson, err)
+			whose, err := r.PersonByRRN(p.RRN)
+			same("whose registration number", p.ID, whose, err)
+			shared, err := r.SharedRRNs(10)
+			same("shared registration numbers", []store.Shared(nil), shared, err)
+			if _, err := r.PersonByRRN("9001021234561"); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("a registration number that nobody has: %v", err)
+			}
 			gotCard, err := r.Card("A1")
 			same("card", card, gotCard, err)
 			gotWallet, err := r.Wallet(p.ID, "w")

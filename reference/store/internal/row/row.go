@@ -34,6 +34,7 @@ func Moment(ms int64) time.Time {
 // Columns, each in the order in which the function of the same name scans them.
 const (
 	PersonColumns     = `id, rrn, family_name, given_name, birth_date, sex, address, municipality, centre, state, card, credential, changed`
+	SharedColumns     = `person, first`
 	CardColumns       = `number, person, chip, template, portrait, issued, ended`
 	CredentialColumns = `id, person, card, wallet, issued, until, ended, outdated`
 	ListColumns       = `number, size, allotted, secret`
@@ -56,6 +57,12 @@ func Person(scan Scan) (p store.Person, err error) {
 		return store.Person{}, err
 	}
 	return p, nil
+}
+
+// Shared scans SharedColumns.
+func Shared(scan Scan) (s store.Shared, err error) {
+	err = scan(&s.Person, &s.First)
+	return s, err
 }
 
 // Card scans CardColumns.
