@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -34,6 +35,7 @@ import (
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
+	"rollcall.example/rollcall/reference/standing"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/postgres"
 	"rollcall.example/rollcall/reference/store/sqlite"
@@ -383,6 +385,11 @@ func (s *running) route(ctx context.Context, traces trace.TracerProvider) (err e
 	return nil
 }
 
+// noAttestationList tells the log of a maker's status list that could not be had.
+func (s *running) noAttestationList(uri string, err error) {
+	s.log.Error("the status list of an attestation cannot be had: nothing that names it is taken until it can", "list", place(uri), "error", err.Error())
+}
+
 // openProtocols puts together what wallets, verifiers and desks speak to.
 func (s *running) openProtocols() error {
 	providers, err := certificates(s.c.list("wallet-providers"))
@@ -408,6 +415,7 @@ func (s *running) openProtocols() error {
 		Service: s.service, Parties: s.parties, Ring: s.ring, Seals: s.seals,
 		URL: s.url, Name: map[string]string{"ko": s.c.text("authority")}, Copies: s.c.number("copies"),
 		Published: s.c.duration("status-every") + s.c.duration("status-ttl"), Providers: vouchers, Makers: makers,
+		Fetch: standing.HTTPS(http.DefaultTransport), NoList: s.noAttestationList,
 	}); err != nil {
 		return usage(fmt.Errorf("public-url: %w", err))
 	}

@@ -394,7 +394,7 @@ func (t *Token) Nonce(ctx context.Context) (string, error) {
 // Prove makes the proofs of keys (Appendix F), with the maker's attestation.
 func (t *Token) Prove(keys []*ecdsa.PrivateKey, nonce string, asJWT bool) (keyproof.Proofs, error) {
 	now := t.w.o.Now()
-	a := keyproof.Attestation{IssuedAt: now, Expires: now.Add(5 * time.Minute), Nonce: nonce,
+	a := keyproof.Attestation{IssuedAt: now, Expires: now.Add(5 * time.Minute), Nonce: nonce, Status: t.w.o.KeyStatus,
 		KeyStorage: []keyproof.Resistance{keyproof.High}, UserAuthentication: []keyproof.Resistance{keyproof.High}}
 	for _, k := range keys {
 		a.Keys = append(a.Keys, &k.PublicKey)

@@ -52,7 +52,10 @@ type Options struct {
 	Maker    *phone.Maker // of the phone: attests its keys
 	Provider *Provider    // of the app: attests the wallet
 	Seed     []byte       // of the phone's secure element
-	Redirect string       // where an authorization server sends its answer
+	// KeyStatus and AppStatus are the entries of the lists in which maker and provider say
+	// whether what they attest still stands; nil: they name none.
+	KeyStatus, AppStatus *mdoc.StatusRef
+	Redirect             string // where an authorization server sends its answer
 	// Readers are the authorities of verifiers whose requests are answered; nil:
 	// any verifier's, as a wallet that asks its holder each time. The list of revoked
 	// certificates is fetched where a verifier's certificate says; if it says one.
@@ -279,7 +282,7 @@ func (w *Wallet) request(ctx context.Context, c call) (*http.Request, error) {
 	}
 	if c.client != "" {
 		attestation, err := oauth.ClientAttestation{
-			ClientID: w.o.Provider.ClientID, Key: &w.instance.PublicKey, IssuedAt: now, Expires: now.Add(time.Hour),
+			ClientID: w.o.Provider.ClientID, Key: &w.instance.PublicKey, IssuedAt: now, Expires: now.Add(time.Hour), Status: w.o.AppStatus,
 		}.Sign(w.o.Provider.Sign, [][]byte{w.o.Provider.Attestation})
 		if err != nil {
 			return nil, err

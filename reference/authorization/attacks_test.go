@@ -13,10 +13,12 @@ import (
 
 	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/oauth"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/service/servicetest"
+	"rollcall.example/rollcall/reference/statuslist"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/web"
 )
@@ -449,4 +451,40 @@ func TestManyGuessesAtTheSameTimeAreFive(t *testing.T) {
 		t.Errorf("%d guesses were looked at", looked)
 	}
 	refused(t, "the right one", w.send(faceCheck, marshal(t, checking{code, scan.TxCode, capture(w.citizen)})), 400, "invalid_grant")
+}
+
+// A wallet that its provider has taken back is none, wherever it proves itself.
+func TestAWalletThatItsProviderHasRevokedIsNone(t *testing.T) {
+	w := newWallet(t)
+	const uri = "https://provider.example/lists/1"
+	chain, _ := servicetest.Vouched(t, "wallet provider", "provider", "Wallet Provider")
+	attest := func() {
+		t.Helper()
+		var err error
+		w.attestation, err = oauth.ClientAttestation{ClientID: clientID, Key: &servicetest.Key("instance").PublicKey, IssuedAt: w.Now(), Expires: w.Now().Add(time.Hour),
+			Status: &mdoc.StatusRef{URI: uri, Index: 2}}.Sign(jws.With(servicetest.Key("provider")), chain)
+		check(t, err)
+		w.times++
+		w.prove(t, fmt.Sprint("attested ", w.times))
+	}
+	lists := func(status statuslist.Status) {
+		w.Pass(2 * time.Minute) // past the ttl of the one before
+		l, err := statuslist.New(2, 8)
+		check(t, err)
+		check(t, l.Set(2, status))
+		token := servicetest.StatusList(t, "provider", "Wallet Provider", statuslist.Token{Subject: uri, IssuedAt: w.Now(), TTL: time.Minute, List: l})
+		w.list = func() ([]byte, error) { return token, nil }
+		attest()
+	}
+	for _, status := range []statuslist.Status{statuslist.Invalid, statuslist.Suspended} {
+		lists(status)
+		refused(t, "pushed by a wallet that is "+status.String(), w.send(push, pushing().Encode()), 401, "invalid_client_attestation")
+	}
+	lists(statuslist.Valid)
+	asked := w.good(t, push, pushing().Encode(), "request_uri")
+	to := w.good(t, evidence, marshal(t, proof(w.citizen, asked, w.challenged(t, asked))), "redirect_uri")
+	w.Pass(2 * time.Minute)
+	w.list = func() ([]byte, error) { return nil, errors.New("the provider is not there") }
+	attest()
+	refused(t, "redeemed while nobody can tell", w.send(token, redeeming(t, to).Encode()), 503, "temporarily_unavailable")
 }

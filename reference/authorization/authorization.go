@@ -31,6 +31,7 @@ import (
 	"rollcall.example/rollcall/reference/oauth"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/standing"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/web"
 	"rollcall.example/rollcall/reference/x5c"
@@ -62,6 +63,9 @@ type Options struct {
 	Path string
 	// Providers of wallets that are trusted to attest them.
 	Providers *x5c.Anchors
+	// Standing says whether attestations that name a status list still stand; nil: nobody
+	// can tell, and they are not taken.
+	Standing *standing.Lists
 	// Scopes are those by which credentials are asked for, one for each
 	// configuration of the issuer, by its id.
 	Scopes map[string]string
@@ -172,6 +176,15 @@ func (s *Server) client(r *http.Request, clientID string) (client, error) {
 	}
 	if err != nil {
 		return client{}, refusal(err)
+	}
+	switch err := s.o.Standing.Check(r.Context(), c.Status); {
+	case errors.Is(err, standing.ErrNotValid):
+		return client{}, web.Refuse(http.StatusUnauthorized, oauth.InvalidClientAttestation, "The client attestation: %v.", err)
+	case errors.Is(err, standing.ErrUnknown):
+		return client{}, web.Refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The status list of the client attestation cannot be had now: ask again later.").
+			With("Retry-After", "10").Because(err)
+	case err != nil:
+		return client{}, err
 	}
 	thumbprint, err := thumbprintOf(c)
 	if err != nil {

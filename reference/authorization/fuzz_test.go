@@ -23,6 +23,7 @@ import (
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/service/servicetest"
+	"rollcall.example/rollcall/reference/standing"
 	"rollcall.example/rollcall/reference/web"
 )
 
@@ -55,6 +56,7 @@ type wallet struct {
 	pop         string
 	proofs      map[string]string // path → DPoP proof
 	times       int               // that proofs were made
+	list        func() ([]byte, error)
 }
 
 func newWallet(t testing.TB, change ...func(*service.Config)) *wallet {
@@ -65,6 +67,7 @@ func newWallet(t testing.TB, change ...func(*service.Config)) *wallet {
 	w.keys, err = seal.NewKeys([32]byte{7})
 	check(t, err)
 	w.server, err = authorization.New(authorization.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/oauth/",
+		Standing:  standing.New(standing.Options{Anchors: anchors, Now: w.Now, Fetch: func(context.Context, string) ([]byte, error) { return w.list() }}),
 		Providers: anchors, Scopes: scopes, Redirects: []string{callback}})
 	check(t, err)
 	w.attestation, err = oauth.ClientAttestation{Provider: "https://provider.example", ClientID: clientID, Key: &servicetest.Key("instance").PublicKey,

@@ -42,7 +42,8 @@ func refuse(format string, args ...any) error {
 
 // Check reads a key attestation (OpenID4VCI 1.0 Appendix D.1) and checks who signed
 // it, for which nonce, and when. Beyond the standard, sub must name the wallet
-// instance; it is the same in every attestation of one wallet.
+// instance; it is the same in every attestation of one wallet. One that names a status list
+// is refused: where those are read (package standing), keys come by other ways.
 func (m *Makers) Check(attestation, nonce string, at time.Time) (Phone, error) {
 	a, err := m.policy.Check(attestation, at, func(n string) bool { return oauth.Same(n, nonce) })
 	if refusal, ok := errors.AsType[*oauth.Refusal](err); ok {
@@ -50,6 +51,9 @@ func (m *Makers) Check(attestation, nonce string, at time.Time) (Phone, error) {
 	}
 	if err != nil {
 		return Phone{}, refuse("%v", err)
+	}
+	if a.Status != nil {
+		return Phone{}, refuse("it names a status list, and none is read here")
 	}
 	if a.Wallet == "" || len(a.Wallet) > register.MaxText {
 		return Phone{}, refuse("it does not name the wallet in sub, in at most %d bytes", register.MaxText)

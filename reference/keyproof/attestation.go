@@ -37,31 +37,22 @@ type Attestation struct {
 	Keys               []*ecdsa.PublicKey
 	KeyStorage         []Resistance
 	UserAuthentication []Resistance
-	Certification      string // URL; may be empty
-	Nonce              string // the issuer's; may be empty
-	Status             *mdoc.StatusRef
+	Certification      string          // URL; may be empty
+	Nonce              string          // the issuer's; may be empty
+	Status             *mdoc.StatusRef // whether it still stands (package standing); nil: not said
 }
 
 type attestationClaims struct {
-	Issuer             string       `json:"iss,omitempty"`
-	Subject            string       `json:"sub,omitempty"`
-	IssuedAt           int64        `json:"iat"`
-	Expires            int64        `json:"exp,omitempty"`
-	Nonce              string       `json:"nonce,omitempty"`
-	Keys               []jws.Key    `json:"attested_keys"`
-	KeyStorage         []Resistance `json:"key_storage,omitempty"`
-	UserAuthentication []Resistance `json:"user_authentication,omitempty"`
-	Certification      string       `json:"certification,omitempty"`
-	Status             *status      `json:"status,omitempty"`
-}
-
-type status struct {
-	List *statusList `json:"status_list"`
-}
-
-type statusList struct {
-	Index *uint64 `json:"idx"`
-	URI   string  `json:"uri"`
+	Issuer             string        `json:"iss,omitempty"`
+	Subject            string        `json:"sub,omitempty"`
+	IssuedAt           int64         `json:"iat"`
+	Expires            int64         `json:"exp,omitempty"`
+	Nonce              string        `json:"nonce,omitempty"`
+	Keys               []jws.Key     `json:"attested_keys"`
+	KeyStorage         []Resistance  `json:"key_storage,omitempty"`
+	UserAuthentication []Resistance  `json:"user_authentication,omitempty"`
+	Certification      string        `json:"certification,omitempty"`
+	Status             *oauth.Status `json:"status,omitempty"`
 }
 
 // Sign signs it as the maker or provider, whose chain is sent along, leaf first
@@ -75,7 +66,7 @@ func (a Attestation) Sign(sign jws.Sign, chain [][]byte) (string, error) {
 	}
 	c := attestationClaims{
 		Issuer: a.Issuer, Subject: a.Wallet, IssuedAt: a.IssuedAt.Unix(), KeyStorage: a.KeyStorage, UserAuthentication: a.UserAuthentication,
-		Certification: a.Certification, Nonce: a.Nonce,
+		Certification: a.Certification, Nonce: a.Nonce, Status: oauth.StatusOf(a.Status),
 	}
 	if !a.Expires.IsZero() {
 		c.Expires = a.Expires.Unix()
@@ -86,9 +77,6 @@ func (a Attestation) Sign(sign jws.Sign, chain [][]byte) (string, error) {
 			return "", err
 		}
 		c.Keys = append(c.Keys, jwk)
-	}
-	if a.Status != nil {
-		c.Status = &status{&statusList{&a.Status.Index, a.Status.URI}}
 	}
 	return sign.Token(jws.Header{Type: attestationType, Chain: chain}, c)
 }
@@ -151,11 +139,8 @@ func (p Policy) Check(attestation string, at time.Time, nonce func(string) bool)
 			return nil, refuse("%s: attested key %d: %v", what, i+1, err)
 		}
 	}
-	if c.Status != nil {
-		if c.Status.List == nil || c.Status.List.Index == nil || c.Status.List.URI == "" {
-			return nil, refuse("%s: its status names no list and index, and nothing else is known here", what)
-		}
-		a.Status = &mdoc.StatusRef{URI: c.Status.List.URI, Index: *c.Status.List.Index}
+	if a.Status, err = c.Status.Ref(); err != nil {
+		return nil, refuse("%s: %v", what, err)
 	}
 	for _, demand := range []struct {
 		name        string

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/x5c"
 )
 
@@ -33,6 +34,37 @@ type ClientAttestation struct {
 	Expires    time.Time
 	WalletName string // wallet_name, wallet_link: may be empty
 	WalletLink string
+	Status     *mdoc.StatusRef // whether it still stands (package standing); nil: not said
+}
+
+// Status is the claim of an attestation that says which entry of which list tells whether
+// it still stands (draft-ietf-oauth-status-list-21 §6.2).
+type Status struct {
+	List *statusList `json:"status_list"`
+}
+
+type statusList struct {
+	Index *uint64 `json:"idx"`
+	URI   string  `json:"uri"`
+}
+
+// StatusOf is the claim for an entry; nil for none.
+func StatusOf(ref *mdoc.StatusRef) *Status {
+	if ref == nil {
+		return nil
+	}
+	return &Status{&statusList{&ref.Index, ref.URI}}
+}
+
+// Ref is the entry that the claim names; nil if there is no claim.
+func (s *Status) Ref() (*mdoc.StatusRef, error) {
+	if s == nil {
+		return nil, nil
+	}
+	if s.List == nil || s.List.Index == nil || s.List.URI == "" {
+		return nil, errors.New("its status names no list and index, and nothing else is known here")
+	}
+	return &mdoc.StatusRef{URI: s.List.URI, Index: *s.List.Index}, nil
 }
 
 type confirmation struct {
@@ -48,6 +80,7 @@ type attestationClaims struct {
 	Confirmation *confirmation `json:"cnf"`
 	WalletName   string        `json:"wallet_name,omitempty"`
 	WalletLink   string        `json:"wallet_link,omitempty"`
+	Status       *Status       `json:"status,omitempty"`
 }
 
 // Sign signs it as the provider, whose chain is sent along, leaf first and
@@ -63,6 +96,7 @@ func (a ClientAttestation) Sign(sign jws.Sign, chain [][]byte) (string, error) {
 	return sign.Token(jws.Header{Type: attestationType, Chain: chain}, attestationClaims{
 		Issuer: a.Provider, Subject: a.ClientID, IssuedAt: a.IssuedAt.Unix(), Expires: a.Expires.Unix(),
 		Confirmation: &confirmation{&key}, WalletName: a.WalletName, WalletLink: a.WalletLink,
+		Status: StatusOf(a.Status),
 	})
 }
 
@@ -109,8 +143,8 @@ type AttestedClient struct {
 }
 
 // CheckClient checks an attestation and its proof of possession (§7.1, §7.2);
-// that each of the two headers comes once, and that PoPID is new, is for the
-// caller to see.
+// that each of the two headers comes once, that PoPID is new, and whether the
+// attestation's status is good, is for the caller to see.
 func CheckClient(attestation, pop string, want ExpectedClient) (*AttestedClient, error) {
 	a, err := checkAttestation(attestation, want)
 	if err != nil {
@@ -160,6 +194,9 @@ func checkAttestation(attestation string, want ExpectedClient) (*ClientAttestati
 	}
 	if a.Expires, err = Moment(c.Expires); err != nil {
 		return refuse("exp: %v", err)
+	}
+	if a.Status, err = c.Status.Ref(); err != nil {
+		return refuse("%v", err)
 	}
 	switch {
 	case c.Subject == "" || len(c.Subject) > maxText:

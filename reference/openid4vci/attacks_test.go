@@ -3,6 +3,7 @@ package openid4vci_test
 import (
 	"context"
 	"crypto/ecdsa"
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -11,9 +12,11 @@ import (
 	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/keyproof"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/openid4vci"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service/servicetest"
+	"rollcall.example/rollcall/reference/statuslist"
 )
 
 // refuses sends a credential request that must be refused, and change nothing.
@@ -170,4 +173,47 @@ func TestABatchWithABadProofIsRefused(t *testing.T) {
 		w.refuses(t, what, ctx, twice, 400, "invalid_credential_request")
 	}
 	w.good(t, ctx, w.vci.Credential, body)
+}
+
+// Keys that their maker has taken back bind no card, in either type of proof, nor when the
+// card is fetched later; and nobody is told that they are bad where nobody knows.
+func TestKeysWhoseAttestationWasRevokedBindNoCard(t *testing.T) {
+	w := newWallet(t)
+	ctx := w.granted(t, "one", w.Resident(), false)
+	w.rehearsal.Begin()
+	const uri = "https://maker.example/lists/1"
+	lists := func(status statuslist.Status) {
+		w.Pass(11 * time.Second) // past the ttl of the one before
+		l, err := statuslist.New(2, 8)
+		check(t, err)
+		check(t, l.Set(5, status))
+		token := servicetest.StatusList(t, "attestations", "Maker's attestations", statuslist.Token{Subject: uri, IssuedAt: w.Now(), TTL: time.Second, List: l})
+		w.list = func() ([]byte, error) { return token, nil }
+	}
+	w.status = &mdoc.StatusRef{URI: uri, Index: 5}
+	for _, typ := range []string{"jwt", "attestation"} {
+		body := func() map[string]any {
+			return map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(t, typ)}
+		}
+		for status, code := range map[statuslist.Status]int{statuslist.Invalid: 400, statuslist.Suspended: 400, statuslist.Valid: 200} {
+			lists(status)
+			if code == 200 {
+				w.good(t, ctx, w.vci.Credential, marshal(t, body()))
+			} else {
+				w.refuses(t, typ+": "+status.String(), ctx, body(), code, "invalid_proof")
+			}
+		}
+		w.Pass(11 * time.Second)
+		w.list = func() ([]byte, error) { return nil, errors.New("the maker is not there") }
+		w.refuses(t, typ+": nobody can tell", ctx, body(), 503, "temporarily_unavailable")
+		w.refuses(t, typ+": again", ctx, body(), 503, "temporarily_unavailable")
+		lists(statuslist.Valid)
+		waits := w.good(t, ctx, w.slow.Credential, marshal(t, body()))
+		lists(statuslist.Invalid)
+		w.rehearsal.Begin()
+		rec, _ := w.send(ctx, w.vci.Deferred, marshal(t, map[string]any{"transaction_id": waits.Transaction}))
+		if rec.Code != 400 || !strings.Contains(rec.Body.String(), `"credential_request_denied"`) || !w.rehearsal.Take().Only() {
+			t.Errorf("%s, deferred: %d %s", typ, rec.Code, rec.Body)
+		}
+	}
 }

@@ -24,6 +24,7 @@ import (
 	"rollcall.example/rollcall/reference/openid4vci"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service/servicetest"
+	"rollcall.example/rollcall/reference/standing"
 	"rollcall.example/rollcall/reference/web"
 )
 
@@ -50,6 +51,9 @@ type wallet struct {
 	maker     [][]byte // chain of the phone's attestations
 	recipient jwe.Recipient
 	read      time.Time // when the recipient was
+
+	status *mdoc.StatusRef // of attestations
+	list   func() ([]byte, error)
 }
 
 func newWallet(t testing.TB) *wallet {
@@ -63,9 +67,11 @@ func newWallet(t testing.TB) *wallet {
 	w.server, err = authorization.New(authorization.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/oauth/",
 		Providers: makers, Scopes: openid4vci.Scopes})
 	check(t, err)
+	lists := standing.New(standing.Options{Anchors: makers, Now: w.Now, Fetch: func(context.Context, string) ([]byte, error) { return w.list() }})
 	for i, patience := range []time.Duration{time.Minute, time.Nanosecond} {
 		made, err := openid4vci.New(openid4vci.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/vci/", Copies: servicetest.Copies,
 			Proofs:   keyproof.Policy{Attesters: makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
+			Standing: lists,
 			Signer:   func() (jws.Sign, [][]byte) { return jws.With(servicetest.Key("metadata")), [][]byte{{1}} },
 			Secret:   func(begin time.Time) [32]byte { return sha256.Sum256([]byte("requests of " + begin.String())) },
 			Patience: patience, Interval: 5 * time.Second, Nonces: w.server.GiveNonce})
@@ -131,7 +137,7 @@ func (w *wallet) nonce(t testing.TB) string {
 func (w *wallet) proofsWith(t testing.TB, typ, nonce string) map[string][]string {
 	t.Helper()
 	text, err := keyproof.Attestation{Wallet: "wallet", IssuedAt: w.Now(), Expires: w.Now().Add(time.Hour), Keys: w.attested,
-		KeyStorage: []keyproof.Resistance{keyproof.High}, Nonce: nonce}.Sign(jws.With(servicetest.Key("attestations")), w.maker)
+		KeyStorage: []keyproof.Resistance{keyproof.High}, Nonce: nonce, Status: w.status}.Sign(jws.With(servicetest.Key("attestations")), w.maker)
 	check(t, err)
 	if typ == "jwt" {
 		text, err = keyproof.Proof{ClientID: clientID, Audience: issuer, IssuedAt: w.Now(), Nonce: nonce, Attestation: text}.Sign(servicetest.Key("device 1"))

@@ -34,6 +34,7 @@ import (
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/standing"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/web"
 )
@@ -64,6 +65,9 @@ type Options struct {
 	Copies int
 	// Proofs says what is demanded of keys.
 	Proofs keyproof.Policy
+	// Standing says whether key attestations that name a status list still stand; nil:
+	// nobody can tell, and they are not taken.
+	Standing *standing.Lists
 	// Secret is that of a day, by its begin, and the same at every replica: of it is
 	// made the key to which wallets encrypt their requests.
 	Secret func(begin time.Time) [32]byte
@@ -155,6 +159,7 @@ type order struct {
 	Keys       []jws.Key           `json:"keys"`
 	Encryption *encryption         `json:"-"`                // of the response to this very request
 	Nonces     []nonce             `json:"nonces,omitempty"` // of the proofs
+	Status     *mdoc.StatusRef     `json:"status,omitempty"` // of the key attestation
 }
 
 // nonce is one of ours that was used: what it is called, and when it ends.
@@ -176,6 +181,9 @@ func (i *Issuer) Credential(w http.ResponseWriter, r *http.Request) error {
 	}
 	o, err := i.check(g, q, encrypted)
 	if err != nil {
+		return err
+	}
+	if err := i.stands(r.Context(), o, keyproof.InvalidProof); err != nil {
 		return err
 	}
 	out, err := i.fill(r.Context(), o)
@@ -247,7 +255,23 @@ func (i *Issuer) prove(o *order, proofs keyproof.Proofs) error {
 	for _, text := range proven.Nonces {
 		o.Nonces = append(o.Nonces, opened[text])
 	}
+	if proven.Attestation != nil {
+		o.Status = proven.Attestation.Status
+	}
 	return nil
+}
+
+// stands refuses an order, with this code, whose keys are no longer vouched for.
+func (i *Issuer) stands(ctx context.Context, o order, code string) error {
+	err := i.o.Standing.Check(ctx, o.Status)
+	switch {
+	case errors.Is(err, standing.ErrNotValid):
+		return web.Refuse(http.StatusBadRequest, code, "The key attestation: %v.", err)
+	case errors.Is(err, standing.ErrUnknown):
+		return web.Refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The status list of the key attestation cannot be had now: ask again later.").
+			With("Retry-After", "10").Because(err)
+	}
+	return err
 }
 
 // kept is what is remembered of a grant once its card is issued.
@@ -518,6 +542,9 @@ func (i *Issuer) Deferred(w http.ResponseWriter, r *http.Request) error {
 	// However the first response was wanted: the wallet may have another key by now (§9.1).
 	o.Encryption = body.Encryption
 	if err := o.Encryption.check(encrypted); err != nil {
+		return err
+	}
+	if err := i.stands(r.Context(), o, requestDenied); err != nil { // it may have been revoked meanwhile
 		return err
 	}
 	out, err := i.fill(r.Context(), o)

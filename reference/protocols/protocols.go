@@ -28,6 +28,7 @@ import (
 	"rollcall.example/rollcall/reference/parties"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
+	"rollcall.example/rollcall/reference/standing"
 	"rollcall.example/rollcall/reference/x5c"
 )
 
@@ -54,6 +55,18 @@ type Options struct {
 	Published time.Duration     // until a change is in the lists of every verifier
 
 	Providers, Makers *x5c.Anchors // of wallets, and of phones
+	// Fetch gets their status lists; nil: an attestation that names one is not taken.
+	Fetch standing.Fetch
+	// NoList is told of each that could not be had; nil: nobody is.
+	NoList func(uri string, err error)
+}
+
+// standing is whose attestations of those still stand.
+func (o Options) standing(of *x5c.Anchors) *standing.Lists {
+	if o.Fetch == nil {
+		return nil
+	}
+	return standing.New(standing.Options{Anchors: of, Fetch: o.Fetch, Now: o.Service.Register.Now, Failed: o.NoList})
 }
 
 // New returns the parts of the service's API that are protocols.
@@ -61,13 +74,14 @@ func New(o Options) (api httpapi.API, err error) {
 	r, i := o.Service.Register, o.Service.Issuance
 	api.Parties, api.Roots = o.Parties, &keys.Roots{Ring: o.Ring}
 	if api.Authorization, err = authorization.New(authorization.Options{
-		Register: r, Issuance: i, Keys: o.Seals, Issuer: o.URL, Path: "/oauth/", Providers: o.Providers, Scopes: openid4vci.Scopes,
+		Register: r, Issuance: i, Keys: o.Seals, Issuer: o.URL, Path: "/oauth/", Providers: o.Providers, Standing: o.standing(o.Providers), Scopes: openid4vci.Scopes,
 	}); err != nil {
 		return api, err
 	}
 	if api.OpenID4VCI, err = openid4vci.New(openid4vci.Options{
 		Register: r, Issuance: i, Keys: o.Seals, Issuer: o.URL, Path: "/vci/", Name: o.Name,
 		Copies: o.Copies, Proofs: keyproof.Policy{Attesters: o.Makers, Required: true, KeyStorage: []keyproof.Resistance{keyproof.High}},
+		Standing: o.standing(o.Makers),
 		Secret: func(begin time.Time) [32]byte {
 			secret := o.Ring.Epoch(keys.Nonce, begin)
 			return sha256.Sum256(append([]byte("rollcall requests of wallets "), secret[:]...))

@@ -181,6 +181,12 @@ func ParseJWT(token []byte, anchors *mdoc.TrustAnchors, at time.Time) (*Token, e
 	return parsed(parseJWT, token, anchors, at)
 }
 
+// ParseJWTBy is ParseJWT for lists that are by others than those who issue cards: key is
+// that of the signer with this chain, or why they are not believed.
+func ParseJWTBy(token []byte, at time.Time, key func(chain [][]byte) (*ecdsa.PublicKey, error)) (*Token, error) {
+	return parseJWT(token, at, key)
+}
+
 // ParseCWT is ParseJWT for a CWT.
 func ParseCWT(token []byte, anchors *mdoc.TrustAnchors, at time.Time) (*Token, error) {
 	return parsed(parseCWT, token, anchors, at)

@@ -31,6 +31,7 @@ import (
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/service"
+	"rollcall.example/rollcall/reference/statuslist"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
 	"rollcall.example/rollcall/reference/x5c"
@@ -281,4 +282,20 @@ func Vouched(t testing.TB, who, leaf, name string) (chain [][]byte, anchors *x5c
 	anchors, err = x5c.NewAnchors(who, root.Certificate())
 	check(err)
 	return [][]byte{certificate}, anchors
+}
+
+// StatusList is a status list that is signed by whom Vouched makes: of the same leaf and
+// name.
+func StatusList(t testing.TB, leaf, name string, list statuslist.Token) []byte {
+	t.Helper()
+	chain, _ := Vouched(t, name, leaf, name)
+	signer, err := mdoc.NewKeySigner(Key(leaf), chain[0])
+	if err == nil {
+		var token []byte
+		if token, err = list.SignJWT(signer); err == nil {
+			return token
+		}
+	}
+	t.Fatal(err)
+	return nil
 }
