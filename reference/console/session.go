@@ -43,13 +43,21 @@ func (c *Console) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	caller, err := c.o.Parties.SignIn(r.Context(), strings.TrimSpace(form.Get("id")), form.Get("passphrase"))
-	if e, ok := errors.AsType[*web.Error](err); ok && e.Code == "access_denied" {
+	id, known := strings.TrimSpace(form.Get("id")), ""
+	if cookie, err := r.Cookie(parties.KnownName(id)); err == nil {
+		known = cookie.Value
+	}
+	caller, err := c.o.Parties.SignIn(r.Context(), id, form.Get("passphrase"), known)
+	if e, ok := errors.AsType[*web.Error](err); ok && (e.Code == "access_denied" || e.Code == "too_many_guesses") {
 		web.Report(w, r, err)
 		v := c.view(w, r, "signin.title", "/console/sign-in")
-		v.Problem, v.Data = v.T("problem.access_denied"), signIn{own(form.Get("next")), form.Get("id")}
-		return render(w, http.StatusUnauthorized, "signin", "layout", v)
+		v.Problem, v.Data = v.T("problem."+e.Code), signIn{own(form.Get("next")), form.Get("id")}
+		return render(w, e.Status, "signin", "layout", v)
 	}
+	if err != nil {
+		return err
+	}
+	again, err := c.o.Parties.Known(caller.ID)
 	if err != nil {
 		return err
 	}
@@ -58,6 +66,7 @@ func (c *Console) SignIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	http.SetCookie(w, cookie)
+	http.SetCookie(w, again)
 	return away(w, r, own(form.Get("next")))
 }
 

@@ -32,8 +32,44 @@ func TestWhoHasNotSignedInIsAskedToAndThenGoesOn(t *testing.T) {
 	log := b.follow(right)
 	log.has(t, "the log", "party entered")
 	out := b.post("/console/sign-out", log.form("/console/sign-out"))
-	if out.status != http.StatusSeeOther || len(b.cookies) != 0 {
+	if out.status != http.StatusSeeOther || b.cookies[parties.CookieName] != "" {
 		t.Errorf("signed out: %d, cookies %v", out.status, b.cookies)
+	}
+}
+
+// Whoever guesses, in as many browsers as they like, keeps nobody out who has signed in
+// before, and others half a minute longer than they guess.
+func TestGuessesAtAPassphraseAreCountedForTheAccount(t *testing.T) {
+	o := newOffice(t)
+	colleague, b := o.as("clerk"), o.as("clerk")
+	right, wrong := url.Values{"id": {"clerk"}, "passphrase": {passphrase("clerk")}}, url.Values{"id": {"clerk"}, "passphrase": {"not the passphrase"}}
+	for n := range 10 {
+		if p := o.browser().post("/console/sign-in", wrong); p.status != http.StatusUnauthorized {
+			t.Fatalf("guess %d: %d", n+1, p.status)
+		}
+	}
+	for what, form := range map[string]url.Values{"one more": wrong, "the right one": right} {
+		p := o.browser().post("/console/sign-in", form)
+		if p.status != http.StatusTooManyRequests || p.header.Get("Retry-After") != "30" || len(p.header["Set-Cookie"]) != 0 {
+			t.Errorf("%s: %d %v", what, p.status, p.header)
+		}
+		p.has(t, what, `role="alert"`, "Too many wrong passphrases for this id", `value="clerk"`)
+	}
+	if p := b.post("/console/sign-in", right); p.status != http.StatusSeeOther {
+		t.Errorf("in a browser that is known: %d", p.status)
+	}
+	for range 10 { // which has guesses of its own, no more
+		colleague.post("/console/sign-in", wrong)
+	}
+	if p := colleague.post("/console/sign-in", right); p.status != http.StatusTooManyRequests {
+		t.Errorf("guessed in a browser that is known: %d", p.status)
+	}
+	if p := o.browser().post("/console/sign-in", url.Values{"id": {"auditor"}, "passphrase": {passphrase("auditor")}}); p.status != http.StatusSeeOther {
+		t.Errorf("somebody else: %d", p.status)
+	}
+	o.Pass(30 * time.Second)
+	if p := o.browser().post("/console/sign-in", right); p.status != http.StatusSeeOther {
+		t.Errorf("half a minute later: %d", p.status)
 	}
 }
 

@@ -101,6 +101,7 @@ type Parties struct {
 	register *register.Register
 	o        Options
 	guesses  chan struct{} // a slot for each passphrase that is hashed at the same time
+	tried    guesses
 	known    known
 }
 

@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -286,7 +287,7 @@ func TestTheSameKeyWithAnotherPassphraseIsAnotherRequest(t *testing.T) {
 			t.Errorf("with the passphrase %q: %v", other, err)
 		}
 	}
-	if _, err := o.SignIn(ctx, q.ID, "correct horse battery"); err != nil {
+	if _, err := o.SignIn(ctx, q.ID, "correct horse battery", ""); err != nil {
 		t.Error(err)
 	}
 }
@@ -607,12 +608,12 @@ func TestACertificateThatWasEnteredSaysWhoCalls(t *testing.T) {
 func TestASessionBeginsWithTheRightPassphraseAlone(t *testing.T) {
 	o := newOffice(t)
 	o.enter(t, bank(), clerk())
-	who, err := o.SignIn(ctx, "kim", "correct horse battery")
+	who, err := o.SignIn(ctx, "kim", "correct horse battery", "")
 	if err != nil || who.Role != access.Clerk || who.Centre != "36110" {
 		t.Errorf("%+v %v", who, err)
 	}
 	for id, pass := range map[string]string{"kim": "correct horse batterz", "nobody": "correct horse battery", "bank": "", "": ""} {
-		if _, err := o.SignIn(ctx, id, pass); code(err) != "access_denied" {
+		if _, err := o.SignIn(ctx, id, pass, ""); code(err) != "access_denied" {
 			t.Errorf("%s with %q: %v", id, pass, err)
 		}
 	}
@@ -657,7 +658,7 @@ func TestASessionHoldsAtEveryReplicaUntilItsEndOrAnotherPassphrase(t *testing.T)
 	if _, err := o.Change(ctx, q); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.SignIn(ctx, "kim", "staple staple staple"); err != nil {
+	if _, err := o.SignIn(ctx, "kim", "staple staple staple", ""); err != nil {
 		t.Errorf("a change of the name took the passphrase: %v", err)
 	}
 }
@@ -852,4 +853,90 @@ func FuzzAssertion(f *testing.F) {
 			t.Errorf("%q is %+v", text, who)
 		}
 	})
+}
+
+func TestGuessesThatComeAtOnceAreNoMoreThanTheirNumberAndANameThatNobodyHasIsCountedAlike(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, clerk())
+	for _, id := range []string{"kim", "nobody"} {
+		var wg sync.WaitGroup
+		codes := make([]string, 64)
+		for i := range codes {
+			wg.Go(func() { _, err := o.SignIn(ctx, id, fmt.Sprint("guess number ", i), ""); codes[i] = code(err) })
+		}
+		wg.Wait()
+		looked := 0
+		for _, c := range codes {
+			switch c {
+			case "access_denied":
+				looked++
+			case "too_many_guesses":
+			default:
+				t.Errorf("%s: %s", id, c)
+			}
+		}
+		if looked != 10 {
+			t.Errorf("%s: %d guesses were looked at", id, looked)
+		}
+	}
+	// Nor does it help to bring a cookie of somebody else, or one that was made up.
+	others, err := o.Known("lee")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, known := range map[string]string{"of another's": others.Value, "made up": "known", "none": ""} {
+		if _, err := o.SignIn(ctx, "kim", "correct horse battery", known); code(err) != "too_many_guesses" {
+			t.Errorf("with a cookie %s: %v", what, err)
+		}
+	}
+	mine, err := o.second.Known("kim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !mine.Secure || !mine.HttpOnly || mine.SameSite != http.SameSiteStrictMode || !strings.HasPrefix(mine.Name, "__Host-") || mine.Path != "/" || mine.Name == others.Name {
+		t.Errorf("%v", mine)
+	}
+	for range 20 { // who is right has guessed nothing
+		if _, err := o.SignIn(ctx, "kim", "correct horse battery", mine.Value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	for range 20 { // nor has who went away before anybody looked
+		_, _ = o.SignIn(gone, "lee", "guess", "")
+	}
+	if _, err := o.SignIn(ctx, "lee", "guess", ""); code(err) != "access_denied" {
+		t.Errorf("after requests that nobody looked at: %v", err)
+	}
+	o.now = start.Add(knownLife)
+	if _, err := o.SignIn(ctx, "kim", "correct horse battery", ""); err != nil {
+		t.Error(err)
+	}
+	for range 11 {
+		_, _ = o.SignIn(ctx, "kim", "wrong, all of it", "")
+	}
+	if _, err := o.SignIn(ctx, "kim", "correct horse battery", mine.Value); code(err) != "too_many_guesses" {
+		t.Errorf("with a cookie whose time is over: %v", err)
+	}
+}
+
+func TestOfThoseWhoGuessSoManyAreRememberedAndNoMore(t *testing.T) {
+	var g guesses
+	one := [16]byte{1}
+	for range guessesAtOnce {
+		g.take(one, start)
+	}
+	for i := range uint32(guessersCounted / 2) { // it is among the old now
+		g.take([16]byte{2, byte(i), byte(i >> 8), byte(i >> 16)}, start)
+	}
+	if g.take(one, start) == 0 {
+		t.Error("an account began anew as soon as others were guessed at")
+	}
+	for i := range uint32(4 * guessersCounted) {
+		g.take([16]byte{3, byte(i), byte(i >> 8), byte(i >> 16)}, start)
+	}
+	if n := len(g.young) + len(g.old); n > guessersCounted {
+		t.Errorf("%d are remembered", n)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -85,9 +86,24 @@ func (p *Parties) same(ctx context.Context, kept, passphrase string) (bool, erro
 	return err == nil && subtle.ConstantTimeCompare(got, sum) == 1, err
 }
 
+const accessDenied = "access_denied"
+
 // SignIn is the member of staff with this id and passphrase. Who is wrong does not
-// learn in what.
-func (p *Parties) SignIn(ctx context.Context, id, passphrase string) (access.Caller, error) {
+// learn in what. Known is the cookie that Known has made for the browser, if it has one:
+// guesses are counted by it, else by the id.
+func (p *Parties) SignIn(ctx context.Context, id, passphrase, known string) (access.Caller, error) {
+	counted := p.counted(id, known)
+	if wait := p.tried.take(counted, p.register.Now()); wait > 0 {
+		return access.Caller{}, tooManyGuesses(wait)
+	}
+	caller, err := p.signIn(ctx, id, passphrase)
+	if e, ok := errors.AsType[*web.Error](err); !ok || e.Code != accessDenied {
+		p.tried.right(counted) // or nobody has looked
+	}
+	return caller, err
+}
+
+func (p *Parties) signIn(ctx context.Context, id, passphrase string) (access.Caller, error) {
 	one, err := p.Party(ctx, id)
 	known := err == nil && one.inForce(p.register.Now()) && one.passphrase != ""
 	if err != nil && !isUnknown(err) {
@@ -102,7 +118,7 @@ func (p *Parties) SignIn(ctx context.Context, id, passphrase string) (access.Cal
 		return access.Caller{}, err
 	}
 	if !known || !same {
-		return access.Caller{}, web.Refuse(401, "access_denied", "The name or the passphrase is wrong.")
+		return access.Caller{}, web.Refuse(401, accessDenied, "The name or the passphrase is wrong.")
 	}
 	return one.caller(), nil
 }
