@@ -194,15 +194,8 @@ func (c *Console) Report(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if x.why == "" {
-		return c.finish(w, r, x, told{}, needsWhy())
-	}
 	a, err := c.o.Desk.TakeReport(r.Context(), x.q, x.id, x.form["cause"], x.why)
 	return c.finish(w, r, x, told{Word: "told.report", Sequence: a.Sequence, At: a.Online, Everywhere: a.Everywhere}, err)
-}
-
-func needsWhy() error {
-	return web.Refuse(http.StatusBadRequest, "why", "Say why, in the words of whoever asks for it: it goes into the audit log.")
 }
 
 // Release lifts a cause, if nothing newer was reported than its author has seen.
@@ -212,12 +205,9 @@ func (c *Console) Release(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	seen, err := strconv.ParseUint(x.form["sequence"], 10, 63)
-	switch {
-	case err != nil:
+	if err != nil {
 		err = web.Refuse(http.StatusBadRequest, "stale", "The form does not name a report.")
 		return c.finish(w, r, x, told{}, err)
-	case x.why == "":
-		return c.finish(w, r, x, told{}, needsWhy())
 	}
 	a, err := c.o.Desk.TakeRelease(r.Context(), x.q, x.id, desk.Withdrawal{Cause: x.form["cause"], Sequence: seen, Wallet: x.form["wallet"], Why: x.why})
 	t := told{Word: "told.release", Sequence: a.Sequence, At: a.Online, Everywhere: a.Everywhere}
@@ -233,9 +223,6 @@ func (c *Console) Reissue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if x.why == "" {
-		return c.finish(w, r, x, told{}, needsWhy())
-	}
 	seq, err := c.o.Desk.Reissue(r.Context(), x.q, x.id, strings.ToUpper(x.form["number"]), x.form["chip"] != "", x.why)
 	return c.finish(w, r, x, told{Word: "told.reissue", Sequence: seq}, err)
 }
@@ -249,9 +236,6 @@ func (c *Console) Move(w http.ResponseWriter, r *http.Request) error {
 	address, municipality, centre := x.form["address"], x.form["municipality"], x.form["centre"]
 	if address == "" || (municipality == "") != (centre == "") {
 		return c.finish(w, r, x, told{}, web.Refuse(http.StatusBadRequest, "address", "Enter the address; municipality and centre together, or neither."))
-	}
-	if x.why == "" {
-		return c.finish(w, r, x, told{}, needsWhy())
 	}
 	a := register.Amendment{Address: &address}
 	if municipality != "" {
@@ -269,8 +253,6 @@ func (c *Console) Remove(w http.ResponseWriter, r *http.Request) error {
 		return err
 	case x.form["sure"] == "":
 		return c.finish(w, r, x, told{}, web.Refuse(http.StatusBadRequest, "sure", "Tick that you are sure: it cannot be undone."))
-	case x.why == "":
-		return c.finish(w, r, x, told{}, needsWhy())
 	}
 	seq, err := c.o.Desk.End(r.Context(), x.q, x.id, x.why)
 	return c.finish(w, r, x, told{Word: "told.removal", Sequence: seq}, err)

@@ -307,7 +307,7 @@ var words = map[string]struct{ en, ko string }{
 	"problem.number-taken":            {"This number was given before.", "이미 사용된 번호입니다."},
 	"problem.incomplete":              {"Something is missing. Fill in all that is required.", "빠진 항목이 있습니다. 필수 항목을 모두 작성하십시오."},
 	"problem.unknown-cause":           {"Choose what is lost.", "무엇을 분실했는지 선택하십시오."},
-	"problem.why":                     {"Say why: it goes into the audit log.", "사유를 적으십시오. 감사 기록에 남습니다."},
+	"problem.no-why":                  {"Say why: it goes into the audit log.", "사유를 적으십시오. 감사 기록에 남습니다."},
 	"problem.sure":                    {"Tick that you are sure: it cannot be undone.", "확인란에 표시하십시오. 되돌릴 수 없습니다."},
 	"problem.address":                 {"Enter the address; municipality and centre together, or neither.", "주소를 입력하십시오. 시·군·구와 주민센터 코드는 함께 입력하거나 모두 비워 두십시오."},
 	"problem.stale":                   {"The page is out of date: look at the reports, then release.", "화면이 오래되었습니다. 신고 내역을 확인한 뒤 해제하십시오."},

@@ -31,7 +31,11 @@ func checkNumber(number string) error {
 // Reissue puts a new plastic card with the photo on record into force; the one
 // before ends with all that hung on it.
 func (d *Desk) Reissue(ctx context.Context, q register.Request, id store.PersonID, number string, chip bool, why string) (sequence uint64, err error) {
-	if err := checkNumber(number); err != nil {
+	err = checkNumber(number)
+	if err == nil {
+		err = reasoned(q.By, why)
+	}
+	if err != nil {
 		return 0, err
 	}
 	c := issuance.NewCard{Number: number, Chip: chip}
@@ -64,11 +68,17 @@ func (d *Desk) Change(ctx context.Context, q register.Request, id store.PersonID
 			return 0, err
 		}
 	}
+	if err := reasoned(q.By, why); err != nil {
+		return 0, err
+	}
 	return changed(d.o.Issuance.Amend(ctx, issuance.AmendRequest{Request: q, Person: id, Amendment: a, Why: why}))
 }
 
 // End ends everything that a resident holds: death or emigration.
 func (d *Desk) End(ctx context.Context, q register.Request, id store.PersonID, why string) (sequence uint64, err error) {
+	if err := reasoned(q.By, why); err != nil {
+		return 0, err
+	}
 	return changed(d.o.Issuance.Remove(ctx, issuance.RemovalRequest{Request: q, Person: id, Why: why}))
 }
 

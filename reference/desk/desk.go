@@ -101,6 +101,15 @@ func about[B any](r *http.Request) (id store.PersonID, q register.Request, body 
 	return id, q, body, web.ReadKnown(r, &body)
 }
 
+// reasoned refuses a change by staff that does not say why: it is all that the audit log
+// has of whoever asked for it. A citizen needs no words to report the own loss.
+func reasoned(by register.By, why string) error {
+	if by.Role != lifecycle.Citizen && strings.TrimSpace(why) == "" {
+		return web.Refuse(http.StatusBadRequest, "no-why", "Say why, in the words of whoever asks for it: it goes into the audit log.")
+	}
+	return nil
+}
+
 func notFound() error {
 	return web.Refuse(http.StatusNotFound, "no-such-resident", "The register has no such resident.")
 }
@@ -411,6 +420,9 @@ func (d *Desk) Suspend(w http.ResponseWriter, r *http.Request) error {
 // TakeReport is Suspend for the console.
 func (d *Desk) TakeReport(ctx context.Context, q register.Request, id store.PersonID, causeName, why string) (Receipt, error) {
 	c, err := cause(causeName)
+	if err == nil {
+		err = reasoned(q.By, why)
+	}
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -451,6 +463,9 @@ type Withdrawal struct {
 // TakeRelease is Release for the console, whose callers are no citizens.
 func (d *Desk) TakeRelease(ctx context.Context, q register.Request, id store.PersonID, wd Withdrawal) (Receipt, error) {
 	c, err := cause(wd.Cause)
+	if err == nil {
+		err = reasoned(q.By, wd.Why)
+	}
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -581,6 +596,9 @@ func (d *Desk) Enter(w http.ResponseWriter, r *http.Request) error {
 	if n := body.ResidentNumber; n != "" && (len(n) != 13 || strings.Trim(n, "0123456789") != "" || n[:6] != birth.Format("060102")) {
 		return web.Refuse(http.StatusBadRequest, "bad-resident-number", "A resident registration number has 13 digits, the first six of which are the birth date.")
 	}
+	if err := reasoned(q.By, body.Why); err != nil {
+		return err
+	}
 	e := issuance.ResidentRequest{Request: q, Why: body.Why, Resident: store.Person{
 		ID: store.PersonID(body.ID), RRN: body.ResidentNumber, FamilyName: body.FamilyName, GivenName: body.GivenName, BirthDate: birth,
 		Address: body.Address, Municipality: body.Municipality, Centre: body.Centre,
@@ -610,6 +628,9 @@ func (d *Desk) EnterCard(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c, err := body.Card.card()
+	if err == nil {
+		err = reasoned(q.By, body.Why)
+	}
 	if err != nil {
 		return err
 	}
@@ -662,8 +683,11 @@ func (d *Desk) Remove(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a, err := d.o.Issuance.Remove(r.Context(), issuance.RemovalRequest{Request: q, Person: id, Why: body.Why})
-	return entered(w, a, err)
+	seq, err := d.End(r.Context(), q, id, body.Why)
+	if err == nil {
+		web.JSON(w, http.StatusCreated, entry{seq})
+	}
+	return err
 }
 
 // Plastic answers a verifier or a clerk who holds a plastic card whether it is

@@ -213,10 +213,10 @@ func TestALostCardIsReportedFoundAndReleased(t *testing.T) {
 func TestAReleaseCannotNameAReportThatIsYetToCome(t *testing.T) {
 	c := open(t)
 	r := c.Resident()
-	lost := c.ask(operator, "POST", path(r, "/reports"), map[string]any{"cause": "physical-lost"})
+	lost := c.ask(operator, "POST", path(r, "/reports"), map[string]any{"cause": "physical-lost", "why": "lost"})
 	newest := lost.body["sequence"].(float64)
 	for _, n := range []float64{newest + 1, 1 << 40} {
-		a := c.ask(clerk, "POST", path(r, "/releases"), map[string]any{"cause": "physical-lost", "sequence": n}, "Idempotency-Key", "found")
+		a := c.ask(clerk, "POST", path(r, "/releases"), map[string]any{"cause": "physical-lost", "sequence": n, "why": "found"}, "Idempotency-Key", "found")
 		if a.status != 409 || a.problem() != "unknown-sequence" {
 			t.Errorf("%v: %+v", n, a)
 		}
@@ -225,7 +225,7 @@ func TestAReleaseCannotNameAReportThatIsYetToCome(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	// What was refused so is no answer: the same key may be used again.
-	if a := c.ask(clerk, "POST", path(r, "/releases"), map[string]any{"cause": "physical-lost", "sequence": newest}, "Idempotency-Key", "found"); a.status != 200 {
+	if a := c.ask(clerk, "POST", path(r, "/releases"), map[string]any{"cause": "physical-lost", "sequence": newest, "why": "found"}, "Idempotency-Key", "found"); a.status != 200 {
 		t.Errorf("%+v", a)
 	}
 }
@@ -396,20 +396,20 @@ func TestWhatIsAskedWronglyIsRefusedAndChangesNothing(t *testing.T) {
 		path, body string
 		want       int
 	}{
-		"an unknown resident":      {operator, "/residents/99/reports", `{"cause":"physical-lost"}`, 404},
+		"an unknown resident":      {operator, "/residents/99/reports", `{"cause":"physical-lost","why":"x"}`, 404},
 		"no number":                {operator, "/residents/kim/reports", `{"cause":"physical-lost"}`, 404},
 		"a number of 64 bits":      {operator, "/residents/18446744073709551615/reports", `{"cause":"physical-lost"}`, 404},
 		"an unknown cause":         {operator, path(r, "/reports"), `{"cause":"eaten"}`, 400},
 		"two causes":               {operator, path(r, "/reports"), `{"cause":"physical-lost+mobile-lost"}`, 400},
 		"a cause twice":            {operator, path(r, "/reports"), `{"cause":"mobile-lost","cause":"physical-lost"}`, 400},
-		"no phone to be lost":      {operator, path(r, "/reports"), `{"cause":"mobile-lost"}`, 409},
-		"an order by an operator":  {operator, path(r, "/reports"), `{"cause":"administrative"}`, 403},
-		"by an auditor":            {auditor, path(r, "/reports"), `{"cause":"physical-lost"}`, 403},
+		"no phone to be lost":      {operator, path(r, "/reports"), `{"cause":"mobile-lost","why":"x"}`, 409},
+		"an order by an operator":  {operator, path(r, "/reports"), `{"cause":"administrative","why":"x"}`, 403},
+		"by an auditor":            {auditor, path(r, "/reports"), `{"cause":"physical-lost","why":"x"}`, 403},
 		"a long reason":            {operator, path(r, "/reports"), `{"cause":"physical-lost","why":"` + strings.Repeat("x", 201) + `"}`, 400},
-		"nothing to release":       {clerk, path(r, "/releases"), `{"cause":"physical-lost","sequence":1}`, 409},
+		"nothing to release":       {clerk, path(r, "/releases"), `{"cause":"physical-lost","sequence":1,"why":"x"}`, 409},
 		"a negative sequence":      {clerk, path(r, "/releases"), `{"cause":"physical-lost","sequence":-1}`, 400},
 		"a card without template":  {clerk, path(r, "/cards"), `{"number":"C1","portrait":""}`, 400},
-		"a number given before":    {clerk, path(r, "/cards"), `{"number":"` + r.Number + `","template":"` + base64.StdEncoding.EncodeToString(r.Face.Bytes()) + `"}`, 409},
+		"a number given before":    {clerk, path(r, "/cards"), `{"number":"` + r.Number + `","template":"` + base64.StdEncoding.EncodeToString(r.Face.Bytes()) + `","why":"x"}`, 409},
 		"a resident without names": {registrar, "/residents", `{"id":5,"birth_date":"1990-01-02","municipality":"36110"}`, 400},
 		"a name that is misspelt":  {registrar, "/residents", `{"id":5,"family_name":"김","birth_date":"1990-01-02","municipality":"36110","adress":"새 주소 1"}`, 400},
 		"a member of another body": {clerk, path(r, "/reports"), `{"cause":"physical-lost","sequence":1}`, 400},
@@ -446,7 +446,7 @@ func TestWhoMovesIsToldToTheRegister(t *testing.T) {
 			t.Errorf("%s: %+v", body, a)
 		}
 	}
-	if a := c.ask(clerk, "PATCH", path(r, ""), map[string]string{"address": "x"}); a.status != 403 {
+	if a := c.ask(clerk, "PATCH", path(r, ""), map[string]string{"address": "x", "why": "moved"}); a.status != 403 {
 		t.Errorf("by a clerk: %+v", a)
 	}
 }
@@ -526,5 +526,52 @@ func TestAnAuditorGetsTheLogAsItIsChecked(t *testing.T) {
 	}
 	if a := c.ask(auditor, "GET", "/audit/checkpoint", nil); a.status != 404 {
 		t.Errorf("a service without a signer: %+v", a)
+	}
+}
+
+// All that the audit log has of whoever asks staff for something are their words. Who
+// reports the own card or phone lost is believed without.
+func TestStaffSayWhyAndACitizenNeedNot(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	c.issue(r)
+	template, picture := servicetest.Portrait(7), base64.StdEncoding.EncodeToString([]byte{0xff, 0xd8})
+	resident := map[string]any{"id": 4711, "family_name": "이", "birth_date": "1990-01-02", "municipality": servicetest.Sejong}
+	seq := c.ask(registrar, "POST", path(r, "/reports"), map[string]any{"cause": "administrative", "why": "an order"}).body["sequence"]
+	for _, test := range []struct {
+		by           access.Caller
+		method, path string
+		body         map[string]any
+		status       int // with words
+	}{
+		{operator, "POST", path(r, "/reports"), map[string]any{"cause": "physical-lost"}, 200},
+		{registrar, "POST", path(r, "/releases"), map[string]any{"cause": "administrative", "sequence": seq}, 200},
+		{clerk, "POST", path(r, "/cards"), map[string]any{"number": "B2", "template": template.Bytes(), "portrait": picture}, 201},
+		{registrar, "PATCH", path(r, ""), map[string]any{"address": "새 주소 1"}, 201},
+		{registrar, "POST", "/residents", resident, 201},
+		{registrar, "POST", path(r, "/removal"), map[string]any{}, 201},
+	} {
+		for _, why := range []any{nil, "", " \t "} {
+			if test.body["why"] = why; why == nil {
+				delete(test.body, "why")
+			}
+			if a := c.ask(test.by, test.method, test.path, test.body); a.status != 400 || a.problem() != "no-why" {
+				t.Errorf("%s %s without words (%q): %d %s", test.method, test.path, why, a.status, a.text)
+			}
+		}
+		test.body["why"] = "as they asked"
+		if a := c.ask(test.by, test.method, test.path, test.body); a.status != test.status {
+			t.Errorf("%s %s with words: %d %s", test.method, test.path, a.status, a.text)
+		}
+	}
+	mine := c.Resident()
+	lost := c.ask(citizen(mine), "POST", "/residents/me/reports", map[string]any{"cause": "physical-lost"})
+	if lost.status != 200 {
+		t.Errorf("a citizen's own loss: %d %s", lost.status, lost.text)
+	}
+	fresh := citizen(mine)
+	fresh.Fresh = true
+	if a := c.ask(fresh, "POST", "/residents/me/releases", map[string]any{"cause": "physical-lost", "sequence": lost.body["sequence"]}); a.status != 200 {
+		t.Errorf("a citizen's own release: %d %s", a.status, a.text)
 	}
 }
