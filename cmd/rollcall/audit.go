@@ -86,7 +86,7 @@ func verifyAudit(c *cobra.Command, export string, known []audit.Checkpoint) (aud
 		}
 		return audit.VerifyExport(in, heads...)
 	}
-	settled, err := configure(c.Flags(), os.LookupEnv)
+	settled, err := configure(c.Flags(), os.Environ())
 	if err != nil {
 		return audit.Head{}, usage(err)
 	}

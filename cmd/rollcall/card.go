@@ -133,7 +133,7 @@ anew has cards that are good again.`,
 			if !ok {
 				return usage(fmt.Errorf("--reason: there is no reason %q (write %s)", reason, strings.Join(slices.Sorted(maps.Keys(keys.Reasons)), ", ")))
 			}
-			settled, err := configure(c.Flags(), os.LookupEnv)
+			settled, err := configure(c.Flags(), os.Environ())
 			if err != nil {
 				return usage(err)
 			}

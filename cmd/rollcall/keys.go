@@ -195,7 +195,7 @@ is another one (rollcall keys rotate verifier).`,
 
 // keysPlace is where the keys lie, and with what they are locked.
 func keysPlace(c *cobra.Command) (string, keys.Lock, error) {
-	settled, err := configure(c.Flags(), os.LookupEnv)
+	settled, err := configure(c.Flags(), os.Environ())
 	if err != nil {
 		return "", keys.Lock{}, err
 	}

@@ -22,7 +22,7 @@ func TestKeysThatAreChangedAreReadAgain(t *testing.T) {
 	if err := f.Set("data", dir); err != nil {
 		t.Fatal(err)
 	}
-	c, err := configure(f, func(string) (string, bool) { return "", false })
+	c, err := configure(f, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ revoked certificates again.`,
   rollcall serve --print-config`,
 		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
-			settled, err := configure(c.Flags(), os.LookupEnv)
+			settled, err := configure(c.Flags(), os.Environ())
 			if err != nil {
 				return usage(err)
 			}
@@ -70,6 +70,9 @@ func serve(ctx context.Context, c configuration, stdout, stderr io.Writer) (err 
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.text("log-level"))) // the table has seen to it
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
+	for _, name := range unread(os.Environ()) {
+		log.Warn("an environment variable looks like a setting and is none: rollcall serve --print-config prints all of them", "variable", name)
+	}
 
 	endProfile, err := profile(c.text("cpuprofile"), "")
 	if err != nil {

@@ -142,7 +142,7 @@ func (s *served) serving(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: serving NAME ARGS...")
 	}
 	environment := os.Environ()
-	for _, v := range []string{"ROLLCALL_PASSPHRASE"} {
+	for _, v := range []string{"ROLLCALL_PASSPHRASE", "ROLLCALL_HOME", "ROLLCALL_PKCS11_PIN"} {
 		if value := ts.Getenv(v); value != "" {
 			environment = append(environment, v+"="+value)
 		}

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,7 +97,7 @@ var settings = []setting{
 }
 
 func (s setting) variable() string {
-	return "ROLLCALL_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
 }
 func (s setting) key() string { return strings.ReplaceAll(s.name, "-", "_") }
 
@@ -127,13 +129,20 @@ func addFlags(f *pflag.FlagSet, names ...string) {
 	}
 }
 
-// configure settles all settings: flags before environment before file.
-func configure(f *pflag.FlagSet, environment func(string) (string, bool)) (configuration, error) {
+// configure settles all settings: flags before environment (as os.Environ has it) before
+// file.
+func configure(f *pflag.FlagSet, environ []string) (configuration, error) {
 	c := configuration{}
+	said := variables(environ)
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		if meant := misspelt(name); meant != "" {
+			return nil, fmt.Errorf("%s is set and is no setting (did you mean %s?)", name, meant)
+		}
+	}
 	for _, s := range settings {
 		c[s.name] = settled{setting: s}
 	}
-	file, _ := environment("ROLLCALL_CONFIG")
+	file := said[configVariable]
 	if flag := f.Lookup("config"); flag.Changed {
 		file = flag.Value.String()
 	}
@@ -147,7 +156,7 @@ func configure(f *pflag.FlagSet, environment func(string) (string, bool)) (confi
 		}
 	}
 	for _, s := range settings {
-		if v, ok := environment(s.variable()); ok && v != "" {
+		if v := said[s.variable()]; v != "" {
 			if err := c.set(s.name, v, s.variable()); err != nil {
 				return nil, err
 			}
@@ -159,6 +168,65 @@ func configure(f *pflag.FlagSet, environment func(string) (string, bool)) (confi
 		}
 	}
 	return c, nil
+}
+
+const variablePrefix, configVariable = "ROLLCALL_", "ROLLCALL_CONFIG"
+
+// otherVariables are those that are no settings and are read all the same.
+var otherVariables = []string{configVariable, "ROLLCALL_PKCS11_PIN"}
+
+// variables are those of an environment that may be meant for us and say something.
+// Kubernetes gives every container some about a service named rollcall: they are not.
+func variables(environ []string) map[string]string {
+	out := map[string]string{}
+	for _, one := range environ {
+		name, value, _ := strings.Cut(one, "=")
+		if runtime.GOOS == "windows" {
+			name = strings.ToUpper(name) // where case does not count
+		}
+		if strings.HasPrefix(name, variablePrefix) && value != "" && !ofKubernetes.MatchString(name) {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+var ofKubernetes = regexp.MustCompile(`^ROLLCALL_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)$`)
+
+// readVariable says whether a variable is read by any command.
+func readVariable(name string) bool {
+	return slices.Contains(otherVariables, name) || slices.ContainsFunc(settings, func(s setting) bool { return s.variable() == name })
+}
+
+// misspelt is the variable that must have been meant by one that nobody reads; empty: it
+// is read, or no name is so near. A third of a name's letters may be wrong, three at most.
+func misspelt(name string) (meant string) {
+	if readVariable(name) {
+		return ""
+	}
+	known := slices.Clone(otherVariables)
+	for _, s := range settings {
+		known = append(known, s.variable())
+	}
+	nearest := 4
+	for _, k := range known {
+		d := editDistance(strings.ToUpper(name), k)
+		if d < nearest && d <= (len(k)-len(variablePrefix))/3 {
+			meant, nearest = k, d
+		}
+	}
+	return meant
+}
+
+// unread are the variables that nobody reads and that are not near any that is.
+func unread(environ []string) (names []string) {
+	for name := range variables(environ) {
+		if !readVariable(name) && misspelt(name) == "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // set gives a setting its value, or says what it should be.
