@@ -70,6 +70,7 @@ type State struct {
 	PhysicalLost   bool `json:"physical_lost"`
 	MobileLost     bool `json:"mobile_lost"`
 	Administrative bool `json:"administrative"`
+	Removed        bool `json:"removed,omitempty"` // by death or emigration
 }
 
 // List is a list of revoked certificates by another authority than the service, and what

@@ -129,7 +129,7 @@ func (c *Console) residentPage(w http.ResponseWriter, r *http.Request, id store.
 	d.May = may{
 		Offer: clerk && one.State.PlasticCard, Report: len(d.Lost) > 0,
 		Reissue: one.State.PlasticCard && can(lifecycle.CardIssued),
-		Suspend: can(lifecycle.SuspendAdministrative), Move: registrar, Remove: can(lifecycle.PersonRemoved),
+		Suspend: can(lifecycle.SuspendAdministrative) && !one.State.Removed, Move: registrar, Remove: can(lifecycle.PersonRemoved) && !one.State.Removed,
 	}
 	v := c.view(w, r, "resident.title", residentPath(id))
 	v.Name, v.Data = one.Name, d

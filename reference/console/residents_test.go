@@ -109,9 +109,46 @@ func TestARegistrarSuspendsMovesAndRemoves(t *testing.T) {
 	unsure := b.post(at+"/removal", with(b.get(at).form(at+"/removal"), "why", "emigrated"))
 	unsure.has(t, "not sure", "Tick that you are sure")
 	b.follow(b.post(at+"/removal", with(unsure.form(at+"/removal"), "why", "emigrated", "sure", "yes"))).
-		has(t, "removed", "cards have ended", `id="plastic-state">none`)
+		has(t, "removed", "cards have ended", `id="plastic-state">none`, "Removed from the register")
 	if p := o.as("clerk").post(at+"/removal", with(o.as("clerk").get("/console/").form("/console/residents"), "why", "x", "sure", "yes")); p.status != http.StatusForbidden {
 		t.Errorf("a clerk removes: %d", p.status)
+	}
+}
+
+// The page of somebody who was removed says so and has no form that would be refused;
+// those that stood open are.
+func TestAResidentWhoWasRemovedIsShownAsThat(t *testing.T) {
+	o := newOffice(t)
+	c, b := o.Resident(), o.as("clerk")
+	at := fmt.Sprintf("/console/residents/%d", c.ID)
+	o.issue(c, "wallet-old")
+	b.follow(b.post(at+"/reports", with(b.get(at).form(at+"/reports"), "cause", "mobile-lost", "why", "phone in the river")))
+	o.issue(c, "wallet-new")
+	open := b.get(at)
+	if strings.Contains(open.body, "Removed from the register") {
+		t.Error("a resident is shown as removed")
+	}
+	r := o.as("registrar")
+	r.follow(r.post(at+"/removal", with(r.get(at).form(at+"/removal"), "why", "emigrated", "sure", "yes")))
+	for what, refused := range map[string]page{
+		"a new card":           b.post(at+"/cards", with(open.form(at+"/cards"), "number", "B2", "why", "lost")),
+		"a code":               b.post(at+"/offers", open.form(at+"/offers")),
+		"a report":             b.post(at+"/reports", with(open.form(at+"/reports"), "cause", "physical-lost", "why", "gone")),
+		"a phone that is back": b.post(at+"/releases", with(open.form(at+"/releases", `name="wallet"`), "why", "found")),
+	} {
+		if refused.status != http.StatusConflict {
+			t.Errorf("%s: %d", what, refused.status)
+		}
+		refused.has(t, what, "The resident was removed from the register")
+	}
+	for _, role := range []string{"clerk", "operator", "registrar"} {
+		p := o.as(role).get(at)
+		p.has(t, role, "Removed from the register, by death or emigration")
+		for _, form := range []string{"/cards", "/offers", "/reports", "/releases", "/removal"} {
+			if strings.Contains(p.body, at+form) {
+				t.Errorf("%s is offered %s", role, form)
+			}
+		}
 	}
 }
 

@@ -66,6 +66,7 @@ var words = map[string]struct{ en, ko string }{
 	"resident.until":        {"until %s", "%s까지"},
 	"resident.renew":        {"something on it is outdated: to be renewed", "기재 사항이 바뀌어 재발급이 필요함"},
 	"resident.causes":       {"In force: %s", "정지 사유: %s"},
+	"resident.removed":      {"Removed from the register, by death or emigration: nothing is issued, reported or released any more.", "사망 또는 국외 이주로 말소된 주민입니다. 발급, 신고, 해제를 할 수 없습니다."},
 
 	"state.accepted":  {"good", "유효"},
 	"state.suspended": {"suspended", "정지"},
@@ -138,7 +139,7 @@ var words = map[string]struct{ en, ko string }{
 	"move.button":       {"Change", "변경"},
 
 	"remove.title":  {"Remove: death or emigration", "말소: 사망 또는 국외 이주"},
-	"remove.hint":   {"Ends everything that the resident holds.", "보유한 모든 신분증의 효력이 끝납니다."},
+	"remove.hint":   {"Ends everything that the resident holds. Nothing is issued to them any more.", "보유한 모든 신분증의 효력이 끝나며, 이후에는 발급할 수 없습니다."},
 	"remove.button": {"Remove", "말소"},
 
 	"told.title":          {"Done", "처리되었습니다"},
@@ -320,6 +321,7 @@ var words = map[string]struct{ en, ko string }{
 	"problem.nothing-to-suspend":      {"There is no card of this kind in force that could be suspended.", "정지할 수 있는 유효한 신분증이 없습니다."},
 	"problem.nothing-to-release":      {"No such report is in force.", "해제할 신고가 없습니다."},
 	"problem.nothing-to-end":          {"There is nothing in force that could end.", "효력을 끝낼 신분증이 없습니다."},
+	"problem.no-longer-resident":      {"The resident was removed from the register, by death or emigration: nothing is issued, reported or released any more.", "사망 또는 국외 이주로 말소된 주민입니다. 발급, 신고, 해제를 할 수 없습니다."},
 	"problem.older-than-report":       {"A newer report has come meanwhile. Look at it below before you release.", "그 사이 새 신고가 접수되었습니다. 아래에서 확인한 뒤 해제하십시오."},
 	"problem.unknown-sequence":        {"There is no report of this number. Look at the reports below, then release.", "그런 번호의 신고가 없습니다. 아래 신고 내역을 확인한 뒤 해제하십시오."},
 	"problem.nothing-asked":           {"Choose at least one element.", "항목을 하나 이상 선택하십시오."},

@@ -11,6 +11,7 @@ import (
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/web"
@@ -43,6 +44,9 @@ func (d *Desk) Reissue(ctx context.Context, q register.Request, id store.PersonI
 		p, err := r.Person(id)
 		if err != nil {
 			return err
+		}
+		if p.State&lifecycle.Removed != 0 {
+			return refused(lifecycle.NoLongerResident)
 		}
 		if p.Card == "" {
 			return web.Refuse(http.StatusConflict, "no-plastic-card", "The resident has no plastic card whose photo could be used: the registrar enters a new one with its photo.")

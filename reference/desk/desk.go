@@ -163,6 +163,7 @@ var why = map[lifecycle.Reason]string{
 	lifecycle.NothingToEnd:     "There is nothing in force that could end.",
 	lifecycle.OlderThanReport:  "There is a newer report than the one named: look at it before you release.",
 	lifecycle.NotAuthorised:    "Your role may not do this.",
+	lifecycle.NoLongerResident: "The resident was removed from the register, by death or emigration: nothing is issued, reported or released any more.",
 }
 
 // State is what is in force for a resident.
@@ -172,12 +173,14 @@ type State struct {
 	Plastic     string   `json:"plastic"`          // verdict on it
 	Mobile      string   `json:"mobile"`           // verdict on it
 	Causes      []string `json:"causes,omitempty"` // why something is suspended
+	// Removed: by death or emigration. Nothing is issued, reported or released any more.
+	Removed bool `json:"removed,omitempty"`
 }
 
 func stateOf(s lifecycle.State) State {
 	out := State{
 		PlasticCard: s&lifecycle.HasCard != 0, MobileCard: s&lifecycle.HasCredential != 0,
-		Plastic: lifecycle.JudgePlastic(s).String(), Mobile: lifecycle.Judge(s).String(),
+		Plastic: lifecycle.JudgePlastic(s).String(), Mobile: lifecycle.Judge(s).String(), Removed: s&lifecycle.Removed != 0,
 	}
 	for _, c := range lifecycle.AllCauses {
 		if s.Causes()&c != 0 {
@@ -341,7 +344,7 @@ func (d *Desk) LostWallets(ctx context.Context, by register.By, id store.PersonI
 	err = d.o.Register.View(ctx, func(r store.Reader) error {
 		out = nil
 		p, err := r.Person(id)
-		if err != nil {
+		if err != nil || p.State&lifecycle.Removed != 0 {
 			return err
 		}
 		seen := map[string]bool{} // the wallet that holds the card is released as the cause in force

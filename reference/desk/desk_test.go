@@ -359,6 +359,51 @@ func TestARegistrarEntersReplacesAndRemoves(t *testing.T) {
 	}
 }
 
+// Whatever is asked for somebody who was removed, the desk says that they were.
+func TestNothingIsDoneForAResidentWhoWasRemoved(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	c.issue(r)
+	lost := c.ask(operator, "POST", path(r, "/reports"), map[string]string{"cause": "mobile-lost", "why": "gone"})
+	wallet := c.ask(clerk, "GET", path(r, ""), nil).body["wallet"]
+	if a := c.ask(clerk, "GET", path(r, ""), nil); strings.Contains(a.text, "removed") {
+		t.Errorf("before: %s", a.text)
+	}
+	if a := c.ask(registrar, "POST", path(r, "/removal"), map[string]string{"why": "emigrated"}); a.status != 201 {
+		t.Fatalf("%+v", a)
+	}
+	for _, by := range []access.Caller{clerk, operator, registrar, citizen(r)} {
+		a := c.ask(by, "GET", path(r, ""), nil)
+		if state, _ := a.body["state"].(map[string]any); a.status != 200 || state["removed"] != true || verdicts(a) != "not-valid not-valid" {
+			t.Errorf("to %v: %+v", by.Role, a)
+		}
+	}
+	template, picture := servicetest.Portrait(7), base64.StdEncoding.EncodeToString([]byte{0xff, 0xd8})
+	for what, ask := range map[string]func() answer{
+		"a plastic card": func() answer {
+			return c.ask(clerk, "POST", path(r, "/cards"), map[string]any{"number": "B2", "template": template.Bytes(), "portrait": picture, "why": "back"})
+		},
+		"a code": func() answer { return c.ask(clerk, "POST", path(r, "/offers"), struct{}{}) },
+		"a report": func() answer {
+			return c.ask(operator, "POST", path(r, "/reports"), map[string]string{"cause": "physical-lost", "why": "gone"})
+		},
+		"an order": func() answer {
+			return c.ask(registrar, "POST", path(r, "/reports"), map[string]string{"cause": "administrative", "why": "court"})
+		},
+		"a release": func() answer {
+			return c.ask(clerk, "POST", path(r, "/releases"), map[string]any{"cause": "mobile-lost", "sequence": lost.body["sequence"], "wallet": wallet, "why": "found"})
+		},
+		"a removal": func() answer { return c.ask(registrar, "POST", path(r, "/removal"), map[string]string{"why": "dead"}) },
+	} {
+		if a := ask(); a.status != 409 || a.problem() != "no-longer-resident" || !strings.Contains(a.text, "was removed") {
+			t.Errorf("%s: %+v", what, a)
+		}
+	}
+	if a := c.ask(access.Caller{Role: access.Verifier}, "POST", "/cards/check", map[string]string{"card": r.Number}); a.body["verdict"] != "not-valid" || strings.Contains(a.text, "removed") {
+		t.Errorf("to a verifier: %+v", a)
+	}
+}
+
 func TestAClerkMakesAnOfferAtTheirOwnCentre(t *testing.T) {
 	c := open(t)
 	r := c.Resident()

@@ -116,7 +116,8 @@ type RemovalRequest struct {
 	Why    string
 }
 
-// Remove ends everything that a resident holds.
+// Remove ends everything that a resident holds, for good: nothing is issued, reported
+// or released after it. Who was removed cannot be removed again.
 func (s *Service) Remove(ctx context.Context, q RemovalRequest) (Entered, error) {
 	return register.Once(ctx, s.register, "remove", q.Request, q, func(tx store.Tx, now time.Time) (Entered, error) {
 		p, err := register.Load(tx, q.Person, now)

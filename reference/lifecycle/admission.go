@@ -3,6 +3,7 @@ package lifecycle
 import "time"
 
 // Reason is why an event or an application was refused; Granted if it was not.
+// Registers keep answers with its number: a new one comes last.
 type Reason uint8
 
 const (
@@ -44,6 +45,9 @@ const (
 	OlderThanReport
 	// NotAuthorised: this role may not do that (S6).
 	NotAuthorised
+	// NoLongerResident: the person was removed, by death or emigration. Nothing is
+	// issued, reported, released or ended for them any more.
+	NoLongerResident
 	// NumReasons is the number of reasons.
 	NumReasons = iota
 )
@@ -52,7 +56,7 @@ var reasonNames = [NumReasons]string{
 	"granted", "not-open-yet", "too-young", "no-plastic-card", "card-suspended", "person-suspended",
 	"wrong-centre", "offer-expired", "offer-used", "card-not-genuine", "pin-not-verified",
 	"face-not-matched", "wallet-reported-lost", "nothing-to-suspend", "nothing-to-release",
-	"nothing-to-end", "older-than-report", "not-authorised",
+	"nothing-to-end", "older-than-report", "not-authorised", "no-longer-resident",
 }
 
 // String is the reason as in answers and results: "card-not-genuine".
@@ -100,6 +104,7 @@ var both = []Channel{Tap, Counter}
 // Admission lists the checks in the order in which they are made. The first
 // that fails gives the reason.
 var Admission = [...]Check{
+	{NoLongerResident, both, true, func(a *Application, _ *Policy) bool { return issueRefusal(a) == NoLongerResident }},
 	{NotOpenYet, both, true, func(a *Application, _ *Policy) bool { return !a.RegionOpen }},
 	{TooYoung, both, true, func(a *Application, p *Policy) bool { return a.Age < p.MinimumAge }},
 	{NoPlasticCard, both, true, func(a *Application, _ *Policy) bool { return issueRefusal(a) == NoPlasticCard }},

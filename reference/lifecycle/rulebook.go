@@ -24,7 +24,7 @@ const (
 	ReleaseAdministrative
 	// CredentialExpired: the mobile credential reached its end of validity.
 	CredentialExpired
-	// PersonRemoved: death or emigration ends everything.
+	// PersonRemoved: death or emigration ends everything, for good.
 	PersonRemoved
 	// NumEvents is the number of events.
 	NumEvents = iota
@@ -54,14 +54,20 @@ type Rule struct {
 	Clears State
 }
 
+// resident is what every event needs: nothing happens to somebody who was removed. A
+// second removal is refused like the rest, as an end of what has ended is.
+var resident = Need{Absent: Removed, Else: NoLongerResident}
+
 // Rulebook is the whole law of transitions, one row per event, in the order of
 // the events.
 var Rulebook = [NumEvents]Rule{
 	{On: CardIssued,
+		Needs:  []Need{resident},
 		Sets:   HasCard,
 		Clears: State(PhysicalLost) | HasCredential | State(MobileLost)},
 	{On: CredentialIssued,
 		Needs: []Need{
+			resident,
 			{Present: HasCard, Else: NoPlasticCard},
 			{Absent: State(PhysicalLost), Else: CardSuspended},
 			{Absent: State(Administrative), Else: PersonSuspended},
@@ -69,26 +75,29 @@ var Rulebook = [NumEvents]Rule{
 		Sets:   HasCredential,
 		Clears: State(MobileLost)},
 	{On: ReportPhysicalLost,
-		Needs: []Need{{Present: HasCard, Else: NothingToSuspend}},
+		Needs: []Need{resident, {Present: HasCard, Else: NothingToSuspend}},
 		Sets:  State(PhysicalLost)},
 	{On: ReportMobileLost,
-		Needs: []Need{{Present: HasCredential, Else: NothingToSuspend}},
+		Needs: []Need{resident, {Present: HasCredential, Else: NothingToSuspend}},
 		Sets:  State(MobileLost)},
 	{On: ReleasePhysical,
-		Needs:  []Need{{Present: State(PhysicalLost), Else: NothingToRelease}},
+		Needs:  []Need{resident, {Present: State(PhysicalLost), Else: NothingToRelease}},
 		Clears: State(PhysicalLost)},
 	{On: ReleaseMobile,
-		Needs:  []Need{{Present: State(MobileLost), Else: NothingToRelease}},
+		Needs:  []Need{resident, {Present: State(MobileLost), Else: NothingToRelease}},
 		Clears: State(MobileLost)},
 	{On: SuspendAdministrative,
-		Sets: State(Administrative)},
+		Needs: []Need{resident},
+		Sets:  State(Administrative)},
 	{On: ReleaseAdministrative,
-		Needs:  []Need{{Present: State(Administrative), Else: NothingToRelease}},
+		Needs:  []Need{resident, {Present: State(Administrative), Else: NothingToRelease}},
 		Clears: State(Administrative)},
 	{On: CredentialExpired,
-		Needs:  []Need{{Present: HasCredential, Else: NothingToEnd}},
+		Needs:  []Need{resident, {Present: HasCredential, Else: NothingToEnd}},
 		Clears: HasCredential | State(MobileLost)},
 	{On: PersonRemoved,
+		Needs:  []Need{resident},
+		Sets:   Removed,
 		Clears: HasCard | HasCredential | causeBits},
 }
 

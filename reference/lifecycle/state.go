@@ -2,9 +2,10 @@ package lifecycle
 
 import "strings"
 
-// State is the legal state of one resident, packed into five bits so that a
+// State is the legal state of one resident, packed into six bits so that a
 // nation of them fits into memory and the rulebook compiles into a table of
-// NumStates × NumEvents bytes.
+// NumStates × NumEvents outcomes. Registers keep it as a number: a bit never
+// changes its meaning.
 //
 // Ended things (a replaced card number, a replaced or expired credential) are
 // not part of it: they are terminal, and no event reaches them again.
@@ -16,8 +17,10 @@ const (
 	HasCard State = 1 << 3
 	// HasCredential: a wallet holds a mobile credential that has not ended.
 	HasCredential State = 1 << 4
+	// Removed: death or emigration has ended everything. Nothing comes after it.
+	Removed State = 1 << 5
 	// NumStates is the number of bit patterns of State.
-	NumStates = 1 << 5
+	NumStates = 1 << 6
 )
 
 // Causes returns the suspension causes in force.
@@ -33,9 +36,10 @@ func (s State) MobileActive() bool {
 	return s&HasCredential != 0 && s.Causes().Reaching(Mobile) == 0
 }
 
-// Well says whether s can occur: a cause needs the thing it belongs to.
+// Well says whether s can occur: a cause needs the thing it belongs to, and who was
+// removed holds nothing.
 func (s State) Well() bool {
-	if s >= NumStates {
+	if s >= NumStates || s&Removed != 0 && s != Removed {
 		return false
 	}
 	if s.Causes()&PhysicalLost != 0 && s&HasCard == 0 {
@@ -47,8 +51,8 @@ func (s State) Well() bool {
 	return s&HasCredential == 0 || s&HasCard != 0
 }
 
-// String writes the state as "card", "card+credential", "none", with causes in
-// brackets.
+// String writes the state as "card", "card+credential", "nothing", "removed", with
+// causes in brackets.
 func (s State) String() string {
 	var have []string
 	if s&HasCard != 0 {
@@ -56,6 +60,9 @@ func (s State) String() string {
 	}
 	if s&HasCredential != 0 {
 		have = append(have, "credential")
+	}
+	if s&Removed != 0 {
+		have = append(have, "removed")
 	}
 	if have == nil {
 		have = []string{"nothing"}

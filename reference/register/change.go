@@ -202,6 +202,7 @@ func plain(s lifecycle.State) audit.State {
 		PhysicalLost:   s.Causes()&lifecycle.PhysicalLost != 0,
 		MobileLost:     s.Causes()&lifecycle.MobileLost != 0,
 		Administrative: s.Causes()&lifecycle.Administrative != 0,
+		Removed:        s&lifecycle.Removed != 0,
 	}
 }
 

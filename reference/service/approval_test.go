@@ -184,6 +184,7 @@ func TestS8WhatChangedSinceTheApprovalIsJudgedAnew(t *testing.T) {
 		{"nothing", func(*citizen) {}, lifecycle.Granted},
 		{"the plastic card was reported lost", func(c *citizen) { c.report(callCentre, lifecycle.PhysicalLost) }, lifecycle.CardSuspended},
 		{"the person was suspended", func(c *citizen) { c.report(registrar, lifecycle.Administrative) }, lifecycle.PersonSuspended},
+		{"the person was removed", func(c *citizen) { c.remove() }, lifecycle.NoLongerResident},
 		{"the plastic card was replaced", func(c *citizen) { c.newCard("B1") }, lifecycle.NoPlasticCard},
 		{"this phone was reported lost", func(c *citizen) { c.tap(); c.report(callCentre, lifecycle.MobileLost) }, lifecycle.WalletReportedLost},
 	} {

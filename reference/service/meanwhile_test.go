@@ -52,6 +52,7 @@ func TestS8WhatChangesWhileACardIsSignedIsOnItOrItIsNotIssued(t *testing.T) {
 		{"the holder moves", moves, lifecycle.Granted, "A00000001", "새집"},
 		{"the plastic card is reported lost", func(c *citizen) { c.report(callCentre, lifecycle.PhysicalLost) }, lifecycle.CardSuspended, "", ""},
 		{"the holder is suspended by order", func(c *citizen) { c.report(registrar, lifecycle.Administrative) }, lifecycle.PersonSuspended, "", ""},
+		{"the holder is removed", func(c *citizen) { c.remove() }, lifecycle.NoLongerResident, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "register.db")

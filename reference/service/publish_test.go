@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/audit"
-	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/statuslist"
@@ -289,10 +288,7 @@ func TestAListOfThePastIsTheOneThatWasPublishedThen(t *testing.T) {
 		{"another move", func() { c.move(registrar, "새 주소 3") }},
 		{"a new phone", func() { c.phone = newPhone("another"); c.tap() }},
 		{"a new plastic card", func() { c.newCard("H1") }},
-		{"a death", func() {
-			_, err := w.Issuance.Remove(ctx, issuance.RemovalRequest{Request: w.Request(registrar), Person: removed.ID, Why: "death"})
-			must(t, err)
-		}},
+		{"a death", func() { removed.remove() }},
 		{"the end of a card's time", func() {
 			w.Pass(90 * 24 * time.Hour)
 			_, err := w.Issuance.ExpireDue(ctx, 100)

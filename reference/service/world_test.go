@@ -361,6 +361,14 @@ func (c *citizen) newCard(number string) issuance.Entered {
 	return a
 }
 
+// remove removes the citizen: death or emigration.
+func (c *citizen) remove() issuance.Entered {
+	c.w.t.Helper()
+	a, err := c.w.Issuance.Remove(ctx, issuance.RemovalRequest{Request: c.w.Request(registrar), Person: c.ID, Why: "death"})
+	must(c.w.t, err)
+	return a
+}
+
 func (w *world) sequence() (n uint64) {
 	w.t.Helper()
 	must(w.t, w.db.View(ctx, func(r store.Reader) (err error) {

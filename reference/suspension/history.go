@@ -107,6 +107,7 @@ func stateOf(s audit.State) (out lifecycle.State) {
 	}{
 		{s.Card, lifecycle.HasCard}, {s.Credential, lifecycle.HasCredential}, {s.PhysicalLost, lifecycle.State(lifecycle.PhysicalLost)},
 		{s.MobileLost, lifecycle.State(lifecycle.MobileLost)}, {s.Administrative, lifecycle.State(lifecycle.Administrative)},
+		{s.Removed, lifecycle.Removed},
 	} {
 		if part.set {
 			out |= part.bit

@@ -106,8 +106,11 @@ func (s *Service) Release(ctx context.Context, q ReleaseRequest) (Receipt, error
 
 // newer says whether the cause is in force by a report that is newer than the
 // one the release names, or ErrNotYet. A cause that is not in force is for the
-// rulebook to refuse.
+// rulebook to refuse, and so is all that concerns somebody who was removed.
 func (s *Service) newer(tx store.Tx, p *store.Person, q ReleaseRequest) (bool, error) {
+	if p.State&lifecycle.Removed != 0 {
+		return false, nil
+	}
 	inForce, wallet := p.State.Causes()&q.Cause != 0, ""
 	if q.Cause == lifecycle.MobileLost {
 		if wallet = q.Wallet; wallet == "" {

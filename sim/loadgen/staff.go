@@ -195,6 +195,6 @@ func ended(err error) (ending, string) {
 
 // reasons are those of the rulebook that a wallet is told as a description.
 var reasons = map[string]bool{
-	"not-open-yet": true, "too-young": true, "no-plastic-card": true, "card-suspended": true, "person-suspended": true, "wrong-centre": true,
+	"not-open-yet": true, "too-young": true, "no-plastic-card": true, "card-suspended": true, "person-suspended": true, "wrong-centre": true, "no-longer-resident": true,
 	"offer-used": true, "offer-expired": true, "card-not-genuine": true, "pin-not-verified": true, "wallet-reported-lost": true, "face-not-matched": true,
 }

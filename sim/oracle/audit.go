@@ -61,6 +61,7 @@ type AuditState struct {
 	PhysicalLost   bool `json:"physical_lost"`
 	MobileLost     bool `json:"mobile_lost"`
 	Administrative bool `json:"administrative"`
+	Removed        bool `json:"removed,omitempty"`
 }
 
 // AuditCopy is a place in a status list; lists are numbered.
@@ -162,7 +163,8 @@ var brings = map[string]func(AuditState) bool{
 
 // unlike says of the first entry whose states do not fit its event, or the entry of
 // the same person before it, why; of a part of a log what comes first fits anything.
-// An issue that was judged by another state than the register's is S8's business.
+// An issue that was judged by another state than the register's is S8's business. That
+// somebody was removed stays; entries of before states said so may leave it open.
 func unlike(lines []auditLine, part bool) (*auditLine, string) {
 	last := map[string]*AuditState{}
 	for i := range lines {
@@ -174,8 +176,11 @@ func unlike(lines []auditLine, part bool) (*auditLine, string) {
 		if !known && !part {
 			before = &AuditState{}
 		}
-		if before != nil && *before != *l.Before && l.Event != CredentialIssued {
-			return l, fmt.Sprintf("entry %d (%s) gives the state before it as %+v, it was %+v", l.Sequence, l.Event, *l.Before, *before)
+		if before != nil && l.Event != CredentialIssued {
+			was := *before
+			if was.Removed = was.Removed || l.Before.Removed; was != *l.Before {
+				return l, fmt.Sprintf("entry %d (%s) gives the state before it as %+v, it was %+v", l.Sequence, l.Event, *l.Before, *before)
+			}
 		}
 		if holds := brings[l.Event]; holds != nil && !holds(*l.After) {
 			return l, fmt.Sprintf("entry %d (%s) gives the state after it as %+v", l.Sequence, l.Event, *l.After)

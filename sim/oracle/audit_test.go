@@ -163,3 +163,27 @@ func TestAuditEntryRemovedIsFound(t *testing.T) {
 		at = end
 	}
 }
+
+// That somebody was removed stays in the states of their entries; those of before states
+// said so leave it open.
+func TestAnEntryThatForgetsARemovalIsFound(t *testing.T) {
+	planted(t, "S10", func(w *world, wrong bool) {
+		by := Call{Actor: "registrar", Role: "registrar"}
+		none, removed := AuditState{}, AuditState{Removed: true}
+		w.citizens("1", "2")
+		for _, removal := range []AuditState{removed, none} {
+			w.pass(time.Second)
+			citizen := map[AuditState]string{removed: "1", none: "2"}[removal]
+			w.h.Endings = append(w.h.Endings, Ending{Call: Call{Citizen: citizen, Role: "registrar", Granted: true}, Event: PersonRemoved})
+			e := &w.h.Endings[len(w.h.Endings)-1]
+			w.call(&e.Call, func() {
+				e.Sequence = w.enter(PersonRemoved, citizen, e.Call, AuditEntry{Before: &none, After: &removal})
+			})
+			after := &removed
+			if wrong && removal.Removed {
+				after = &none
+			}
+			w.enter(ResidentRegistered, citizen, by, AuditEntry{Before: after, After: after})
+		}
+	})
+}

@@ -238,7 +238,7 @@ type Release struct {
 // Ending ends credentials for another reason.
 type Ending struct {
 	Call
-	Event string `json:"event"` // CredentialExpired or PersonRemoved
+	Event string `json:"event"` // CredentialExpired, or PersonRemoved, after which nothing comes
 }
 
 // Outcome of a presentation.

@@ -11,8 +11,9 @@ import (
 
 // The judge's own model of the register: one life per citizen, moved by
 // operations in the order of their sequence numbers. It knows three causes and
-// what carries them (a document number, a wallet, a person), and that a
-// credential is active iff none of them reaches it and it has not ended.
+// what carries them (a document number, a wallet, a person), that a
+// credential is active iff none of them reaches it and it has not ended, and that
+// nothing happens any more to somebody who was removed.
 
 // op is one logical request with all its attempts.
 type op struct {
@@ -87,6 +88,7 @@ type state struct {
 	physical, admin *op
 	mobile          *op // on the wallet of cred
 	cred            *credential
+	removed         *op // death or emigration: the first removal
 }
 
 // credential is a mobile credential with its copies.
@@ -417,7 +419,10 @@ func (l *life) apply(o *op, s *state, p *Policy, i int) {
 		end()
 	case PersonRemoved:
 		end()
-		*s = state{}
+		if first := s.removed; first != nil {
+			o = first
+		}
+		*s = state{removed: o}
 	}
 }
 

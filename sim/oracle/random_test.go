@@ -70,7 +70,7 @@ func randomHistory(draw func(n int) int, requests, citizens int, span time.Durat
 		end := commit.Add(time.Duration(draw(4000)) * time.Millisecond)
 		citizen := pick(names...)
 		var act func(begin, end Stamp)
-		switch cause := []Cause{PhysicalLost, MobileLost, Administrative}[draw(3)]; draw(12) {
+		switch cause := []Cause{PhysicalLost, MobileLost, Administrative}[draw(3)]; draw(13) {
 		case 0, 1:
 			act = func(begin, end Stamp) {
 				r := Report{Call: call(citizen, pick("citizen", "registrar"), begin, end), Cause: cause}
@@ -143,6 +143,16 @@ func randomHistory(draw func(n int) int, requests, citizens int, span time.Durat
 				w.decideRegistration(&r)
 				answered(&r.Call)
 				w.h.Registrations = append(w.h.Registrations, r)
+			}
+		case 10:
+			if !chance(10) {
+				continue
+			}
+			act = func(begin, end Stamp) {
+				e := Ending{Call: call(citizen, "registrar", begin, end), Event: PersonRemoved}
+				w.decideRemoval(&e)
+				answered(&e.Call)
+				w.h.Endings = append(w.h.Endings, e)
 			}
 		case 8:
 			act = func(begin, end Stamp) {

@@ -51,6 +51,52 @@ func TestReplacedCredentialInAnOldCacheIsFound(t *testing.T) {
 	})
 }
 
+// Nothing happens any more to somebody who was removed. The wrong service has forgotten it.
+func TestWhatIsGrantedAfterARemovalIsFound(t *testing.T) {
+	for what, asks := range map[string]func(w *world){
+		"a plastic card":       func(w *world) { w.reissue("1", "M1-2") },
+		"a suspension":         func(w *world) { w.lose("1", Administrative) },
+		"a report":             func(w *world) { w.lose("1", PhysicalLost) },
+		"a release of a phone": func(w *world) { w.release(Release{Call: Call{Citizen: "1"}, Cause: MobileLost, Wallet: "phone-1"}) },
+		"another removal":      func(w *world) { w.remove("1") },
+		"a mobile card on a new plastic card": func(w *world) {
+			w.reissue("1", "M1-2")
+			w.apply(w.tap("1", "new phone"), false)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			planted(t, "S7", func(w *world, wrong bool) {
+				w.holders("1")
+				w.lose("1", MobileLost)
+				w.remove("1")
+				w.people["1"].removed = !wrong
+				asks(w)
+			})
+		})
+	}
+}
+
+func TestACardOfSomebodyWhoWasRemovedThatGoesOnIsFound(t *testing.T) {
+	planted(t, "S7", func(w *world, wrong bool) {
+		card := w.holders("1")[0]
+		w.remove("1")
+		w.show(card, or(wrong, Accepted)...)
+	})
+}
+
+// A release that names an older report is refused as such, unless nobody is there any more.
+func TestAnOldReleaseAfterARemovalNeedNotBeCalledOld(t *testing.T) {
+	w := newWorld()
+	w.holders("1")
+	first := w.lose("1", MobileLost).Sequence
+	w.lose("1", MobileLost)
+	w.remove("1")
+	w.release(Release{Call: Call{Citizen: "1"}, Cause: MobileLost, Wallet: "phone-1", Names: first})
+	if v := Judge(w.history(), Options{}); v.Violations() != 0 {
+		t.Error(sentences(v))
+	}
+}
+
 // S8 no issue while suspended
 
 func TestIssueOnASuspendedCardIsFound(t *testing.T) {

@@ -208,15 +208,47 @@ func (l *life) otherCause(o *op, i int) bool {
 	return false
 }
 
-// s7 replacement is final. Opportunity: a look at a card that has ended
-// (cached: after S4's bound).
+// s7 replacement is final, and so is a removal. Opportunities: a look at a card that has
+// ended (cached: after S4's bound); a request about somebody who was removed.
 func (c *court) s7() {
 	for _, k := range c.looks {
 		if k.inquiry == nil && k.outcome.Decided() && k.may == isEnded && !(k.mobile() && k.cred.endedBy.event == CredentialExpired) {
 			c.chance("S7")
 		}
 	}
+	for _, l := range c.ordered {
+		for _, o := range l.ops {
+			c.afterRemoval(o)
+		}
+	}
 	c.broken("S7")
+}
+
+// afterRemoval: nothing is issued, reported, released or ended for somebody who was
+// removed, nor are they removed again. A mobile card without a plastic one is E2's.
+func (c *court) afterRemoval(o *op) {
+	if !o.answered && o.index < 0 {
+		return
+	}
+	l := o.life
+	lo, hi := l.spanOf(o)
+	for i := lo; i <= hi; i++ {
+		if l.states[i].removed == nil {
+			return
+		}
+	}
+	s := &l.states[lo]
+	r := s.removed
+	switch lost := r.restartAfter != nil && r.entry == nil && !o.begin.Before(r.restartAfter.Up); {
+	case lost: // S5's
+	case !o.end.IsZero() && o.end.Before(r.begin): // the numbers' order is S9's
+	case o.app != nil && s.document == "":
+	default:
+		c.chanceAt("S7", o.begin)
+		if o.index >= 0 {
+			c.find("S7", l.citizen, o, o.begin, "%s was granted, although %s, %s, had ended everything", o.what(), r.what(), r.acknowledged())
+		}
+	}
 }
 
 // s8 no issue while suspended. Opportunities: an application answered while
@@ -427,7 +459,7 @@ func (c *court) olderRelease(o *op) {
 	l := o.life
 	lo, hi := l.spanOf(o)
 	for i := lo; i <= hi; i++ {
-		if r := l.inForce(o, &l.states[i], i); r == nil || r.seq <= o.names {
+		if r := l.inForce(o, &l.states[i], i); r == nil || r.seq <= o.names || l.states[i].removed != nil {
 			return
 		}
 	}

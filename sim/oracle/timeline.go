@@ -128,6 +128,8 @@ func (c *court) demand(o *op, i int) string {
 	s := &l.states[i]
 	refuse := func(format string, args ...any) string { return "refused: " + fmt.Sprintf(format, args...) }
 	switch {
+	case s.removed != nil && (o.app == nil || s.document != ""):
+		return refuse("%s has ended everything (S7)", s.removed.what())
 	case o.app != nil:
 		a := o.app
 		opens, ever := p.Opens[a.Municipality]

@@ -53,3 +53,18 @@ func TestATimelineShowsWhatWasSeenBesideWhatIsDemanded(t *testing.T) {
 		}
 	}
 }
+
+func TestATimelineDemandsThatWhatFollowsARemovalIsRefused(t *testing.T) {
+	for _, wrong := range []bool{false, true} {
+		w := newWorld()
+		w.citizens("1")
+		w.remove("1")
+		w.people["1"].removed = !wrong
+		w.reissue("1", "M1-2")
+		lines := Timeline(w.history())
+		if len(lines) != 2 || lines[0].Wrong || lines[0].Demanded != "what hung on it before ends" ||
+			lines[1].Wrong != wrong || lines[1].Demanded != "refused: person-removed (sequence 2) has ended everything (S7)" {
+			t.Errorf("wrong: %v: %+v", wrong, lines)
+		}
+	}
+}

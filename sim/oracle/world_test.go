@@ -39,6 +39,7 @@ type person struct {
 	physical, admin uint64 // sequence of the newest report in force
 	wallets         map[string]uint64
 	cred            *held
+	removed         bool
 }
 
 type held struct {
@@ -126,6 +127,9 @@ func (w *world) decideReport(r *Report) {
 	w.once(&r.Call, func() (string, uint64) {
 		p := w.people[r.Citizen]
 		e := AuditEntry{Cause: string(r.Cause)}
+		if p.removed {
+			return "no-longer-resident", 0
+		}
 		switch r.Cause {
 		case PhysicalLost:
 			if p.document == "" {
@@ -167,6 +171,8 @@ func (w *world) decideRelease(r *Release) {
 		switch {
 		case r.Role == "call-centre", r.Cause == Administrative && r.Role != "registrar":
 			return "not-authorised", 0
+		case p.removed:
+			return "no-longer-resident", 0
 		case *at == 0:
 			return "nothing-to-release", 0
 		case r.Names != 0 && r.Names < *at:
@@ -183,6 +189,9 @@ func (w *world) decideRelease(r *Release) {
 func (w *world) decideRegistration(r *Registration) {
 	w.once(&r.Call, func() (string, uint64) {
 		p := w.people[r.Citizen]
+		if p.removed {
+			return "no-longer-resident", 0
+		}
 		p.document, p.physical = r.Document, 0
 		if p.cred != nil {
 			p.cred.ended, p.cred = true, nil
@@ -191,10 +200,26 @@ func (w *world) decideRegistration(r *Registration) {
 	})
 }
 
+func (w *world) decideRemoval(e *Ending) {
+	w.once(&e.Call, func() (string, uint64) {
+		p := w.people[e.Citizen]
+		if p.removed {
+			return "no-longer-resident", 0
+		}
+		if p.cred != nil {
+			p.cred.ended, p.cred = true, nil
+		}
+		p.physical, p.admin, p.removed = 0, 0, true
+		return "", w.enter(PersonRemoved, e.Citizen, e.Call, AuditEntry{})
+	})
+}
+
 func (w *world) refuses(a *Application) string {
 	p, policy := w.people[a.Citizen], &w.h.Policy
 	opens, ever := policy.Opens[a.Municipality]
 	switch {
+	case p.removed:
+		return "no-longer-resident"
 	case !ever || w.now.Before(opens):
 		return "not-open-yet"
 	case a.Age < policy.MinimumAge:
@@ -284,6 +309,13 @@ func (w *world) reissue(citizen, document string) *Registration {
 	return &w.h.Registrations[len(w.h.Registrations)-1]
 }
 
+func (w *world) remove(citizen string) *Ending {
+	e := Ending{Call: Call{Citizen: citizen, Role: "registrar"}, Event: PersonRemoved}
+	w.call(&e.Call, func() { w.decideRemoval(&e) })
+	w.h.Endings = append(w.h.Endings, e)
+	return &w.h.Endings[len(w.h.Endings)-1]
+}
+
 func (w *world) offer(citizen, centre string) string {
 	o := Offer{Call: Call{Citizen: citizen, Role: "clerk"}, Centre: centre, ID: w.key()}
 	w.call(&o.Call, func() { o.Granted = true })
@@ -341,7 +373,7 @@ func (w *world) status(c *held) Outcome {
 func (w *world) plasticStatus(citizen, document string) Outcome {
 	p := w.people[citizen]
 	switch {
-	case document != p.document:
+	case document != p.document, p.removed:
 		return NotValid
 	case p.physical != 0 || p.admin != 0:
 		return Suspended

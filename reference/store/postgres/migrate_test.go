@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"reflect"
@@ -11,10 +12,37 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/storetest"
 )
+
+// madeBefore is a register in a schema of its own, as a program made it that did not know
+// the migration yet in which a text stands, and its address.
+func madeBefore(t *testing.T, address, name, text string) (*pgx.Conn, string) {
+	t.Helper()
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Exec(ctx, `DROP SCHEMA `+name+` CASCADE`)
+		c.Close(ctx)
+	})
+	if _, err := c.PgConn().Exec(ctx, `DROP SCHEMA IF EXISTS `+name+` CASCADE; CREATE SCHEMA `+name+`; SET search_path = `+name).ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Made(ctx, c, slices.IndexFunc(migrations, func(m string) bool { return strings.Contains(m, text) })); err != nil {
+		t.Fatal(err)
+	}
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	return c, address + separator + "search_path=" + name
+}
 
 // Registers that were made before copies were kept as runs have a row for each, at its
 // index, and lists without a secret.
@@ -24,20 +52,7 @@ func TestARegisterOfBeforeThereWereRunsGoesOn(t *testing.T) {
 		t.Skip("no PostgreSQL: start one by .ci/postgres start DIR and put the address it prints into ROLLCALL_POSTGRES")
 	}
 	ctx := context.Background()
-	const name = "before_runs"
-	c, err := pgx.Connect(ctx, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(ctx)
-	runs := slices.IndexFunc(migrations, func(m string) bool { return strings.Contains(m, "RENAME COLUMN idx") })
-	if _, err := c.PgConn().Exec(ctx, `DROP SCHEMA IF EXISTS `+name+` CASCADE; CREATE SCHEMA `+name+`; SET search_path = `+name).ReadAll(); err != nil {
-		t.Fatal(err)
-	}
-	defer c.Exec(ctx, `DROP SCHEMA `+name+` CASCADE`)
-	if err := Made(ctx, c, runs); err != nil {
-		t.Fatal(err)
-	}
+	c, address := madeBefore(t, address, "before_runs", "RENAME COLUMN idx")
 	for _, s := range []string{
 		`INSERT INTO list VALUES (0, 64, 6)`,
 		`INSERT INTO entry VALUES (0, 3, 1), (0, 4, 2), (0, 5, 1), (0, 40, 2), (0, 41, 2), (0, 63, 1)`,
@@ -50,12 +65,8 @@ func TestARegisterOfBeforeThereWereRunsGoesOn(t *testing.T) {
 		}
 	}
 
-	separator := "?"
-	if strings.Contains(address, "?") {
-		separator = "&"
-	}
 	for range 2 { // brought up to date, and opened again
-		db, err := Open(ctx, address+separator+"search_path="+name, Options{})
+		db, err := Open(ctx, address, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,6 +96,63 @@ func TestARegisterOfBeforeThereWereRunsGoesOn(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Registers of before there was a mark for it keep nothing of a removal but its audit
+// entry. Whoever has had a card issued since was taken back by it.
+func TestWhoWasRemovedBeforeTheStateSaidSoIsMarked(t *testing.T) {
+	address := os.Getenv("ROLLCALL_POSTGRES")
+	if address == "" {
+		t.Skip("no PostgreSQL: start one by .ci/postgres start DIR and put the address it prints into ROLLCALL_POSTGRES")
+	}
+	ctx := context.Background()
+	c, address := madeBefore(t, address, "before_removed", "person-removed")
+	for i, e := range []audit.Entry{
+		{Event: "resident-registered", Person: 1, Reason: `he said: "event":"person-removed","person":5`},
+		{Event: "person-removed", Person: 1<<62 + 1, Reason: "death"},
+		{Event: "person-removed", Person: 3, Reason: `"moved" abroad`},
+		{Event: "person-removed", Person: 4},
+		{Event: "suspend-administrative", Person: 4},
+		{Event: "card-issued", Person: 3},
+	} {
+		body, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Exec(ctx, `INSERT INTO audit (sequence, body, hash) VALUES ($1, $2, '')`, i+1, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := map[store.PersonID]lifecycle.State{1: 0, 1<<62 + 1: 0, 3: lifecycle.HasCard, 4: lifecycle.State(lifecycle.Administrative), 5: lifecycle.State(lifecycle.Administrative)}
+	want := map[store.PersonID]lifecycle.State{1: 0, 1<<62 + 1: lifecycle.Removed, 3: was[3], 4: lifecycle.Removed, 5: was[5]}
+	for id, state := range was {
+		if _, err := c.Exec(ctx, `INSERT INTO person VALUES ($1, '', '', '', '1990-01-02', 70, '', '', '', $2, '', 0, 1)`, int64(id), int(state)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // brought up to date, and opened again
+		db, err := Open(ctx, address, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.View(ctx, func(r store.Reader) error {
+			for id, state := range want {
+				if p, err := r.Person(id); err != nil || p.State != state {
+					t.Errorf("person %d: %v, %v; want %v", id, p.State, err, state)
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	// What a replica would write that does not know the mark.
+	if _, err := c.Exec(ctx, fmt.Sprintf(`UPDATE person SET state = state | %d WHERE id = 4`, lifecycle.HasCard)); err == nil {
+		t.Error("who was removed has a card")
 	}
 }
 

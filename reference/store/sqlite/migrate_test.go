@@ -2,12 +2,15 @@ package sqlite_test
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
 
+	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
 	"rollcall.example/rollcall/reference/store/storetest"
@@ -91,6 +94,59 @@ func TestATicketOfATransactionKeptBeforeItsKeyHadAMomentIsFound(t *testing.T) {
 		}
 		if err := db.Update(ctx, func(tx store.Tx) error { return tx.AddTicket(want) }); !errors.Is(err, store.ErrTaken) {
 			t.Errorf("%s was given again: %v", kind, err)
+		}
+	}
+}
+
+// Version 7 is the last in which a removal left no mark in the state. Whoever has had a
+// card issued since was taken back by it.
+func TestWhoWasRemovedBeforeTheStateSaidSoIsMarked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	if err := sqlite.Made(path, 7); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range []audit.Entry{
+		{Event: "resident-registered", Person: 1, Reason: `he said: "event":"person-removed","person":5`},
+		{Event: "person-removed", Person: 1<<62 + 1, Reason: "death"},
+		{Event: "person-removed", Person: 3, Reason: `"moved" abroad`},
+		{Event: "person-removed", Person: 4},
+		{Event: "suspend-administrative", Person: 4},
+		{Event: "card-issued", Person: 3},
+	} {
+		body, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Exec(`INSERT INTO audit (sequence, body, hash) VALUES (?, ?, x'00')`, i+1, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := map[store.PersonID]lifecycle.State{1: 0, 1<<62 + 1: 0, 3: lifecycle.HasCard, 4: lifecycle.State(lifecycle.Administrative), 5: lifecycle.State(lifecycle.Administrative)}
+	want := map[store.PersonID]lifecycle.State{1: 0, 1<<62 + 1: lifecycle.Removed, 3: was[3], 4: lifecycle.Removed, 5: was[5]}
+	for id, state := range was {
+		if _, err := c.Exec(`INSERT INTO person VALUES (?, '', '', '', '1990-01-02', 70, '', '', '', ?, '', 0, 1)`, int64(id), uint8(state)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Close()
+	for range 2 { // brought up to date, and opened again
+		db := open(t, path, sqlite.Options{})
+		if err := db.View(ctx, func(r store.Reader) error {
+			for id, state := range want {
+				if p, err := r.Person(id); err != nil || p.State != state {
+					t.Errorf("person %d: %v, %v; want %v", id, p.State, err, state)
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

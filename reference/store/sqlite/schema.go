@@ -189,4 +189,12 @@ CREATE TABLE shared_rrn (
 ) STRICT;
 INSERT INTO shared_rrn SELECT p.id, r.person FROM person p JOIN rrn r ON r.number = p.rrn WHERE r.person <> p.id;
 `,
+	// Who was removed before the state had a bit for it (lifecycle.Removed, 32) is found in
+	// the audit log, and gets it unless a card (lifecycle.HasCard, 8) has been issued since.
+	// A quotation mark within a text has a backslash before it, so no reason looks like the
+	// event.
+	`
+UPDATE person SET state = 32 WHERE state & 8 = 0 AND id IN (
+	SELECT json_extract(CAST(body AS TEXT), '$.person') FROM audit WHERE instr(body, CAST('"event":"person-removed"' AS BLOB)) > 0);
+`,
 }
