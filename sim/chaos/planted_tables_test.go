@@ -10,4 +10,6 @@ var bugsOfTables = []bug{
 		tables: func() {
 			lifecycle.Rulebook[lifecycle.ReleasePhysical].Clears |= lifecycle.State(lifecycle.MobileLost)
 		}},
+	{name: "a removal leaves no mark, and cards are issued after it", breaks: "S7", seeds: 30, left: 2,
+		tables: func() { lifecycle.Rulebook[lifecycle.PersonRemoved].Sets = 0 }},
 }
