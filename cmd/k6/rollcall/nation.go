@@ -19,6 +19,7 @@ import (
 	"go.k6.io/k6/lib"
 	"go.k6.io/k6/metrics"
 
+	"rollcall.example/rollcall/reports"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/loadgen"
 	"rollcall.example/rollcall/sim/oracle"
@@ -390,7 +391,7 @@ func (n *Nation) Judge() int {
 	for name, c := range v.ByProperty {
 		n.push(n.metrics.violations, float64(c.Violations), map[string]string{"property": string(name)})
 	}
-	n.push(n.metrics.doubts, float64(len(doubts(s.record.live(), n.unheld()))), nil)
+	n.push(n.metrics.doubts, float64(len(n.doubts(s.record.live(), n.unheld()))), nil)
 	n.vu.State().Logger.Infof("rollcall: judged %d transitions and %d lists: %d violations, %d wrong answers", v.Transitions, v.ListsJudged, v.Violations(), len(s.crowd.Wrong()))
 	return v.Violations() + len(s.crowd.Wrong())
 }
@@ -439,6 +440,19 @@ func (n *Nation) unheld() (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// failing is the share of requests without an answer from which on it is the service's doing
+// that something never happened.
+const failing = 0.01
+
+// doubts are those of a load. A service that does not answer crosses the limit of that, if there
+// is one, and is no reason to doubt the load.
+func (n *Nation) doubts(l *reports.Live, unheld []string) []string {
+	if len(n.metrics.unknown.Thresholds.Thresholds) > 0 && float64(l.Unknown) > failing*float64(l.Unknown+l.Answers) {
+		unheld = nil
+	}
+	return doubts(l, unheld)
 }
 
 // push sends a sample with the tags of the virtual user and its own, and returns them.

@@ -40,7 +40,7 @@ func (n *Nation) Summary(data map[string]any, out string) (map[string]any, error
 	l.Iterations, l.Dropped = count(data, "iterations"), count(data, "dropped_iterations")
 	state.vus = count(data, "vus_max")
 	r.Expectations = thresholds(data)
-	l.Doubts = append(l.Doubts, doubts(l, empty(n.registry.All()))...)
+	l.Doubts = append(l.Doubts, n.doubts(l, empty(n.registry.All()))...)
 	if l.Dropped > 0 && !s.Saturates {
 		l.Doubts = append(l.Doubts, fmt.Sprintf("%d iterations were due and could not begin, %d were done: the generator did not hold the rate (more maxVUs and citizens, a lower rate, or a machine of its own)", l.Dropped, l.Iterations))
 	}
