@@ -199,7 +199,7 @@ func (s *Service) allot(tx store.Tx, d *draft) (bool, error) {
 		return false, nil
 	}
 	l.Allotted += uint64(len(d.places))
-	if last := len(lists) - 1; int(l.Number) == last && l.Allotted >= l.Size/2 {
+	if last := len(lists) - 1; int(l.Number) == last && register.NextListDue(l.Allotted, l.Size) {
 		if err := tx.PutList(store.List{Number: uint32(last) + 1, Size: s.register.Lists.Size, Secret: d.next}); err != nil {
 			return false, err
 		}

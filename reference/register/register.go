@@ -85,6 +85,11 @@ func (r *Register) Seed() (seed [32]byte, err error) {
 	return seed, err
 }
 
+// NextListDue says whether the last status list has so many of its places given that the
+// next one is opened, in the change that gave them. By the same rule it is found out when
+// a list was opened, which stands nowhere.
+func NextListDue(given, size uint64) bool { return given >= size/2 }
+
 // Lists says how status lists are named and how large they are.
 type Lists struct {
 	Base string // URI up to the list's number, as "https://status.example/lists/"

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -322,6 +323,52 @@ func TestAListOfThePastIsTheOneThatWasPublishedThen(t *testing.T) {
 	}
 	if len(seen) != 4 {
 		t.Errorf("of the four states only %v came up", seen)
+	}
+}
+
+// A list that was opened later was none, not one in which everybody is valid; from the moment
+// on at which it was opened it is the one that was published, before a card stands in it, too.
+func TestAListOfThePastIsNoneBeforeItWasOpened(t *testing.T) {
+	w := onFile(t, filepath.Join(t.TempDir(), "register.db"), 64)
+	type shown struct {
+		at    time.Time
+		lists []suspension.Published
+	}
+	var all []shown
+	for range 32 {
+		w.holder().report(callCentre, lifecycle.PhysicalLost)
+		all = append(all, shown{w.Now(), w.publish()})
+		w.Pass(time.Minute)
+	}
+	last := all[len(all)-1].lists
+	later, untouched := 0, 0
+	for _, s := range all {
+		for n := range last {
+			past, err := w.Publisher.At(ctx, uint32(n), s.at)
+			if n >= len(s.lists) {
+				later++
+				if !errors.Is(err, suspension.ErrNoList) {
+					t.Errorf("list %d at %v, when there were %d: %v", n, s.at, len(s.lists), err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatalf("list %d at %v, when there were %d: %v", n, s.at, len(s.lists), err)
+			}
+			was, err := statuslist.ParseJWT(s.lists[n].JWT, authority().Anchors, w.Now())
+			must(t, err)
+			is, err := statuslist.ParseJWT(past.JWT, authority().Anchors, w.Now())
+			must(t, err)
+			if !is.List.Equal(was.List) {
+				t.Errorf("list %d at %v, when there were %d, is another one", n, s.at, len(s.lists))
+			}
+			if n > 0 && n == len(s.lists)-1 {
+				untouched++
+			}
+		}
+	}
+	if len(last) < 3 || later == 0 || untouched == 0 {
+		t.Errorf("%d lists; %d times one that was opened later, %d times the newest", len(last), later, untouched)
 	}
 }
 

@@ -22,7 +22,8 @@ var ErrNoList = errors.New("there was no such status list at that time")
 var errLater = errors.New("later")
 
 // At signs a list as it stood at a moment that has passed, rebuilt from the audit
-// log (draft-ietf-oauth-status-list-21 §8.4). It walks the whole log up to then.
+// log (draft-ietf-oauth-status-list-21 §8.4). It walks the whole log up to then. The error
+// is ErrNoList if the list was opened later, or the moment has not come.
 func (p *Publisher) At(ctx context.Context, number uint32, moment time.Time) (Published, error) {
 	moment = moment.Truncate(time.Second)
 	if moment.After(p.register.Now()) {
@@ -36,6 +37,9 @@ func (p *Publisher) At(ctx context.Context, number uint32, moment time.Time) (Pu
 		outdated bool         // the live credential
 	}
 	holdings := map[uint64]*holding{}
+	// A list is there from the change on that opened it. Of the first one it is not known
+	// when that was: it was there before the first change.
+	open, given := uint32(0), uint64(0) // the last list, and how many of its places are given
 	known := false
 	err := p.register.View(ctx, func(r store.Reader) error {
 		lists, err := r.Lists()
@@ -81,6 +85,14 @@ func (p *Publisher) At(ctx context.Context, number uint32, moment time.Time) (Pu
 			if e.Credential != 0 {
 				h.places = e.Copies
 			}
+			for _, c := range e.Copies {
+				if c.List == open {
+					given++
+				}
+			}
+			if int(open) < len(lists) && register.NextListDue(given, lists[open].Size) {
+				open, given = open+1, 0
+			}
 			h.state = stateOf(e.After)
 			h.outdated = h.outdated || e.Event == register.ResidentChanged && h.places != nil
 			return set(h.places, status(store.Entry{State: h.state, Outdated: h.outdated}))
@@ -95,6 +107,9 @@ func (p *Publisher) At(ctx context.Context, number uint32, moment time.Time) (Pu
 	}
 	if !known {
 		return Published{}, fmt.Errorf("%w: the register was empty", ErrNoList)
+	}
+	if number > open {
+		return Published{}, fmt.Errorf("%w: list %d was opened later", ErrNoList, number)
 	}
 	return p.sign(mdoc.InForce(p.signer), number, seq, moment, bits)
 }
