@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"rollcall.example/rollcall/reference/authorization"
+	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/oauth"
+	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/service/servicetest"
@@ -429,6 +432,52 @@ func TestAnOfferAndAFaceCheckEnd(t *testing.T) {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
 	refused(t, "the code again", redeem(code, scan.TxCode), 400, "invalid_grant")
+}
+
+// A clerk who asks again is shown the same QR code and tells the same tx_code, by which the
+// card is then issued: another one would be good beside it.
+func TestAClerkWhoAsksAgainIsShownTheSameOffer(t *testing.T) {
+	w := newWallet(t)
+	o, err := w.Issuance.CreateOffer(t.Context(), issuance.OfferRequest{
+		Request: w.Request(register.By{Actor: "clerk-1", Role: lifecycle.Clerk}), Person: w.citizen.ID, Centre: servicetest.Sejong})
+	check(t, err)
+	var all []authorization.Scan
+	for _, meanwhile := range []func(){
+		func() {},
+		func() {},
+		func() { w.Pass(80 * time.Second) },
+		func() { check(t, w.keys.Replace([32]byte{8}, [32]byte{7})) }, // as rotated
+		func() { _, err := w.Register.Forget(t.Context(), 1000); check(t, err) },
+	} {
+		meanwhile()
+		scan, err := w.server.Offer(t.Context(), o)
+		check(t, err)
+		if all = append(all, scan); scan != all[0] {
+			t.Errorf("asked %d times: %+v, not %+v", len(all), scan, all[0])
+		}
+	}
+	many := make(chan authorization.Scan)
+	o, err = w.Issuance.CreateOffer(t.Context(), issuance.OfferRequest{
+		Request: w.Request(register.By{Actor: "clerk-1", Role: lifecycle.Clerk}), Person: w.citizen.ID, Centre: servicetest.Sejong})
+	check(t, err)
+	for range 8 {
+		go func() {
+			scan, err := w.server.Offer(context.Background(), o)
+			if err != nil {
+				t.Error(err)
+			}
+			many <- scan
+		}()
+	}
+	first := <-many
+	for range 7 {
+		if scan := <-many; scan != first {
+			t.Errorf("asked at the same time: %+v and %+v", scan, first)
+		}
+	}
+	if first.URI == all[0].URI {
+		t.Error("two codes have one offer")
+	}
 }
 
 // Of many guesses at the same time, five are looked at.

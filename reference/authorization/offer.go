@@ -37,21 +37,49 @@ type offered struct {
 	Tx   string `json:"tx"`
 }
 
+// kept is what the register keeps of an offer until its time is over. The code that a clerk
+// tells stands in what is sealed, and nowhere else.
+type kept struct {
+	Sealed string `json:"sealed"`
+}
+
 // Offer makes of a clerk's one-time code a credential offer (OpenID4VCI 1.0 §4.1),
-// by reference, so that the QR code is small.
-func (s *Server) Offer(_ context.Context, o issuance.Offer) (Scan, error) {
+// by reference, so that the QR code is small. The same code gives the same offer, whichever
+// replica is asked and as often as it is, until its time is over.
+func (s *Server) Offer(ctx context.Context, o issuance.Offer) (Scan, error) {
 	seed, err := s.o.Register.Seed()
 	if err != nil {
 		return Scan{}, err
 	}
-	tx := fmt.Sprintf("%0*d", txDigits, binary.BigEndian.Uint64(seed[:])%1_000_000)
-	left := o.Expires.Sub(s.o.Register.Now())
-	sealed, err := s.seal(kindOfferURI, left, offered{o.Code, tx})
+	fresh := offered{o.Code, fmt.Sprintf("%0*d", txDigits, binary.BigEndian.Uint64(seed[:])%1_000_000)}
+	sealed, err := s.seal(kindOfferURI, o.Expires.Sub(s.o.Register.Now()), fresh)
 	if err != nil {
 		return Scan{}, err
 	}
-	uri := "openid-credential-offer://?" + url.Values{"credential_offer_uri": {s.endpoint("offers/") + sealed}}.Encode()
-	return Scan{URI: uri, TxCode: tx, Expires: o.Expires}, nil
+	body, err := json.Marshal(kept{sealed})
+	if err != nil {
+		return Scan{}, err
+	}
+	ticket := store.Ticket{Kind: ticketShown, Key: store.TicketKey(o.Code), Body: body, Expires: o.Expires}
+	var first store.Ticket
+	if err := s.update(ctx, func(tx store.Tx) (err error) {
+		if first, err = tx.Ticket(ticketShown, ticket.Key); errors.Is(err, store.ErrNotFound) {
+			first, err = ticket, tx.AddTicket(ticket)
+		}
+		return err
+	}); err != nil {
+		return Scan{}, err
+	}
+	var k kept
+	if err := json.Unmarshal(first.Body, &k); err != nil {
+		return Scan{}, err
+	}
+	var shown offered
+	if _, err := s.open(kindOfferURI, k.Sealed, &shown); err != nil {
+		return Scan{}, fmt.Errorf("the offer that this code has made: %w", err)
+	}
+	uri := "openid-credential-offer://?" + url.Values{"credential_offer_uri": {s.endpoint("offers/") + k.Sealed}}.Encode()
+	return Scan{URI: uri, TxCode: shown.Tx, Expires: o.Expires}, nil
 }
 
 // FetchOffer answers a wallet that has scanned the QR code.
@@ -85,6 +113,7 @@ func (s *Server) FetchOffer(w http.ResponseWriter, r *http.Request) error {
 }
 
 const (
+	ticketShown = "offer shown"
 	ticketTries = "tx code"
 	ticketFace  = "face check"
 	ticketScan  = "offer scanned"

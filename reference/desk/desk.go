@@ -502,7 +502,8 @@ func (d *Desk) Offer(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// MakeOffer is Offer for the console.
+// MakeOffer is Offer for the console. Who asks again with the same key is shown the same
+// offer, until its time is over.
 func (d *Desk) MakeOffer(ctx context.Context, q register.Request, id store.PersonID, centre string) (Scan, error) {
 	a, err := d.o.Issuance.CreateOffer(ctx, issuance.OfferRequest{Request: q, Person: id, Centre: centre})
 	if err != nil {
@@ -510,6 +511,9 @@ func (d *Desk) MakeOffer(ctx context.Context, q register.Request, id store.Perso
 	}
 	if a.Reason != lifecycle.Granted {
 		return Scan{}, refused(a.Reason)
+	}
+	if !d.o.Register.Now().Before(a.Expires) {
+		return Scan{}, web.Refuse(http.StatusConflict, "offer-over", "The time of the offer that this Idempotency-Key has made is over: ask for a new one with a new key.")
 	}
 	if d.o.Scan == nil {
 		return Scan{URI: a.Code, Expires: a.Expires, Code: a.Code}, nil

@@ -428,6 +428,28 @@ func TestAClerkMakesAnOfferAtTheirOwnCentre(t *testing.T) {
 	}
 }
 
+// A key has one offer: who asks again is shown it while it is good, and is told then that it
+// is over, not shown one that nobody can scan.
+func TestAClerkWhoAsksAgainIsShownTheOfferThatTheKeyHasMade(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	ask := func(key string) answer {
+		return c.ask(clerk, "POST", path(r, "/offers"), struct{}{}, "Idempotency-Key", key)
+	}
+	first := ask("at the window")
+	c.Pass(89 * time.Second)
+	if a := ask("at the window"); a.status != 201 || a.text != first.text {
+		t.Errorf("asked again: %+v, the first time %+v", a, first)
+	}
+	c.Pass(time.Second)
+	if a := ask("at the window"); a.status != 409 || a.problem() != "offer-over" {
+		t.Errorf("asked again when it is over: %+v", a)
+	}
+	if a := ask("another"); a.status != 201 || a.text == first.text {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestWhatIsAskedWronglyIsRefusedAndChangesNothing(t *testing.T) {
 	c := open(t)
 	r := c.Resident()
