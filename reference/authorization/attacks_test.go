@@ -368,6 +368,27 @@ func TestATokenIsOfUseToItsKeyAlone(t *testing.T) {
 	}
 }
 
+// A pushed request names its client, as any authorization request does (RFC 9126 §2.1). At
+// the token endpoint the attestation says who it is: there a client_id may be missing (RFC
+// 6749 §4.1.3), but is no other one.
+func TestARequestNamesItsClient(t *testing.T) {
+	w := newWallet(t)
+	named := func(form url.Values, id ...string) string {
+		form["client_id"] = id
+		w.times++
+		w.prove(t, fmt.Sprint("named ", w.times))
+		return form.Encode()
+	}
+	for _, id := range [][]string{nil, {""}} {
+		refused(t, fmt.Sprintf("pushed for %q", id), w.send(push, named(pushing(), id...)), 400, "invalid_request")
+	}
+	refused(t, "pushed for another", w.send(push, named(pushing(), "https://other.example")), 401, "invalid_client_attestation")
+	uri := w.good(t, push, named(pushing(), clientID), "request_uri")
+	form := redeeming(t, w.good(t, evidence, marshal(t, proof(w.citizen, uri, w.challenged(t, uri))), "redirect_uri"))
+	refused(t, "redeemed for another", w.send(token, named(form, "https://other.example")), 401, "invalid_client_attestation")
+	w.good(t, token, named(form), "access_token")
+}
+
 // A pushed request is of use to its client, as long as it lives, and nobody else can make
 // one: at the page, for a challenge, and with evidence.
 func TestAPushedRequestIsItsClients(t *testing.T) {

@@ -324,9 +324,7 @@ func FuzzMessages(f *testing.F) {
 		_ = json.Unmarshal(rec.Body.Bytes(), &answer)
 		switch s {
 		case push:
-			if client := form.Get("client_id"); client != "" { // or else the attestation names it
-				same(t, "the client", client, clientID)
-			}
+			same(t, "the client", form.Get("client_id"), clientID)
 			same(t, "the response_type", form.Get("response_type"), "code")
 			same(t, "the method", form.Get("code_challenge_method"), "S256")
 			if redirect, err := url.Parse(form.Get("redirect_uri")); err != nil || redirect.Host != "wallet.example" || redirect.Scheme != "https" || len(form.Get("code_challenge")) != 43 || form.Has("request_uri") {

@@ -71,6 +71,8 @@ func (s *Server) Push(w http.ResponseWriter, r *http.Request) error {
 	}
 	q := request{Client: c.ID, Thumbprint: c.Thumbprint, Redirect: form.Get("redirect_uri"), State: form.Get("state"), Challenge: form.Get("code_challenge")}
 	switch {
+	case form.Get("client_id") == "": // the attestation does not stand for it (RFC 9126 §2.1)
+		return web.Refuse(http.StatusBadRequest, oauth.InvalidRequest, "The client_id is missing.")
 	case form.Has("request_uri"):
 		return web.Refuse(http.StatusBadRequest, oauth.InvalidRequest, "A request_uri cannot be pushed.")
 	case form.Get("response_type") != "code":
