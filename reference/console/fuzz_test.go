@@ -41,6 +41,7 @@ func FuzzForms(f *testing.F) {
 	sequence := fmt.Sprint(o.sequence())
 	offer := strings.TrimPrefix(clerk.post(at+"/offers", url.Values{"csrf": {tokens["clerk"]}, "key": {"1"}}).header.Get("Location"), "/console/offers/")
 	asked := strings.TrimPrefix(bank.post("/console/verify", url.Values{"csrf": {tokens["bank"]}, "element.age_over_19": {"yes"}}).header.Get("Location"), "/console/verify/")
+	version := (&browser{o, cookies["admin"]}).get("/console/parties/bank").form("/console/parties/bank").Get("version")
 	rehearsal.Begin()
 
 	form := func(fields ...string) string { return with(url.Values{"key": {"k"}}, fields...).Encode() }
@@ -75,7 +76,7 @@ func FuzzForms(f *testing.F) {
 			form("id", "clerk-2", "name", "김서기", "role", "clerk", "centre", "36110", "passphrase", "a passphrase of hers", "why", "new"),
 		}},
 		{"admin", "GET", "/console/parties/%s", 0, []string{"bank", "nobody"}},
-		{"admin", "POST", "/console/parties/bank", 0, []string{form("name", "Bank", "elements", "age_over_19", "why", "less"), form("name", "<zz>", "why", "x")}},
+		{"admin", "POST", "/console/parties/bank", 0, []string{form("version", version, "name", "Bank", "elements", "age_over_19", "why", "less"), form("name", "<zz>", "why", "x")}},
 		{"admin", "POST", "/console/parties/bank/end", 0, []string{form("sure", "yes", "why", "over")}},
 		{"admin", "POST", "/console/parties/clerk/sessions", 0, []string{form(), form("session", "none")}},
 	}

@@ -20,6 +20,7 @@ type partyForm struct {
 	Roles   []string
 	Form    map[string]string
 	Keys    string // as JSON
+	Version string // of what the form changes
 }
 
 // enterable are the roles that a party can have.
@@ -75,7 +76,10 @@ func (c *Console) partyPage(w http.ResponseWriter, r *http.Request, form map[str
 	if form == nil {
 		form = map[string]string{"name": one.Name, "centre": one.Centre, "elements": strings.Join(one.Elements, " ")}
 	}
-	d := partyForm{Entered: one, Form: form}
+	d := partyForm{Entered: one, Form: form, Version: one.Version}
+	if form["version"] != "" { // what was filled in replaces what was seen then
+		d.Version = form["version"]
+	}
 	if len(one.Keys) > 0 {
 		text, err := json.MarshalIndent(one.Keys, "", "  ")
 		if err != nil {
@@ -98,6 +102,8 @@ func partyProblem(err error) error {
 		return web.Refuse(http.StatusConflict, "party-entered", "A party with this id is there already, or was: choose another id.")
 	case errors.Is(err, parties.ErrEnded):
 		return web.Refuse(http.StatusConflict, "party-ended", "This party was ended.")
+	case errors.Is(err, parties.ErrChanged):
+		return web.Refuse(http.StatusConflict, "party-changed", "This party was changed since the page was opened: open it again.")
 	case errors.Is(err, parties.ErrProfile):
 		return web.Refuse(http.StatusBadRequest, "party-profile", "%v.", err)
 	case errors.Is(err, register.ErrKeyReused):
@@ -120,7 +126,7 @@ func partyRequest(r *http.Request) (q parties.Request, form map[string]string, e
 	for name, all := range values {
 		form[name] = strings.TrimSpace(all[0])
 	}
-	q = parties.Request{By: access.From(r.Context()), Key: form["key"], ID: form["id"], Passphrase: values.Get("passphrase"), Why: form["why"]}
+	q = parties.Request{By: access.From(r.Context()), Key: form["key"], ID: form["id"], Passphrase: values.Get("passphrase"), Why: form["why"], Version: form["version"]}
 	q.Name, q.Centre, q.Elements = form["name"], form["centre"], strings.Fields(form["elements"])
 	if text := form["keys"]; text != "" {
 		if !strings.HasPrefix(text, "[") {

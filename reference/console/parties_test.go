@@ -34,6 +34,16 @@ func TestAnAdministratorEntersChangesAndEndsParties(t *testing.T) {
 	private.has(t, "a private key", "This is a private key")
 	b.follow(b.post("/console/parties/lee", with(b.get("/console/parties/lee").form("/console/parties/lee"), "name", "Lee", "centre", "50110", "why", "moved to Jeju"))).
 		has(t, "changed", "The party is changed", `value="50110"`)
+	// Two administrators have the page open: the second form undoes nothing, and says so.
+	other := o.as("admin")
+	one, two := b.get("/console/parties/lee").form("/console/parties/lee"), other.get("/console/parties/lee").form("/console/parties/lee")
+	b.follow(b.post("/console/parties/lee", with(one, "name", "Lee", "centre", "36110", "why", "moved back"))).has(t, "changed", "The party is changed", `value="36110"`)
+	late := other.post("/console/parties/lee", with(two, "name", "Lee H.", "centre", "50110", "why", "named"))
+	late.has(t, "changed meanwhile", "Somebody else has changed this meanwhile", `value="Lee H."`)
+	if late.status != http.StatusConflict {
+		t.Errorf("changed meanwhile: %d", late.status)
+	}
+	b.get("/console/parties/lee").has(t, "what stands there", `value="36110"`, `value="Lee"`)
 	lee := o.browser()
 	lee.post("/console/sign-in", url.Values{"id": {"lee"}, "passphrase": {suggested[1]}})
 	b.post("/console/parties/lee/end", with(b.get("/console/parties/lee").form("/console/parties/lee/end"), "why", "left")).has(t, "not sure", "Tick that you are sure")

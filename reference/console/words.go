@@ -296,6 +296,7 @@ var words = map[string]struct{ en, ko string }{
 	"problem.csrf":                    {"This request does not come from a page of the console. Open the page again.", "콘솔 화면에서 보낸 요청이 아닙니다. 화면을 다시 여십시오."},
 	"problem.no-such-resident":        {"The register has no such resident.", "해당하는 주민이 없습니다."},
 	"problem.no-such-offer":           {"There is no such code, or its time is over.", "해당 코드가 없거나 시간이 지났습니다."},
+	"problem.party-changed":           {"Somebody else has changed this meanwhile. Open the page again, look at what it says now, and change that.", "그 사이 다른 사람이 변경했습니다. 화면을 다시 열어 현재 내용을 확인한 뒤 변경하십시오."},
 	"problem.offer-over":              {"The time of this code is over: make a new one.", "이 코드의 시간이 지났습니다. 새로 만드세요."},
 	"problem.no-such-transaction":     {"There is no such request, or its time is over.", "해당 요청이 없거나 시간이 지났습니다."},
 	"problem.no-such-party":           {"There is no such party.", "해당 직원·기관이 없습니다."},

@@ -536,8 +536,15 @@ func TestAnAdministratorEntersChangesAndEndsParties(t *testing.T) {
 		t.Errorf("twice: %+v", a)
 	}
 	bank["elements"] = []string{"age_over_19", "family_name"}
+	if a := c.ask(administrator, "PUT", "/parties/bank", bank); a.status != 400 || a.problem() != "no-version" {
+		t.Errorf("without the version that it replaces: %+v", a)
+	}
+	bank["version"] = c.ask(administrator, "GET", "/parties/bank", nil).body["version"]
 	if a := c.ask(administrator, "PUT", "/parties/bank", bank); a.status != 200 {
 		t.Errorf("%+v", a)
+	}
+	if a := c.ask(administrator, "PUT", "/parties/bank", bank); a.status != 409 || a.problem() != "changed-meanwhile" {
+		t.Errorf("of a version that was replaced: %+v", a)
 	}
 	if a := c.ask(administrator, "GET", "/parties/bank", nil); !strings.Contains(a.text, "family_name") || a.body["role"] != "verifier" {
 		t.Errorf("%+v", a)
@@ -555,7 +562,8 @@ func TestAnAdministratorEntersChangesAndEndsParties(t *testing.T) {
 		"a misspelt name": {"role": "verifier", "name": "x", "keys": []jws.Key{key}, "element": []string{"age_over_19"}},
 		"another role":    {"role": "clerk", "name": "x", "centre": servicetest.Sejong}, "no role": {"role": "king", "name": "x"}, "another id": {"id": "shop", "role": "verifier", "name": "x"},
 	} {
-		if a := c.ask(administrator, "PUT", "/parties/bank", body); a.status/100 != 4 {
+		body["version"] = c.ask(administrator, "GET", "/parties/bank", nil).body["version"]
+		if a := c.ask(administrator, "PUT", "/parties/bank", body); a.status != 400 {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}

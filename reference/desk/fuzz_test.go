@@ -80,7 +80,7 @@ func FuzzRequests(f *testing.F) {
 		{clerk, "POST", "/cards/check", 16 << 10, "", `{"card":"` + first.Number + `"}`},
 		{auditor, "GET", "/audit", 0, "", "from=2"},
 		{admin, "POST", "/parties", 16 << 10, "", `{"id":"clerk-9","role":"clerk","name":"Clerk 9","centre":"36110","passphrase":"correct horse battery","why":"new"}`},
-		{admin, "PUT", "/parties/%s", 16 << 10, "bank-9", `{"role":"verifier","name":"Bank","elements":["age_over_19"],"why":"more"}`},
+		{admin, "PUT", "/parties/%s", 16 << 10, "bank-9", `{"version":"0f","role":"verifier","name":"Bank","elements":["age_over_19"],"why":"more"}`},
 		{admin, "POST", "/parties/%s/end", 16 << 10, "bank-9", `{"why":"over"}`},
 	}
 	send := func(n int, id, text, key string) *httptest.ResponseRecorder {

@@ -18,11 +18,12 @@ type Party struct {
 	Role  string     `json:"role"`
 	Ended *time.Time `json:"ended,omitempty"`
 	parties.Profile
-	HasPassphrase bool `json:"has_passphrase"`
+	HasPassphrase bool   `json:"has_passphrase"`
+	Version       string `json:"version"`
 }
 
 func partyOf(p parties.Party) Party {
-	out := Party{ID: p.ID, Role: p.Role.String(), Profile: p.Profile, HasPassphrase: p.HasPassphrase}
+	out := Party{ID: p.ID, Role: p.Role.String(), Profile: p.Profile, HasPassphrase: p.HasPassphrase, Version: p.Version}
 	if !p.Ended.IsZero() {
 		out.Ended = &p.Ended
 	}
@@ -59,7 +60,8 @@ func (d *Desk) EnterParty(w http.ResponseWriter, r *http.Request) error {
 	return d.putParty(w, r, "", http.StatusCreated, d.o.Parties.Enter)
 }
 
-// ChangeParty replaces what is said about one.
+// ChangeParty replaces what is said about one: a body as that of EnterParty, with the
+// "version" of what is replaced.
 func (d *Desk) ChangeParty(w http.ResponseWriter, r *http.Request) error {
 	return d.putParty(w, r, r.PathValue("party"), http.StatusOK, d.o.Parties.Change)
 }
@@ -75,11 +77,15 @@ func (d *Desk) putParty(w http.ResponseWriter, r *http.Request, id string, statu
 		parties.Profile
 		Passphrase string `json:"passphrase"`
 		Why        string `json:"why"`
+		Version    string `json:"version"`
 		// Who changes what GET has answered sends this back; it changes nothing.
 		HasPassphrase bool `json:"has_passphrase"`
 	}
 	if err := web.ReadKnown(r, &body); err != nil {
 		return err
+	}
+	if id != "" && body.Version == "" {
+		return web.Refuse(http.StatusBadRequest, "no-version", "Say which version is replaced: get the party, and send its version back with what changes.")
 	}
 	role, ok := access.ParseRole(body.Role)
 	if !ok {
@@ -91,7 +97,7 @@ func (d *Desk) putParty(w http.ResponseWriter, r *http.Request, id string, statu
 		return web.Refuse(http.StatusBadRequest, "another-id", "The id in the body is not the one in the path.")
 	}
 	done, err := put(r.Context(), parties.Request{
-		By: access.From(r.Context()), Key: q.Key, ID: id, Role: role, Profile: body.Profile, Passphrase: body.Passphrase, Why: body.Why,
+		By: access.From(r.Context()), Key: q.Key, ID: id, Role: role, Profile: body.Profile, Version: body.Version, Passphrase: body.Passphrase, Why: body.Why,
 	})
 	if err == nil {
 		web.JSON(w, status, entry{done.Sequence})
@@ -126,6 +132,8 @@ func explainParty(err error) error {
 		return web.Refuse(http.StatusConflict, "number-taken", "A party with this id is there already, or was: choose another id.")
 	case errors.Is(err, parties.ErrEnded):
 		return web.Refuse(http.StatusConflict, "ended", "This party was ended. Enter it anew under another id.")
+	case errors.Is(err, parties.ErrChanged):
+		return web.Refuse(http.StatusConflict, "changed-meanwhile", "This party was changed since it was looked at: get it again, and change what it is now.")
 	case errors.Is(err, parties.ErrNotAdministrator):
 		return web.Refuse(http.StatusForbidden, "not-authorised", "Only an administrator enters, changes and ends parties.")
 	case errors.Is(err, parties.ErrProfile):

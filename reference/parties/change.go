@@ -22,6 +22,9 @@ type Request struct {
 	ID   string
 	Role access.Role // a change cannot change it
 	Profile
+	// Version is what a change replaces (Party.Version), so that it undoes no other one
+	// that its author has not seen; nothing is read of it where a party is entered.
+	Version string `json:",omitempty"`
 	// Passphrase for the console; empty: a party that is entered has none, and
 	// one that is changed keeps its own.
 	Passphrase string `json:"-"` // fingerprinted stretched alone: it could be guessed from more
@@ -54,12 +57,16 @@ func (p *Parties) Enter(ctx context.Context, q Request) (Done, error) {
 	})
 }
 
-// Change replaces what is said about a party.
+// Change replaces what is said about a party. The error is ErrChanged if that is not the
+// version that the request names.
 func (p *Parties) Change(ctx context.Context, q Request) (Done, error) {
 	return p.put(ctx, "party-changed", q, func(tx store.Tx, now time.Time) (string, error) {
 		one, err := inForce(tx, q.ID, now)
 		if err == nil && one.Role != q.Role {
 			err = fmt.Errorf("%w: %s is a %s and stays one; enter a %s under another id", ErrProfile, q.ID, one.Role, q.Role)
+		}
+		if err == nil && one.Version != q.Version {
+			err = fmt.Errorf("%w (%s)", ErrChanged, q.ID)
 		}
 		return one.passphrase, err
 	})

@@ -39,6 +39,8 @@ var (
 	ErrEntered = errors.New("a party with this id is there already: choose another id")
 	// ErrEnded: the party was ended; it is entered anew under another id.
 	ErrEnded = errors.New("this party was ended")
+	// ErrChanged: what was to be replaced is not what is in force any more.
+	ErrChanged = errors.New("this party was changed meanwhile: look at it, and change what it is now")
 	// ErrProfile: what is said about a party cannot be so; the error says what.
 	ErrProfile = errors.New("the party cannot be entered so")
 	// ErrNotAdministrator: only an administrator enters, changes and ends parties.
@@ -72,6 +74,9 @@ type Party struct {
 	Profile
 	// HasPassphrase: it may sign in at the console.
 	HasPassphrase bool
+	// Version is another one after each change: the digest in the audit entry of the
+	// latest one.
+	Version string
 
 	passphrase string // its hash
 }
@@ -125,7 +130,7 @@ func read(s store.Party) (Party, error) {
 	if err := json.Unmarshal(s.Body, &b); err != nil {
 		return Party{}, fmt.Errorf("party %s cannot be read: %w", s.ID, err)
 	}
-	return Party{ID: s.ID, Role: role, Ended: s.Ended, Profile: b.Profile, HasPassphrase: b.Passphrase != "", passphrase: b.Passphrase}, nil
+	return Party{ID: s.ID, Role: role, Ended: s.Ended, Profile: b.Profile, HasPassphrase: b.Passphrase != "", Version: Digest(s), passphrase: b.Passphrase}, nil
 }
 
 // Party returns a party, ended ones too.

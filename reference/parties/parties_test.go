@@ -107,6 +107,16 @@ func (o *office) enter(t testing.TB, all ...Request) {
 	}
 }
 
+// version is that of a party now.
+func (o *office) version(t testing.TB, id string) string {
+	t.Helper()
+	one, err := o.Party(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return one.Version
+}
+
 // said are the claims of a good assertion, changed.
 func (o *office) said(change func(map[string]any)) map[string]any {
 	c := map[string]any{"iss": "bank", "sub": "bank", "aud": issuer, "exp": o.now.Add(time.Minute).Unix(), "iat": o.now.Unix(), "jti": fmt.Sprint("id ", rand.Uint64())}
@@ -150,6 +160,7 @@ func TestWhoIsAloneRemembersAPartyUntilOneIsChanged(t *testing.T) {
 	look(1, true, 0)
 	change := bank()
 	change.Key, change.Elements = "more", []string{"age_over_19", "family_name"}
+	change.Version = o.version(t, change.ID)
 	if _, err := o.Change(ctx, change); err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +186,7 @@ func TestAPartyIsEnteredChangedAndEndedAndTheLogSaysSo(t *testing.T) {
 	o.enter(t, bank())
 	change := bank()
 	change.Key, change.Elements = "more", []string{"age_over_19", "family_name"}
+	change.Version = o.version(t, change.ID)
 	if _, err := o.Change(ctx, change); err != nil {
 		t.Fatal(err)
 	}
@@ -228,6 +240,61 @@ func TestAPartyIsEnteredChangedAndEndedAndTheLogSaysSo(t *testing.T) {
 	})
 }
 
+// Two administrators who change the same party at once: the second is told, and undoes
+// nothing, whichever replica it comes to; a repeated change is no second one.
+func TestAChangeUndoesNoOtherThatItsAuthorHasNotSeen(t *testing.T) {
+	o := newOffice(t)
+	o.enter(t, bank())
+	seen := o.version(t, "bank")
+	one, two := bank(), bank()
+	one.Key, one.Version, one.Elements = "one", seen, []string{"age_over_19", "family_name"}
+	two.Key, two.Version, two.Name, two.By.ID = "two", seen, "Second Bank", "other"
+	first, err := o.Change(ctx, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []string{seen, "", "made up"} {
+		two.Version = version
+		if _, err := o.second.Change(ctx, two); !errors.Is(err, ErrChanged) {
+			t.Errorf("of version %q: %v", version, err)
+		}
+	}
+	if again, err := o.Change(ctx, one); err != nil || again.Sequence != first.Sequence {
+		t.Errorf("the first again: %+v %v", again, err)
+	}
+	if now, _ := o.Party(ctx, "bank"); now.Name != "First Bank" || len(now.Elements) != 2 {
+		t.Errorf("%+v", now)
+	}
+	two.Version = o.version(t, "bank")
+	if _, err := o.second.Change(ctx, two); err != nil {
+		t.Error(err)
+	}
+
+	// Of many at the same time, one.
+	seen = o.version(t, "bank")
+	said := make(chan error)
+	for i := range 8 {
+		go func() {
+			q := bank()
+			q.Key, q.Version, q.Name = fmt.Sprint("many ", i), seen, fmt.Sprint("Bank ", i)
+			_, err := o.Change(ctx, q)
+			said <- err
+		}()
+	}
+	changed := 0
+	for range 8 {
+		switch err := <-said; {
+		case err == nil:
+			changed++
+		case !errors.Is(err, ErrChanged):
+			t.Error(err)
+		}
+	}
+	if changed != 1 {
+		t.Errorf("%d of eight changes of the same version", changed)
+	}
+}
+
 func TestOnlyAnAdministratorEntersChangesAndEnds(t *testing.T) {
 	o := newOffice(t)
 	o.enter(t, bank())
@@ -242,6 +309,7 @@ func TestOnlyAnAdministratorEntersChangesAndEnds(t *testing.T) {
 		}
 		b := bank()
 		b.By = q.By
+		b.Version = o.version(t, b.ID)
 		if _, err := o.Change(ctx, b); !errors.Is(err, ErrNotAdministrator) {
 			t.Errorf("%v changed: %v", role, err)
 		}
@@ -336,6 +404,7 @@ func TestWhatCannotBeSoIsNotEntered(t *testing.T) {
 	o.enter(t, bank())
 	q := bank()
 	q.Key, q.Role, q.Elements = "other", access.Auditor, nil
+	q.Version = o.version(t, q.ID)
 	if _, err := o.Change(ctx, q); !errors.Is(err, ErrProfile) {
 		t.Errorf("a verifier became an auditor: %v", err)
 	}
@@ -518,11 +587,13 @@ func TestAnAccessTokenEndsWithTheKeyOrCertificateItWasGotBy(t *testing.T) {
 	}
 	good("as entered", true, true, true)
 	q.Key, q.Keys = "one key less", q.Keys[1:]
+	q.Version = o.version(t, q.ID)
 	if _, err := o.Change(ctx, q); err != nil {
 		t.Fatal(err)
 	}
 	good("without the first key", false, true, true)
 	q.Key, q.Certificates = "no certificate", nil
+	q.Version = o.version(t, q.ID)
 	if _, err := o.Change(ctx, q); err != nil {
 		t.Fatal(err)
 	}
@@ -648,6 +719,7 @@ func TestASessionHoldsAtEveryReplicaUntilItsEndOrAnotherPassphrase(t *testing.T)
 	o.now = start
 	q := clerk()
 	q.Key, q.Passphrase = "new passphrase", "staple staple staple"
+	q.Version = o.version(t, q.ID)
 	if _, err := o.Change(ctx, q); err != nil {
 		t.Fatal(err)
 	}
@@ -655,6 +727,7 @@ func TestASessionHoldsAtEveryReplicaUntilItsEndOrAnotherPassphrase(t *testing.T)
 		t.Errorf("after another passphrase: %v", err)
 	}
 	q.Key, q.Passphrase, q.Name = "new name", "", "Kim II"
+	q.Version = o.version(t, q.ID)
 	if _, err := o.Change(ctx, q); err != nil {
 		t.Fatal(err)
 	}
@@ -813,6 +886,7 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	begin("lee", "192.0.2.7")
 	change := clerk()
 	change.Key, change.Passphrase = "new passphrase", "staple staple staple"
+	change.Version = o.version(t, change.ID)
 	if _, err := o.Change(ctx, change); err != nil {
 		t.Fatal(err)
 	}

@@ -328,7 +328,8 @@ func (d *day) live() {
 	d.as("auditor", "GET", "/audit/checkpoint", nil)
 	d.as("admin", "GET", "/parties", nil)
 	d.as("admin", "POST", "/parties", map[string]any{"id": "kiosk", "role": "verifier", "name": "A kiosk", "elements": []string{"age_over_19"}, "passphrase": "a passphrase of twenty letters", "why": "new"})
-	d.as("admin", "PUT", "/parties/kiosk", map[string]any{"role": "verifier", "name": "The kiosk", "elements": []string{"age_over_19"}, "why": "renamed"})
+	version := d.as("admin", "GET", "/parties/kiosk", nil)["version"]
+	d.as("admin", "PUT", "/parties/kiosk", map[string]any{"version": version, "role": "verifier", "name": "The kiosk", "elements": []string{"age_over_19"}, "why": "renamed"})
 	d.as("admin", "GET", "/parties/kiosk", nil)
 	d.as("admin", "POST", "/parties/kiosk/end", map[string]any{"why": "gone"})
 	d.as("registrar", "POST", "/residents/9001/removal", map[string]any{"why": "emigrated"})
