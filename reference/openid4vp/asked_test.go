@@ -8,6 +8,7 @@ import (
 
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/dcql"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/sdjwt"
 )
 
@@ -90,6 +91,25 @@ func TestAPartyAsksOnlyForWhatItMayAndSeesOnlyItsOwn(t *testing.T) {
 	w.outcome(bank, id).refused(t, "another party's transaction", 404, "invalid_request")
 	w.outcome(shop, "made-up").refused(t, "a made-up transaction", 404, "invalid_request")
 	w.do(access.Caller{}, "GET", "/vp/request/made-up", "", "").refused(t, "a made-up request", 404, "invalid_request")
+}
+
+// An age is one that cards have, of two digits (ISO/IEC 18013-5 §7.2.5), also for a party that
+// was registered for another name when any was taken.
+func TestAnAgeIsAskedForThatCardsHave(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"age_over_abc", "age_over_7", "age_over_019", "age_over_21", "age_over_"} {
+		old := shop
+		old.Elements = []string{"age_over_19", name}
+		_, a := w.begin(old, map[string]any{"elements": []string{name}})
+		a.refused(t, name, 400, "invalid_request")
+		for format, query := range map[string]string{
+			dcql.Mdoc:  `{"id":"a","format":"mso_mdoc","meta":{"doctype_value":"` + mdoc.DocType + `"},"claims":[{"path":["` + mdoc.Namespace + `","` + name + `"]}]}`,
+			dcql.SDJWT: `{"id":"a","format":"dc+sd-jwt","meta":{"vct_values":["` + sdjwt.Type + `"]},"claims":[{"path":["age_equal_or_over","` + strings.TrimPrefix(name, "age_over_") + `"]}]}`,
+		} {
+			_, a := w.begin(old, map[string]any{"dcql_query": json.RawMessage(`{"credentials":[` + query + `]}`)})
+			a.refused(t, name+" by DCQL as "+format, 403, "insufficient_scope")
+		}
+	}
 }
 
 func TestAQueryAsksForBothFormatsOfOurOwnAuthorities(t *testing.T) {

@@ -344,13 +344,12 @@ func claimPath(element string) (dcql.Path, bool) {
 // below it.
 func mayAsk(elements []string, format string, path dcql.Path) bool {
 	return slices.ContainsFunc(elements, func(name string) bool {
-		allowed := dcql.Names(mdoc.Namespace, name)
-		if format == dcql.SDJWT {
-			p, ok := claimPath(name)
-			if !ok {
-				return false
-			}
-			allowed = p
+		allowed, ok := claimPath(name)
+		if !ok { // registered when more were taken
+			return false
+		}
+		if format != dcql.SDJWT {
+			allowed = dcql.Names(mdoc.Namespace, name)
 		}
 		return len(path) >= len(allowed) && slices.Equal(path[:len(allowed)], allowed)
 	})

@@ -24,8 +24,9 @@ func Metadata() []byte { return bytes.Clone(metadata) }
 
 // places says where an element of the mdoc stands among the claims: under the name
 // that is registered for JWTs where there is one, else under its own. An age is
-// age_equal_or_over with the years.
-var places = map[string]Path{
+// age_equal_or_over with the years: those that the card has, of two digits (ISO/IEC 18013-5
+// §7.2.5).
+var places = withAges(map[string]Path{
 	"family_name":                         {"family_name"},
 	"given_name":                          {"given_name"},
 	"birth_date":                          {"birthdate"},
@@ -42,14 +43,20 @@ var places = map[string]Path{
 	"issuing_country":                     {"issuing_country"},
 	"document_number":                     {"document_number"},
 	"plastic_card_number":                 {"plastic_card_number"},
+})
+
+func withAges(places map[string]Path) map[string]Path {
+	for _, name := range mdoc.ElementNames() {
+		if years, ok := strings.CutPrefix(name, "age_over_"); ok {
+			places[name] = Path{"age_equal_or_over", years}
+		}
+	}
+	return places
 }
 
 // PathOf is where an element of the mdoc stands among the claims of the card, and
 // whether it does.
 func PathOf(element string) (Path, bool) {
-	if years, ok := strings.CutPrefix(element, "age_over_"); ok {
-		return Path{"age_equal_or_over", years}, true
-	}
 	p, ok := places[element]
 	return p, ok
 }

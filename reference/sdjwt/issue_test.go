@@ -243,8 +243,10 @@ func TestEveryElementOfTheCardIsAClaimThatTheTypeDescribes(t *testing.T) {
 	if claims["picture"] != "data:image/jpeg;base64,/9j/2Q==" || claims["resident_registration_number_masked"] != "900102-2******" {
 		t.Errorf("%v", claims)
 	}
-	if _, ok := PathOf("blood_type"); ok {
-		t.Error("an unknown element has a place")
+	for _, unknown := range []string{"blood_type", "age_over_", "age_over_abc", "age_over_7", "age_over_019", "age_over_190", "age_over_21"} {
+		if p, ok := PathOf(unknown); ok {
+			t.Errorf("%s, which no card has, stands at %s", unknown, p)
+		}
 	}
 	if _, _, err := CardClaims(mdoc.Card{}); err == nil {
 		t.Error("an empty record becomes a card")
