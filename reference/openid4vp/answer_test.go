@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -184,9 +185,17 @@ func TestAnAnswerIsTakenOnceInTimeAndEncryptedForThisTransaction(t *testing.T) {
 
 	w.post(q, url.Values{"vp_token": {"{}"}}).refused(t, "not encrypted", 400, "invalid_request")
 	w.post(q, url.Values{"response": {"a.b.c.d.e"}}).refused(t, "not a JWE", 400, "invalid_request")
-	w.sendPlain(q, []byte(`{"vp_token":{"rrc_mdoc":["AAAA"]},"vp_token":{}}`)).refused(t, "a name twice", 400, "invalid_request")
-	w.sendPlain(q, []byte(`{"vp_token":{"rrc_mdoc":["AAAA"]},"state":"x"}`)).refused(t, "another state", 400, "invalid_request")
+	w.sendPlain(q, []byte(`{"vp_token":{"rrc_mdoc":["AAAA"]},"vp_token":{},"state":"`+id+`"}`)).refused(t, "a name twice", 400, "invalid_request")
 	other := w.fetch(w.age(shop), false)
+	for what, state := range map[string]any{"another state": "x", "no state": nil, "an empty state": "", "a state that is no text": 7, "another transaction's": other.State} {
+		said := map[string]any{"vp_token": token, "state": state}
+		if what == "no state" {
+			delete(said, "state")
+		}
+		plain, err := json.Marshal(said)
+		check(t, err)
+		w.sendPlain(q, plain).refused(t, what, 400, "invalid_request")
+	}
 	w.send(q, token, func(to *jwe.Recipient) { to.Key, _ = other.Metadata.Keys.Keys[0].Public() }).refused(t, "for another key", 400, "invalid_request")
 	w.send(q, token, func(to *jwe.Recipient) { to.KeyID = "x" }).refused(t, "another kid", 400, "invalid_request")
 	if a := w.outcome(shop, id); a.body["state"] != "waiting" {
@@ -213,6 +222,7 @@ func TestAHolderMayDecline(t *testing.T) {
 	id := w.age(shop)
 	q := w.fetch(id, false)
 	w.post(q, url.Values{"error": {"access_denied"}, "state": {"x"}}).refused(t, "another state", 400, "invalid_request")
+	w.post(q, url.Values{"error": {"access_denied"}}).refused(t, "no state", 400, "invalid_request")
 	if a := w.post(q, url.Values{"error": {"access_denied"}, "state": {id}}); a.status != 200 {
 		t.Fatalf("%+v", a)
 	}
@@ -268,7 +278,7 @@ func TestATransactionHasOneAnswerAtAnyMomentAndReplica(t *testing.T) {
 		}
 		at("second", 5*time.Minute)
 		w.send(q, token).refused(t, "the same answer", 400, "invalid_request")
-		w.post(q, url.Values{"error": {"access_denied"}}).refused(t, "declined after its answer", 400, "invalid_request")
+		w.post(q, url.Values{"error": {"access_denied"}, "state": {id}}).refused(t, "declined after its answer", 400, "invalid_request")
 		at("asked", 15*time.Minute)
 		if a := w.outcome(shop, id); a.body["verdict"] != "accepted" {
 			rt.Errorf("%+v", a)

@@ -60,7 +60,7 @@ func TestARememberedAnswerIsThatOfTheRegister(t *testing.T) {
 	remembers := w.mux
 	other := w.replica(w.Verification, func(time.Time) [32]byte { return sha256.Sum256([]byte("answers")) })
 	declined, shown := w.age(shop), w.age(shop)
-	w.post(w.fetch(declined, false), map[string][]string{"error": {"access_denied"}})
+	w.post(w.fetch(declined, false), map[string][]string{"error": {"access_denied"}, "state": {declined}})
 	q := w.fetch(shown, false)
 	if a := w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}); a.status != 200 {
 		t.Fatalf("%+v", a)
@@ -83,8 +83,8 @@ func TestARememberedAnswerIsThatOfTheRegister(t *testing.T) {
 // What was disclosed, and the key to read it, are remembered as long as they are of use.
 func TestWhatIsRememberedOfATransactionEndsWithIt(t *testing.T) {
 	w := newWorld(t)
-	w.post(w.fetch(w.age(shop), false), map[string][]string{"error": {"access_denied"}})
-	id := w.age(shop)
+	declined, id := w.age(shop), w.age(shop)
+	w.post(w.fetch(declined, false), map[string][]string{"error": {"access_denied"}, "state": {declined}})
 	q := w.fetch(id, false)
 	if a := w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}); a.status != 200 {
 		t.Fatalf("%+v", a)

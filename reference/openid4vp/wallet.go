@@ -332,8 +332,8 @@ func (e *Endpoints) decline(w http.ResponseWriter, r *http.Request, t *transacti
 	if len(said) > 100 {
 		return web.Refuse(http.StatusBadRequest, "invalid_request", "The error is longer than 100 bytes.")
 	}
-	if state := form.Get("state"); state != "" && state != t.id {
-		return web.Refuse(http.StatusBadRequest, "invalid_request", "The state is another transaction's.")
+	if state := form.Get("state"); state != t.id {
+		return otherState(state == "")
 	}
 	var body []byte
 	err := e.o.Register.Update(r.Context(), func(tx store.Tx) (err error) {
@@ -360,14 +360,23 @@ func decrypt(id string, key *ecdh.PrivateKey, message string) (map[string][]stri
 	if err != nil {
 		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The answer is not one: %v.", err)
 	}
-	if state, there := answer["state"]; there && state != id {
-		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The state is another transaction's.")
+	if state, there := answer["state"]; state != id {
+		return nil, otherState(!there)
 	}
 	token, ok := tokenOf(answer["vp_token"])
 	if !ok {
 		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The vp_token is not an object of arrays of texts.")
 	}
 	return token, nil
+}
+
+// otherState refuses what does not say which request it answers. Every request has a state,
+// so that answers and errors have it (RFC 6749 §4.1.2).
+func otherState(missing bool) error {
+	if missing {
+		return web.Refuse(http.StatusBadRequest, "invalid_request", "The state is missing: send that of the request back.")
+	}
+	return web.Refuse(http.StatusBadRequest, "invalid_request", "The state is another transaction's.")
 }
 
 // tokenOf is a vp_token as the presentations in it (OpenID4VP 1.0 §8.1).

@@ -256,7 +256,7 @@ func (w *world) binding(q request) sdjwt.Binding {
 // send posts presentations to the response_uri.
 func (w *world) send(q request, token any, change ...func(*jwe.Recipient)) answer {
 	w.t.Helper()
-	plain, err := json.Marshal(map[string]any{"vp_token": token})
+	plain, err := json.Marshal(map[string]any{"vp_token": token, "state": q.State})
 	check(w.t, err)
 	return w.sendPlain(q, plain, change...)
 }
