@@ -368,6 +368,31 @@ func TestATokenIsOfUseToItsKeyAlone(t *testing.T) {
 	}
 }
 
+// A code goes to an address that is registered, not to one that begins as one.
+func TestACodeGoesToARegisteredAddress(t *testing.T) {
+	w := newWallet(t)
+	to := func(redirect string) *httptest.ResponseRecorder {
+		w.times++
+		w.prove(t, fmt.Sprint("redirect ", w.times))
+		form := pushing()
+		form.Set("redirect_uri", redirect)
+		return w.send(push, form.Encode())
+	}
+	for _, wrong := range []string{callback + ".evil", callback + "/../../thief", callback + "@evil.example", callback + "x", "https://wallet.example.evil/cb", "https://wallet.example@evil.example/cb",
+		"https://thief@wallet.example/cb", "https://wallet.example:8443/cb", "https://wallet.example/", callback + "#x", "http://wallet.example/cb"} {
+		refused(t, wrong, to(wrong), 400, "invalid_request")
+	}
+	for _, right := range []string{callback, callback + "?a=b"} {
+		if rec := to(right); rec.Code != 201 {
+			t.Errorf("%s: %d %s", right, rec.Code, rec.Body)
+		}
+	}
+	open, err := authorization.New(authorization.Options{Register: w.Register, Issuance: w.Issuance, Keys: w.keys, Issuer: issuer, Path: "/oauth/", Providers: w.providers, Scopes: scopes})
+	check(t, err)
+	w.server = open
+	refused(t, "somebody in it, where any is accepted", to("https://wallet.example@evil.example/cb"), 400, "invalid_request")
+}
+
 // A pushed request names its client, as any authorization request does (RFC 9126 §2.1). At
 // the token endpoint the attestation says who it is: there a client_id may be missing (RFC
 // 6749 §4.1.3), but is no other one.

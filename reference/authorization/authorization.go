@@ -69,7 +69,8 @@ type Options struct {
 	// Scopes are those by which credentials are asked for, one for each
 	// configuration of the issuer, by its id.
 	Scopes map[string]string
-	// Redirects are the prefixes of redirect URIs that are accepted; none: any.
+	// Redirects are the redirect URIs that are accepted, with any query (oauth.Redirects);
+	// none: any.
 	Redirects []string
 	// Page shows a citizen's browser what to do; nil: a page of instructions.
 	Page func(w http.ResponseWriter, r *http.Request, requestURI string)

@@ -25,6 +25,7 @@ import (
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/standing"
 	"rollcall.example/rollcall/reference/web"
+	"rollcall.example/rollcall/reference/x5c"
 )
 
 const (
@@ -51,6 +52,7 @@ type wallet struct {
 	rehearsal   servicetest.Rehearsal
 	server      *authorization.Server
 	keys        *seal.Keys
+	providers   *x5c.Anchors
 	citizen     *servicetest.Citizen
 	attestation string
 	pop         string
@@ -63,6 +65,7 @@ func newWallet(t testing.TB, change ...func(*service.Config)) *wallet {
 	w := &wallet{proofs: map[string]string{}}
 	w.World = servicetest.New(t, append(change, servicetest.Rehearsing(&w.rehearsal))...)
 	chain, anchors := servicetest.Vouched(t, "wallet provider", "provider", "Wallet Provider")
+	w.providers = anchors
 	var err error
 	w.keys, err = seal.NewKeys([32]byte{7})
 	check(t, err)

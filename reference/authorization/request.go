@@ -129,7 +129,7 @@ func (s *Server) Push(w http.ResponseWriter, r *http.Request) error {
 // good; what a browser would run or read locally is not.
 func (s *Server) redirects(text string) bool {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" || u.Fragment != "" || len(text) > 2000 {
+	if err != nil || u.Scheme == "" || u.Fragment != "" || u.User != nil || len(text) > 2000 {
 		return false
 	}
 	switch strings.ToLower(u.Scheme) {
@@ -144,7 +144,7 @@ func (s *Server) redirects(text string) bool {
 			return false
 		}
 	}
-	return len(s.o.Redirects) == 0 || slices.ContainsFunc(s.o.Redirects, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
+	return len(s.o.Redirects) == 0 || oauth.Redirects(s.o.Redirects, text)
 }
 
 // pushed reads a request by its URI, for the wallet that pushed it.
