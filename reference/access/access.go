@@ -95,6 +95,8 @@ type Caller struct {
 	Centre string
 	// Elements are the data elements that a verifier may ask for.
 	Elements []string
+	// Redirects are the addresses to which a verifier has its users sent back; none: any.
+	Redirects []string
 }
 
 // By is the caller as the register knows them: nobody it would obey, unless

@@ -248,9 +248,24 @@ func TestOnTheSameDeviceTheUserComesBackWithACode(t *testing.T) {
 	if a := w.outcome(shop, id, fragment.Get("response_code")); a.body["verdict"] != "accepted" {
 		t.Errorf("%+v", a)
 	}
-	for _, bad := range []string{"http://shop.example/", "https://shop.example/#x", "shop", "javascript:alert(1)"} {
+	for _, bad := range []string{"http://shop.example/", "https://shop.example/#x", "https://shop.example@evil.example/back", "shop", "javascript:alert(1)"} {
 		_, a := w.begin(shop, map[string]any{"elements": []string{"age_over_19"}, "redirect_uri": bad})
 		a.refused(t, bad, 400, "invalid_request")
+	}
+}
+
+// A party that has registered where its pages go on has its users sent nowhere else.
+func TestAUserIsSentBackToWhereThePartyIsRegistered(t *testing.T) {
+	w := newWorld(t)
+	registered := shop
+	registered.Redirects = []string{"https://shop.example/back"}
+	for redirect, status := range map[string]int{
+		"https://shop.example/back": 201, "https://shop.example/back?basket=7": 201, "": 201,
+		"https://shop.example.evil/back": 400, "https://shop.example/backdoor": 400, "https://shop.example/": 400, "https://shop.example:8443/back": 400, "https://evil.example/back": 400,
+	} {
+		if _, a := w.begin(registered, map[string]any{"elements": []string{"age_over_19"}, "redirect_uri": redirect}); a.status != status {
+			t.Errorf("%q: %+v", redirect, a)
+		}
 	}
 }
 

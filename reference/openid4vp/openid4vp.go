@@ -35,6 +35,7 @@ import (
 	"rollcall.example/rollcall/reference/dcql"
 	"rollcall.example/rollcall/reference/jws"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/oauth"
 	"rollcall.example/rollcall/reference/recent"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/sdjwt"
@@ -215,8 +216,11 @@ func (e *Endpoints) Ask(ctx context.Context, caller access.Caller, asked Asked) 
 		return Begun{}, web.Refuse(http.StatusBadRequest, "invalid_request", "The purpose is longer than %d bytes.", maxPurpose)
 	}
 	if asked.Redirect != "" {
-		if u, err := url.Parse(asked.Redirect); err != nil || u.Scheme != "https" || u.Host == "" || u.Fragment != "" || len(asked.Redirect) > 2000 {
-			return Begun{}, web.Refuse(http.StatusBadRequest, "invalid_request", "The redirect_uri is not an https URL without a fragment.")
+		if u, err := url.Parse(asked.Redirect); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" || len(asked.Redirect) > 2000 {
+			return Begun{}, web.Refuse(http.StatusBadRequest, "invalid_request", "The redirect_uri is not an https URL without a user and a fragment.")
+		}
+		if len(caller.Redirects) > 0 && !oauth.Redirects(caller.Redirects, asked.Redirect) {
+			return Begun{}, web.Refuse(http.StatusBadRequest, "invalid_request", "The redirect_uri is not one that is registered for this party.")
 		}
 	}
 	if err := e.may(caller, asked); err != nil {

@@ -59,7 +59,8 @@ type Profile struct {
 	Certificates []string `json:"certificates,omitempty"`
 	// Elements are the data elements that a verifier may ask for.
 	Elements []string `json:"elements,omitempty"`
-	// Redirects are where a verifier's pages go on after a presentation.
+	// Redirects are where a verifier's pages go on after a presentation; none: wherever it
+	// says. The query is not compared.
 	Redirects []string `json:"redirect_uris,omitempty"`
 	// Responses are where a verifier that runs its own endpoint receives
 	// presentations.
@@ -183,7 +184,7 @@ func (p *Parties) All(ctx context.Context) (all []Party, err error) {
 
 // caller is the party as a caller.
 func (one Party) caller() access.Caller {
-	return access.Caller{Role: one.Role, ID: one.ID, Centre: one.Centre, Elements: one.Elements}
+	return access.Caller{Role: one.Role, ID: one.ID, Centre: one.Centre, Elements: one.Elements, Redirects: one.Redirects}
 }
 
 func (one Party) inForce(now time.Time) bool { return one.Ended.IsZero() || now.Before(one.Ended) }

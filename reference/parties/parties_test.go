@@ -90,7 +90,7 @@ func jwk(name string) jws.Key {
 
 func bank() Request {
 	return Request{By: admin, Key: "enter bank", ID: "bank", Role: access.Verifier, Why: "contract 7",
-		Profile: Profile{Name: "First Bank", Keys: []jws.Key{jwk("bank 1"), jwk("bank 2")}, Elements: []string{"age_over_19"}}}
+		Profile: Profile{Name: "First Bank", Keys: []jws.Key{jwk("bank 1"), jwk("bank 2")}, Elements: []string{"age_over_19"}, Redirects: []string{"https://bank.example/back"}}}
 }
 
 func clerk() Request {
@@ -427,7 +427,7 @@ func TestAnAssertionSaysWhoCalls(t *testing.T) {
 		"five minutes":     sign(t, "bank 1", jws.Header{}, o.said(func(c map[string]any) { c["exp"] = o.now.Add(5 * time.Minute).Unix() })),
 	} {
 		who, err := o.Authenticate(ctx, text)
-		if err != nil || who.ID != "bank" || who.Role != access.Verifier || len(who.Elements) != 1 {
+		if err != nil || who.ID != "bank" || who.Role != access.Verifier || len(who.Elements) != 1 || len(who.Redirects) != 1 {
 			t.Errorf("%s: %+v %v", what, who, err)
 		}
 	}
