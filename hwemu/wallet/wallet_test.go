@@ -101,7 +101,7 @@ func (s *slowStore) Update(ctx context.Context, f func(store.Tx) error) error {
 func newWorld(t testing.TB) *world { return newPatientWorld(t, time.Minute) }
 
 // newPatientWorld is one whose issuer tells wallets to come again only after so long.
-func newPatientWorld(t testing.TB, patience time.Duration) *world {
+func newPatientWorld(t testing.TB, patience time.Duration, change ...func(*service.Config)) *world {
 	w := &world{t: t, mux: http.NewServeMux(), slowIn: -1}
 	from := servicetest.Noon.AddDate(-1, 0, 0)
 	var err error
@@ -109,7 +109,7 @@ func newPatientWorld(t testing.TB, patience time.Duration) *world {
 	check(t, err)
 	w.provider, err = wallet.NewProvider("https://wallet.example", []byte("provider"), from)
 	check(t, err)
-	w.World = servicetest.New(t, func(c *service.Config) { c.Store = &slowStore{c.Store, w} })
+	w.World = servicetest.New(t, append(change, func(c *service.Config) { c.Store = &slowStore{c.Store, w} })...)
 	keys, err := seal.NewKeys([32]byte{7})
 	check(t, err)
 	providers, err := x5c.NewAnchors("wallet provider", w.provider.Root)

@@ -219,7 +219,8 @@ func Key(name string) *ecdsa.PrivateKey {
 // Authority signs cards and lists, and is trusted.
 type Authority struct {
 	Anchors    *mdoc.TrustAnchors
-	Root       []byte // certificate of the IACA, DER
+	IACA       *mdoc.IACA
+	Root       []byte // its certificate, DER
 	DS, Status mdoc.Signer
 	Maker      []byte // root certificate of the phone maker, DER; its key is Key("maker")
 }
@@ -247,7 +248,7 @@ var authority = sync.OnceValue(func() (a Authority) {
 	must(err)
 	a.Status, err = mdoc.NewKeySigner(Key("status"), status)
 	must(err)
-	a.Root = iaca.Certificate()
+	a.IACA, a.Root = iaca, iaca.Certificate()
 	a.Anchors, err = mdoc.NewTrustAnchors(a.Root)
 	must(err)
 	maker := &x509.Certificate{
