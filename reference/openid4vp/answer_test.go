@@ -223,7 +223,32 @@ func TestAHolderMayDecline(t *testing.T) {
 	q := w.fetch(id, false)
 	w.post(q, url.Values{"error": {"access_denied"}, "state": {"x"}}).refused(t, "another state", 400, "invalid_request")
 	w.post(q, url.Values{"error": {"access_denied"}}).refused(t, "no state", 400, "invalid_request")
+	w.post(q, url.Values{"error": {""}, "state": {id}}).refused(t, "an empty error", 400, "invalid_request")
 	if a := w.post(q, url.Values{"error": {"access_denied"}, "state": {id}}); a.status != 200 {
+		t.Fatalf("%+v", a)
+	}
+	if a := w.outcome(shop, id); a.body["state"] != "declined" || a.body["error"] != "access_denied" {
+		t.Errorf("%+v", a)
+	}
+	w.send(q, map[string][]string{"rrc_mdoc": {w.showMdoc(q)}}).refused(t, "after all", 400, "invalid_request")
+}
+
+// A wallet encrypts also the error that it answers with (§8.3.1), under the same rules.
+func TestAHolderMayDeclineEncrypted(t *testing.T) {
+	w := newWorld(t)
+	id := w.age(shop)
+	q := w.fetch(id, false)
+	for what, wrong := range map[string]string{
+		"without the state": `{"error":"access_denied"}`, "another state": `{"error":"access_denied","state":"x"}`, "an error that is none": `{"error":7,"state":"` + id + `"}`,
+		"an empty error": `{"error":"","state":"` + id + `"}`, "a long error": `{"error":"` + strings.Repeat("x", 101) + `","state":"` + id + `"}`,
+		"beside a vp_token": `{"error":"access_denied","vp_token":{"rrc_mdoc":["` + w.showMdoc(q) + `"]},"state":"` + id + `"}`,
+	} {
+		w.sendPlain(q, []byte(wrong)).refused(t, what, 400, "invalid_request")
+	}
+	if a := w.outcome(shop, id); a.body["state"] != "waiting" {
+		t.Fatalf("%+v", a)
+	}
+	if a := w.sendPlain(q, []byte(`{"error":"access_denied","error_description":"no","state":"`+id+`"}`)); a.status != 200 || a.text != "{}\n" {
 		t.Fatalf("%+v", a)
 	}
 	if a := w.outcome(shop, id); a.body["state"] != "declined" || a.body["error"] != "access_denied" {

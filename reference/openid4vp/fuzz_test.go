@@ -108,8 +108,8 @@ func FuzzMessages(f *testing.F) {
 	}
 	// said is the answer that would be kept of a transaction.
 	type said struct {
-		State, Verdict string
-		Shown          []struct {
+		State, Error, Verdict string
+		Shown                 []struct {
 			Verdict string
 			Claims  json.RawMessage
 		}
@@ -134,7 +134,7 @@ func FuzzMessages(f *testing.F) {
 		{ask, `{"elements":["age_over_19"],"purpose":"cigarettes"}`}, {ask, `{"elements":["age_over_19"],"intent_to_retain":true,"redirect_uri":"https://shop.example/back","progress":true}`}, {ask, dcql},
 		{fetch, "wallet_nonce=mine"}, {fetchByID, open}, {respond, "error=access_denied&state=" + open},
 		{respondSameDevice, "error=access_denied&state=" + same}, {respond, "response=" + encrypted},
-		{respondPlain, answers[0]}, {respondPlain, answers[1]}, {result, "response_code=" + code},
+		{respondPlain, answers[0]}, {respondPlain, answers[1]}, {respondPlain, `{"error":"access_denied","state":"` + open + `"}`}, {result, "response_code=" + code},
 	} {
 		if a := send(f, s.step, s.text); a.status >= 300 {
 			f.Fatalf("%+v: %+v", s, a)
@@ -220,7 +220,14 @@ func FuzzMessages(f *testing.F) {
 		case respond, respondPlain, respondSameDevice:
 			answer := kept(t, wrote)
 			if answer.State == "declined" {
-				if form, err := url.ParseQuery(text); s == respondPlain || err != nil || !form.Has("error") || form.Get("state") != open && form.Get("state") != same || answer.Shown != nil {
+				if answer.Shown != nil || answer.Error == "" {
+					t.Errorf("%q declines: %+v", text, answer)
+				}
+				if s == respondPlain {
+					if !strings.Contains(text, "error") && !strings.Contains(text, `\u`) {
+						t.Errorf("%q declines", text)
+					}
+				} else if form, err := url.ParseQuery(text); err != nil || !form.Has("error") || form.Get("state") != open && form.Get("state") != same {
 					t.Errorf("%q declines", text)
 				}
 				return

@@ -210,7 +210,10 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if form.Has("error") {
-		return e.decline(w, r, &t, form)
+		if state := form.Get("state"); state != t.id {
+			return otherState(state == "")
+		}
+		return e.decline(w, r, &t, form.Get("error"))
 	}
 	if e.o.Revoked != nil && e.o.Revoked() {
 		if _, err := e.reader(r.Context(), &t); err != nil {
@@ -224,9 +227,12 @@ func (e *Endpoints) Respond(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	shown, err := decrypt(id, v.private, form.Get("response"))
+	shown, said, err := decrypt(id, v.private, form.Get("response"))
 	if err != nil {
 		return err
+	}
+	if said != "" {
+		return e.decline(w, r, &t, said)
 	}
 	query, err := e.query(&t)
 	if err != nil {
@@ -326,14 +332,10 @@ func (e *Endpoints) sendBack(w http.ResponseWriter, redirect, code string, wrong
 	return nil
 }
 
-// decline keeps what the wallet said instead of an answer.
-func (e *Endpoints) decline(w http.ResponseWriter, r *http.Request, t *transaction, form url.Values) error {
-	said := form.Get("error")
-	if len(said) > 100 {
-		return web.Refuse(http.StatusBadRequest, "invalid_request", "The error is longer than 100 bytes.")
-	}
-	if state := form.Get("state"); state != t.id {
-		return otherState(state == "")
+// decline keeps the error that the wallet said instead of an answer (OpenID4VP 1.0 §8.5).
+func (e *Endpoints) decline(w http.ResponseWriter, r *http.Request, t *transaction, said string) error {
+	if said == "" || len(said) > 100 {
+		return web.Refuse(http.StatusBadRequest, "invalid_request", "The error has 1 to 100 bytes.")
 	}
 	var body []byte
 	err := e.o.Register.Update(r.Context(), func(tx store.Tx) (err error) {
@@ -347,27 +349,37 @@ func (e *Endpoints) decline(w http.ResponseWriter, r *http.Request, t *transacti
 	return err
 }
 
-// decrypt reads the presentations of an encrypted answer, by the ids of the query.
-func decrypt(id string, key *ecdh.PrivateKey, message string) (map[string][]string, error) {
+// decrypt reads the presentations of an encrypted answer, by the ids of the query, or the
+// error that the wallet said instead: it sends that in the clear only if it cannot encrypt
+// (OpenID4VP 1.0 §8.3.1).
+func decrypt(id string, key *ecdh.PrivateKey, message string) (shown map[string][]string, said string, err error) {
 	m, err := jwe.Open(message, key, jwe.A128GCM, jwe.A256GCM)
 	if err != nil {
-		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The answer cannot be decrypted: %v.", err)
+		return nil, "", web.Refuse(http.StatusBadRequest, "invalid_request", "The answer cannot be decrypted: %v.", err)
 	}
 	if m.KeyID != keyID {
-		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The answer is encrypted for the key %.80q; this request's is %q.", m.KeyID, keyID)
+		return nil, "", web.Refuse(http.StatusBadRequest, "invalid_request", "The answer is encrypted for the key %.80q; this request's is %q.", m.KeyID, keyID)
 	}
 	answer, err := jws.Object(m.Plaintext)
 	if err != nil {
-		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The answer is not one: %v.", err)
+		return nil, "", web.Refuse(http.StatusBadRequest, "invalid_request", "The answer is not one: %v.", err)
 	}
 	if state, there := answer["state"]; state != id {
-		return nil, otherState(!there)
+		return nil, "", otherState(!there)
 	}
-	token, ok := tokenOf(answer["vp_token"])
+	token, shows := answer["vp_token"]
+	if declined, there := answer["error"]; there {
+		said, text := declined.(string)
+		if !text || said == "" || shows {
+			return nil, "", web.Refuse(http.StatusBadRequest, "invalid_request", "The error is not a text that comes instead of a vp_token.")
+		}
+		return nil, said, nil
+	}
+	shown, ok := tokenOf(token)
 	if !ok {
-		return nil, web.Refuse(http.StatusBadRequest, "invalid_request", "The vp_token is not an object of arrays of texts.")
+		return nil, "", web.Refuse(http.StatusBadRequest, "invalid_request", "The vp_token is not an object of arrays of texts.")
 	}
-	return token, nil
+	return shown, "", nil
 }
 
 // otherState refuses what does not say which request it answers. Every request has a state,
