@@ -348,8 +348,12 @@ func TestARegistrarEntersReplacesAndRemoves(t *testing.T) {
 	if a := c.ask(clerk, "GET", "/residents/4711", nil); verdicts(a) != "not-valid not-valid" {
 		t.Errorf("%+v", a)
 	}
-	if a := c.ask(registrar, "POST", "/residents", resident); a.problem() != "resident-number-taken" {
+	if a := c.ask(registrar, "POST", "/residents", resident); a.status != 201 { // they have come back
 		t.Errorf("with the number of a resident who was removed: %+v", a)
+	}
+	resident["id"] = 4715
+	if a := c.ask(registrar, "POST", "/residents", resident); a.problem() != "resident-number-taken" || !strings.Contains(a.text, "4712") {
+		t.Errorf("with the number of a resident who has come back: %+v", a)
 	}
 	for _, resident["id"] = range []int{4713, 4714} { // who have no number yet
 		resident["resident_number"] = ""

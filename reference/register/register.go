@@ -130,7 +130,8 @@ func fits(text string) bool {
 }
 
 // Add enters a resident, who holds nothing yet. A registration number is one resident's,
-// also after they were removed; who has none yet is entered without.
+// until they are removed: who comes back, or was removed by mistake, is entered anew. Who has
+// none yet is entered without.
 func Add(tx store.Tx, p store.Person, by By, why string, at time.Time) (*store.Person, uint64, error) {
 	if _, err := tx.Person(p.ID); err == nil {
 		return nil, 0, fmt.Errorf("%w (%d)", ErrPersonExists, p.ID)
@@ -168,6 +169,13 @@ func number(tx store.Tx, p store.Person) error {
 	other, err := tx.PersonByRRN(p.RRN)
 	if err != nil {
 		return err
+	}
+	was, err := tx.Person(other)
+	if err != nil {
+		return err
+	}
+	if was.State&lifecycle.Removed != 0 {
+		return tx.MoveRRN(p.RRN, other, p.ID)
 	}
 	return RRNTaken{other}
 }

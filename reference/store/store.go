@@ -149,6 +149,8 @@ type Tx interface {
 	// AddRRN notes whose a resident registration number is. ErrTaken: it was noted
 	// before, whether or not the person still holds anything.
 	AddRRN(rrn string, person PersonID) error
+	// MoveRRN gives a number that is noted as one person's to another. ErrNotFound: it is not.
+	MoveRRN(rrn string, from, to PersonID) error
 	AddCard(Card) error // ErrTaken: a number is never given twice
 	PutCard(Card) error
 	PutWallet(Wallet) error

@@ -143,6 +143,13 @@ func (t *tx) PersonByRRN(rrn string) (id store.PersonID, err error) {
 	return id, err
 }
 
+func (t *tx) MoveRRN(rrn string, from, to store.PersonID) error {
+	if err := text(rrn); err != nil {
+		return err
+	}
+	return t.put(store.ErrNotFound, `UPDATE rrn SET person = $1 WHERE number = $2 AND person = $3`, int64(to), rrn, int64(from))
+}
+
 func (t *tx) AddRRN(rrn string, person store.PersonID) error {
 	if err := text(rrn); err != nil {
 		return err

@@ -118,6 +118,10 @@ func (t *tx) AddRRN(rrn string, person store.PersonID) error {
 	return t.put(store.ErrTaken, `INSERT INTO rrn (number, person) VALUES (?,?) ON CONFLICT DO NOTHING`, rrn, int64(person))
 }
 
+func (t *tx) MoveRRN(rrn string, from, to store.PersonID) error {
+	return t.put(store.ErrNotFound, `UPDATE rrn SET person = ? WHERE number = ? AND person = ?`, int64(to), rrn, int64(from))
+}
+
 func (t *tx) SharedRRNs(limit int) ([]store.Shared, error) {
 	return all(t, row.Shared, `SELECT `+row.SharedColumns+` FROM shared_rrn ORDER BY person LIMIT ?`, limit)
 }

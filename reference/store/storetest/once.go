@@ -170,4 +170,17 @@ func SharedNumbers(t *testing.T, s store.Store, whose map[string]store.PersonID,
 			t.Errorf("%s was given again: %v", rrn, err)
 		}
 	}
+	for rrn, person := range whose {
+		if err := s.Update(ctx, func(tx store.Tx) error { return tx.MoveRRN(rrn, person+1, 10) }); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s was taken from resident %d, who does not have it: %v", rrn, person+1, err)
+		}
+		update(t, s, func(tx store.Tx) error { return tx.MoveRRN(rrn, person, 10) })
+		view(t, s, func(r store.Reader) error {
+			if id, err := r.PersonByRRN(rrn); err != nil || id != 10 {
+				t.Errorf("%s was given to resident 10, and is %d's: %v", rrn, id, err)
+			}
+			return nil
+		})
+		update(t, s, func(tx store.Tx) error { return tx.MoveRRN(rrn, 10, person) })
+	}
 }
