@@ -183,7 +183,7 @@ func TestTheCommandOfALoadRepeatsIt(t *testing.T) {
 // What this command tells a script is not overwritten by --env: the result would be another
 // service's, or lie elsewhere.
 func TestWhatTheCommandTellsAScriptIsNoOtherSetting(t *testing.T) {
-	f := liveFlags{load: "mine.js", citizens: 4, vus: 4, rate: 4, duration: time.Minute, series: "live_test.go", statusEvery: usualEvery, ttl: usualTTL, allowance: usualAllowance, copies: 1}
+	f := liveFlags{load: "mine.js", citizens: 4, vus: 4, rate: 4, duration: time.Minute, series: "live_test.go", statusEvery: usualEvery, ttl: usualTTL, allowance: usualAllowance, copies: 1, replicas: 1}
 	told := f.settings("smoke", &loadedService{})
 	if len(told) != len(toldByUs)+len(flagOf) {
 		t.Errorf("a script is told %d settings, of which %d are known to be no other's", len(told), len(toldByUs)+len(flagOf))

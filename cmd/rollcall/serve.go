@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -222,8 +223,11 @@ func opsHandler(s *running, profiles bool) http.Handler {
 	return mux
 }
 
-// announce says where the service is, and what is said once.
-func (s *running) announce(w io.Writer, at net.Addr, ops net.Listener) {
+// announce says where the service is, and what is said once, in one piece: who waits for
+// the first line has the others, too.
+func (s *running) announce(to io.Writer, at net.Addr, ops net.Listener) {
+	w := &bytes.Buffer{}
+	defer func() { _, _ = to.Write(w.Bytes()) }() // where nobody reads, it serves all the same
 	fmt.Fprintf(w, "Rollcall serves %s\n", s.url)
 	if _, port, _ := net.SplitHostPort(at.String()); !strings.HasSuffix(s.url, ":"+port) {
 		fmt.Fprintf(w, "  %-12s %s\n", "listens", at)
