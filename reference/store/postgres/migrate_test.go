@@ -162,31 +162,14 @@ func TestARegisterWithSharedRegistrationNumbersOpensAndSaysWhose(t *testing.T) {
 		t.Skip("no PostgreSQL: start one by .ci/postgres start DIR and put the address it prints into ROLLCALL_POSTGRES")
 	}
 	ctx := context.Background()
-	const name = "shared_numbers"
-	c, err := pgx.Connect(ctx, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(ctx)
-	apart := slices.IndexFunc(migrations, func(m string) bool { return strings.Contains(m, "CREATE TABLE rrn") })
-	if _, err := c.PgConn().Exec(ctx, `DROP SCHEMA IF EXISTS `+name+` CASCADE; CREATE SCHEMA `+name+`; SET search_path = `+name).ReadAll(); err != nil {
-		t.Fatal(err)
-	}
-	defer c.Exec(ctx, `DROP SCHEMA `+name+` CASCADE`)
-	if err := Made(ctx, c, apart); err != nil {
-		t.Fatal(err)
-	}
+	c, address := madeBefore(t, address, "shared_numbers", "CREATE TABLE rrn")
 	for id, rrn := range map[int]string{3: "9001021234560", 5: "9001021234560", 4: "9001021234561", 9: "9001021234560", 7: "", 8: ""} {
 		if _, err := c.Exec(ctx, `INSERT INTO person VALUES ($1, $2, '', '', '1990-01-02', 70, '', '', '', 0, '', 0, 1)`, id, rrn); err != nil {
 			t.Fatal(err)
 		}
 	}
-	separator := "?"
-	if strings.Contains(address, "?") {
-		separator = "&"
-	}
 	for range 2 { // brought up to date, and opened again
-		db, err := Open(ctx, address+separator+"search_path="+name, Options{})
+		db, err := Open(ctx, address, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
