@@ -156,9 +156,11 @@ func (s *loadedService) start(ctx context.Context, r *loadedReplica) error {
 		why, _ := os.ReadFile(s.log.Name())
 		return fmt.Errorf("the service did not start: %s", strings.TrimSpace(string(why)))
 	}
-	_, own, _ := strings.Cut(at.url, "://")
-	s.url, r.listen = at.url, cmp.Or(at.listens, strings.Replace(own, "localhost", "127.0.0.1", 1)) // where it will be again
-	r.ops = strings.TrimPrefix(at.operations, "http://")
+	if r.child == nil { // started again, it is where it was; who takes profiles reads that meanwhile
+		_, own, _ := strings.Cut(at.url, "://")
+		s.url, r.listen = at.url, cmp.Or(at.listens, strings.Replace(own, "localhost", "127.0.0.1", 1))
+		r.ops = strings.TrimPrefix(at.operations, "http://")
+	}
 	r.child, r.ended, r.cpu = child, make(chan struct{}), cpuOf(child.Process.Pid)
 	go func() {
 		_ = child.Wait()
