@@ -116,7 +116,13 @@ func TestWhatAMakerHasRevokedByItsListGetsNoCard(t *testing.T) {
 	if err := apply(); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("without the lists: %v", err)
 	}
-	if log := p.err.String(); !strings.Contains(log, "cannot be had") || !strings.Contains(log, server.URL+"/wallets") {
-		t.Errorf("the log: %s", log)
+	logged := func() bool {
+		log := p.err.String()
+		return strings.Contains(log, "cannot be had") && strings.Contains(log, server.URL+"/wallets")
+	}
+	for late := time.Now().Add(time.Minute); !logged(); time.Sleep(10 * time.Millisecond) { // what is logged comes by a pipe, after the answer
+		if time.Now().After(late) {
+			t.Fatalf("the log: %s", p.err)
+		}
 	}
 }
