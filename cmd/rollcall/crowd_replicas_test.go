@@ -132,8 +132,7 @@ func TestACrowdLosesNothingWhenReplicasAndTheirDatabaseAreKilled(t *testing.T) {
 	dir := t.TempDir()
 	_, port, _ := net.SplitHostPort(b.Addr().String())
 	public := "https://localhost:" + port
-	// At level info a replica says where it listens.
-	flags := append(slices.Clone(crowdFlags), "--database", address, "--public-url", public, "--log-level", "info")
+	flags := append(slices.Clone(crowdFlags), "--database", address, "--public-url", public)
 	said := &output{}
 	var replicas [2]*process
 	for n := range replicas {

@@ -100,9 +100,9 @@ func replica(dir string, n int, args ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, after, _ := strings.Cut(p.err.String(), `"listening":"`)
-	at, _, _ := strings.Cut(after, `"`)
-	p.url = "https://" + at
+	_, after, _ := strings.Cut(p.out.String(), "  listens ")
+	at, _, _ := strings.Cut(after, "\n")
+	p.url = "https://" + strings.TrimSpace(at)
 	return p, nil
 }
 
