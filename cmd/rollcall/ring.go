@@ -84,15 +84,24 @@ func (s *running) openKeys(host string) error {
 	}
 	s.ring.Signed = s.metrics.Signed
 	s.metrics.WatchKeys(s.ring)
-	for use, end := range s.ring.Expiry() {
-		if left := time.Until(end); left < renewTLS {
-			s.log.Warn("a certificate ends soon: rotate its key", "use", string(use), "ends", end.Format(time.DateOnly))
-		}
-	}
 	if s.seals, err = seal.NewKeys(s.ring.Secrets(keys.Seal)...); err != nil {
 		return err
 	}
 	return s.writeRoots()
+}
+
+// tellEnds tells the log of certificates that end soon. That of the document signer does
+// earlier: no card that it signs lasts longer.
+func (s *running) tellEnds(now time.Time) {
+	for use, end := range s.ring.Expiry() {
+		soon := renewTLS
+		if use == keys.Document {
+			soon = renewDocument
+		}
+		if end.Sub(now) < soon {
+			s.log.Warn("a certificate ends soon: rotate its key", "use", string(use), "ends", end.Format(time.DateOnly))
+		}
+	}
 }
 
 // writeRoots writes the certificates of all roots into the data folder, also of those that

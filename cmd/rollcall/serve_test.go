@@ -479,7 +479,7 @@ func TestARegisterInWhichTwoShareANumberIsServedAndTheLogSaysWho(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range []string{
-		`DROP TABLE rrn`, `DROP TABLE shared_rrn`, `PRAGMA user_version = 6`,
+		`DROP TABLE rrn`, `DROP TABLE shared_rrn`, `ALTER TABLE credential DROP COLUMN document`, `ALTER TABLE credential DROP COLUMN formats`, `PRAGMA user_version = 6`,
 		`INSERT INTO person VALUES (7, '9001021234560', '김', '하나', '1990-01-02', 70, '', '36110', '', 0, '', 0, 0), (8, '9001021234560', '김', '두리', '1990-01-02', 70, '', '36110', '', 0, '', 0, 0)`,
 	} {
 		if _, err := db.Exec(s); err != nil {

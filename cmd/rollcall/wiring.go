@@ -60,6 +60,7 @@ const (
 	sweepEvery        = time.Minute
 	sweepAtMost       = 1000
 	renewTLS          = 30 * 24 * time.Hour // before its certificate ends
+	renewDocument     = 120 * 24 * time.Hour
 )
 
 // running is the service at work.
@@ -491,6 +492,7 @@ func (s *running) loops(ctx context.Context) {
 	})
 	s.every(ctx, sweepEvery, func(ctx context.Context) { s.takeCardLists(ctx, false) })
 	s.every(ctx, sweepEvery, s.tellRevocations)
+	s.every(ctx, 24*time.Hour, func(context.Context) { s.tellEnds(time.Now()) })
 	s.every(ctx, sweepEvery, func(context.Context) { s.api.OpenID4VP.Forget() })
 	s.every(ctx, sweepEvery, func(context.Context) { // a secret to come takes over at its moment
 		if err := s.seals.Replace(s.ring.Secrets(keys.Seal)...); err != nil {

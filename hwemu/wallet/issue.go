@@ -240,9 +240,14 @@ func (w *Wallet) token(ctx context.Context, i *Issuer, form url.Values) (*Token,
 	return t, nil
 }
 
-// Renew gets a token that lets the wallet see and report what concerns its citizen.
+// Renew gets a token that lets the wallet see and report what concerns its citizen, and
+// have the copies of its card signed anew (Due).
 func (t *Token) Renew(ctx context.Context) (*Token, error) {
-	return t.w.token(ctx, t.Issuer, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.Refresh}})
+	later, err := t.w.token(ctx, t.Issuer, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.Refresh}})
+	if err == nil && later.Refresh == "" {
+		later.Refresh = t.Refresh
+	}
+	return later, err
 }
 
 // Offer is a credential offer that was scanned.

@@ -53,11 +53,17 @@ func signers(t *testing.T, name string, now func() time.Time, certify func(spec 
 	return y
 }
 
-// A card ends after three years by itself: the desk says so at that moment, and whoever shows
-// it is told that it is not valid, also before the register has noticed. Card and face get a
-// new one on the same phone; the old one stays dead, and published lists say so of each.
-func TestACardIsRenewedAfterThreeYears(t *testing.T) {
-	const validity = 3 * 365 * 24 * time.Hour
+// validity is that of a card, by the policy of these worlds.
+const validity = 3 * 365 * 24 * time.Hour
+
+// years is a world in which years pass: its signers are followed by others, and verifiers
+// fetch its lists.
+type years struct {
+	*world
+	lists *publication.Lists
+}
+
+func newYears(t *testing.T) *years {
 	w := newPatientWorld(t, time.Minute, func(c *service.Config) {
 		iaca := servicetest.Authorities().IACA
 		c.DocumentSigner = signers(t, "ds", c.Now, func(spec mdoc.CertificateSpec, key string) ([]byte, error) {
@@ -77,63 +83,105 @@ func TestACardIsRenewedAfterThreeYears(t *testing.T) {
 	lists, err := publication.New(publication.Options{Publisher: w.Publisher, Now: w.Now, Interval: time.Minute})
 	check(t, err)
 	w.mux.Handle("GET /status/{list}", web.Problem(lists.List))
-	// statuses are those that the list, as it is fetched, has of a credential's copies.
-	statuses := func(id store.CredentialID) (all []statuslist.Status) {
-		t.Helper()
-		check(t, lists.Publish(ctx))
-		rec := httptest.NewRecorder()
-		w.mux.ServeHTTP(rec, httptest.NewRequest("GET", issuer+"/status/0", nil))
-		token, err := statuslist.ParseJWT(rec.Body.Bytes(), servicetest.Authorities().Anchors, w.Now())
-		check(t, err)
-		check(t, w.Register.View(ctx, func(r store.Reader) error {
-			entries, err := r.EntriesOf(id)
-			for _, e := range entries {
-				status, err := token.List.Get(e.Index)
-				check(t, err)
-				all = append(all, status)
-			}
-			return err
-		}))
-		slices.Sort(all)
-		return slices.Compact(all)
-	}
-	// show lets a shop ask for the age on a card of one format.
-	show := func(one *wallet.Wallet, format string) string {
-		t.Helper()
-		query := `{"id":"card","format":"mso_mdoc","meta":{"doctype_value":"` + mdoc.DocType + `"},"claims":[{"path":["` + mdoc.Namespace + `","age_over_19"]}]}`
-		if format == sdjwt.Format {
-			query = `{"id":"card","format":"dc+sd-jwt","meta":{"vct_values":["` + sdjwt.Type + `"]},"claims":[{"path":["age_equal_or_over","19"]}]}`
-		}
-		begun, err := w.vp.Ask(ctx, shop, openid4vp.Asked{Query: json.RawMessage(`{"credentials":[` + query + `]}`)})
-		check(t, err)
-		r, err := one.Open(ctx, begun.Request)
-		check(t, err)
-		choices, err := one.Choose(r)
-		check(t, err)
-		_, answered := one.Answer(ctx, r, choices)
-		out, err := w.vp.Outcome(ctx, shop, begun.ID, "")
-		check(t, err)
-		if (answered == nil) != (out.Verdict == "accepted") {
-			t.Errorf("%s: the wallet is told %v, the shop %s", format, answered, out.Verdict)
-		}
-		return out.Verdict
-	}
-	formats := []string{"mso_mdoc", sdjwt.Format}
-	held := func(c *servicetest.Citizen) (id store.CredentialID) {
-		check(t, w.Register.View(ctx, func(r store.Reader) error {
-			p, err := r.Person(c.ID)
-			id = p.Credential
-			return err
-		}))
-		return id
-	}
+	return &years{w, lists}
+}
 
-	one, c, _ := w.holder("phone")
+// statuses are those that the list, as it is fetched, has of a credential's copies.
+func (w *years) statuses(id store.CredentialID) (all []statuslist.Status) {
+	w.t.Helper()
+	check(w.t, w.lists.Publish(ctx))
+	rec := httptest.NewRecorder()
+	w.mux.ServeHTTP(rec, httptest.NewRequest("GET", issuer+"/status/0", nil))
+	token, err := statuslist.ParseJWT(rec.Body.Bytes(), servicetest.Authorities().Anchors, w.Now())
+	check(w.t, err)
+	for _, e := range w.places(id) {
+		status, err := token.List.Get(e)
+		check(w.t, err)
+		all = append(all, status)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// places are the indices of a credential's copies.
+func (w *years) places(id store.CredentialID) (indices []uint64) {
+	w.t.Helper()
+	check(w.t, w.Register.View(ctx, func(r store.Reader) error {
+		entries, err := r.EntriesOf(id)
+		for _, e := range entries {
+			indices = append(indices, e.Index)
+		}
+		return err
+	}))
+	return indices
+}
+
+// show lets a shop ask for the age on a card of one format.
+func (w *years) show(one *wallet.Wallet, format string) string {
+	w.t.Helper()
+	query := `{"id":"card","format":"mso_mdoc","meta":{"doctype_value":"` + mdoc.DocType + `"},"claims":[{"path":["` + mdoc.Namespace + `","age_over_19"]}]}`
+	if format == sdjwt.Format {
+		query = `{"id":"card","format":"dc+sd-jwt","meta":{"vct_values":["` + sdjwt.Type + `"]},"claims":[{"path":["age_equal_or_over","19"]}]}`
+	}
+	begun, err := w.vp.Ask(ctx, shop, openid4vp.Asked{Query: json.RawMessage(`{"credentials":[` + query + `]}`)})
+	check(w.t, err)
+	r, err := one.Open(ctx, begun.Request)
+	check(w.t, err)
+	choices, err := one.Choose(r)
+	check(w.t, err)
+	_, answered := one.Answer(ctx, r, choices)
+	out, err := w.vp.Outcome(ctx, shop, begun.ID, "")
+	check(w.t, err)
+	if (answered == nil) != (out.Verdict == "accepted") {
+		w.t.Errorf("%s: the wallet is told %v, the shop %s", format, answered, out.Verdict)
+	}
+	return out.Verdict
+}
+
+// holds is the number of a citizen's card.
+func (w *years) holds(c *servicetest.Citizen) (id store.CredentialID) {
+	w.t.Helper()
+	check(w.t, w.Register.View(ctx, func(r store.Reader) error {
+		p, err := r.Person(c.ID)
+		id = p.Credential
+		return err
+	}))
+	return id
+}
+
+var configs = []string{openid4vci.MdocID, openid4vci.SDJWTID}
+
+// again has the copies that are due signed anew, on a token that is refreshed for it, and
+// says of which configurations there were any.
+func again(t *testing.T, one *wallet.Wallet, token **wallet.Token) []string {
+	t.Helper()
+	later, err := (*token).Renew(ctx)
+	check(t, err)
+	due := one.Due()
+	for _, config := range due {
+		_, err := later.Issue(ctx, config, wallet.Ask{Copies: servicetest.Copies})
+		check(t, err)
+	}
+	*token = later
+	return due
+}
+
+// A card ends after three years by itself: the desk says so at that moment, and whoever shows
+// it is told that it is not valid, also before the register has noticed. Card and face get a
+// new one on the same phone; the old one stays dead, and published lists say so of each.
+func TestACardIsRenewedAfterThreeYears(t *testing.T) {
+	w := newYears(t)
+	statuses, show, held := w.statuses, w.show, w.holds
+	formats := []string{"mso_mdoc", sdjwt.Format}
+	one, c, wallets := w.holder("phone")
 	first := held(c)
-	w.Pass(365 * 24 * time.Hour)
+	for range 15 {
+		w.Pass(70 * 24 * time.Hour)
+		again(t, one, &wallets)
+	}
 	for _, format := range formats {
 		if v := show(one, format); v != "accepted" {
-			t.Errorf("%s after a year: %s", format, v)
+			t.Errorf("%s in its last weeks: %s", format, v)
 		}
 	}
 	w.Set(servicetest.Noon.Add(validity - time.Second))
@@ -165,7 +213,7 @@ func TestACardIsRenewedAfterThreeYears(t *testing.T) {
 	}
 
 	token = w.authorise(one, c)
-	_, err = token.Issue(ctx, openid4vci.MdocID, wallet.Ask{Copies: servicetest.Copies})
+	_, err := token.Issue(ctx, openid4vci.MdocID, wallet.Ask{Copies: servicetest.Copies})
 	check(t, err)
 	if a, b := show(one, "mso_mdoc"), show(one, sdjwt.Format); a != "accepted" || b != "not-valid" {
 		t.Errorf("the new mdoc: %s, the SD-JWT of before: %s", a, b)

@@ -39,16 +39,16 @@ import (
 
 // Lifetimes of what is handed out.
 const (
-	RequestLife = 5 * time.Minute  // of a pushed request: a card is searched for in a bag
-	CodeLife    = time.Minute      // of an authorization code
-	TokenLife   = 10 * time.Minute // of an access token
-	NonceLife   = 5 * time.Minute  // of a DPoP nonce and of a client attestation challenge
-	RefreshLife = 90 * 24 * time.Hour
-	checkLife   = 5 * time.Minute // of a face check, until the code is redeemed
+	RequestLife = 5 * time.Minute     // of a pushed request: a card is searched for in a bag
+	CodeLife    = time.Minute         // of an authorization code
+	TokenLife   = 10 * time.Minute    // of an access token
+	NonceLife   = 5 * time.Minute     // of a DPoP nonce and of a client attestation challenge
+	RefreshLife = 90 * 24 * time.Hour // of a refresh token: a wallet that comes less often needs the IC card once more
+	checkLife   = 5 * time.Minute     // of a face check, until the code is redeemed
 )
 
 // ScopeSelf lets a wallet see and report what concerns its citizen. Every token has
-// it; tokens of a refresh have nothing else.
+// it.
 const ScopeSelf = "self"
 
 // Options are what the server needs.

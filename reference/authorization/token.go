@@ -29,11 +29,11 @@ const (
 type Grant struct {
 	ID       string             `json:"id"` // of the authorization it comes from
 	Client   string             `json:"client"`
-	Wallet   string             `json:"wallet"` // thumbprint of the wallet's instance key
-	Key      string             `json:"jkt"`    // thumbprint of the DPoP key
-	Approval *issuance.Approval `json:"approval,omitempty"`
+	Wallet   string             `json:"wallet"`             // thumbprint of the wallet's instance key
+	Key      string             `json:"jkt"`                // thumbprint of the DPoP key
+	Approval *issuance.Approval `json:"approval,omitempty"` // none: the token was refreshed
 	Person   uint64             `json:"person"`
-	Configs  []string           `json:"configs,omitempty"` // that may be issued
+	Configs  []string           `json:"configs,omitempty"` // that may be issued, or signed anew by a refreshed token
 	ByID     bool               `json:"by_id,omitempty"`   // they are asked for by credential_identifier
 }
 
@@ -56,13 +56,16 @@ func (s *Server) Token(w http.ResponseWriter, r *http.Request) error {
 	}
 	g := Grant{Client: c.ID, Wallet: c.Thumbprint, Key: proven.Thumbprint}
 	var use func(store.Tx) error
+	refreshable := true
 	switch form.Get("grant_type") {
 	case grantCode:
 		use, err = s.byCode(form, &g)
 	case grantPreAuthorized:
 		use, err = s.byOffer(r.Context(), form, &g)
 	case grantRefresh:
-		use, err = s.byRefresh(form, &g)
+		if use, err = s.byRefresh(form, &g); err == nil {
+			refreshable, err = s.holds(r.Context(), g)
+		}
 	default:
 		err = web.Refuse(http.StatusBadRequest, "unsupported_grant_type", "The grant_type is none of those in the metadata.")
 	}
@@ -80,10 +83,10 @@ func (s *Server) Token(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
-	return s.answer(w, g, form.Get("grant_type"))
+	return s.answer(w, g, refreshable)
 }
 
-func (s *Server) answer(w http.ResponseWriter, g Grant, by string) error {
+func (s *Server) answer(w http.ResponseWriter, g Grant, refreshable bool) error {
 	token, err := s.seal(kindToken, TokenLife, g)
 	if err != nil {
 		return err
@@ -104,9 +107,9 @@ func (s *Server) answer(w http.ResponseWriter, g Grant, by string) error {
 		Details []detail `json:"authorization_details,omitempty"`
 		Refresh string   `json:"refresh_token,omitempty"`
 	}{token, "DPoP", int(TokenLife.Seconds()), strings.Join(scopes, " "), details, ""}
-	if by != grantRefresh {
+	if refreshable {
 		later := g
-		later.Approval, later.Configs, later.ByID = nil, nil, false
+		later.Approval = nil
 		if out.Refresh, err = s.seal(kindRefresh, RefreshLife, later); err != nil {
 			return err
 		}
@@ -185,7 +188,7 @@ func (s *Server) approve(g *Grant, a issuance.Approval, id []byte, configs []str
 }
 
 // byRefresh gives a wallet a token by which it sees and reports what concerns its
-// citizen, and nothing else.
+// citizen, and has the copies of its card signed anew, and nothing else.
 func (s *Server) byRefresh(form url.Values, g *Grant) (func(store.Tx) error, error) {
 	var before Grant
 	_, err := s.open(kindRefresh, form.Get("refresh_token"), &before)
@@ -197,6 +200,22 @@ func (s *Server) byRefresh(form url.Values, g *Grant) (func(store.Tx) error, err
 	}
 	*g = before
 	return func(store.Tx) error { return nil }, nil
+}
+
+// holds says whether the grant's wallet holds its citizen's card. As long as it does, a
+// wallet that comes before its refresh token ends gets another one; as they are bound to
+// the wallet's keys, the one before is of no use to anybody else (RFC 9700 §4.14.2).
+func (s *Server) holds(ctx context.Context, g Grant) (holds bool, err error) {
+	err = s.o.Register.View(ctx, func(r store.Reader) error {
+		p, err := r.Person(store.PersonID(g.Person))
+		if err != nil || p.Credential == 0 {
+			return err
+		}
+		c, err := r.Credential(p.Credential)
+		holds = err == nil && c.Wallet == g.Wallet && s.o.Register.Now().Before(c.Until)
+		return err
+	})
+	return holds, err
 }
 
 func used(err error, sentence string) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"rollcall.example/rollcall/reference/audit"
@@ -43,18 +44,24 @@ type Issued struct {
 	Document string           // number of the mobile card
 	Copies   [][]byte         // IssuerSigned, one for each attested key, in order
 	Indices  []audit.Copy     // where each stands in the status lists
-	// Credential and Spare are set by IssueApproved: what IssueMore asks for.
+	// Credential and Spare are set by IssueApproved: what IssueMore asks for. Spare are the
+	// places of each further format in turn.
 	Credential store.CredentialID `json:",omitempty"`
 	Spare      []audit.Copy       `json:",omitempty"`
 }
 
-// order is what is to be signed: one copy for each key of the phone. Places for
-// spare more are kept, for IssueMore.
+// order is what is to be signed: one copy in the first format for each key of the phone.
+// In every format there are places for as many, those for the others kept for IssueMore.
 type order struct {
-	phone  Phone
-	format string
-	spare  int
-	then   func(store.Tx, Issued) error // in the commit; may be nil
+	phone   Phone
+	formats []string
+	each    int
+	then    func(store.Tx, Issued) error // in the commit; may be nil
+}
+
+// ofKeys is an order of mdocs alone.
+func ofKeys(phone Phone) order {
+	return order{phone: phone, formats: []string{Mdoc}, each: len(phone.Keys)}
 }
 
 // IssueByTap issues a mobile card on the evidence of an IC card.
@@ -67,7 +74,7 @@ func (s *Service) IssueByTap(ctx context.Context, q TapRequest) (Issued, error) 
 	read, cardErr := s.verify(ctx, q.Card, q.Challenge, now)
 	_, faceMatched := s.o.Faces.Match(read.Template, q.Probe)
 
-	return s.issue(ctx, "issue-by-tap", q.Request, q.Person, order{phone: phone, format: Mdoc}, q,
+	return s.issue(ctx, "issue-by-tap", q.Request, q.Person, ofKeys(phone), q,
 		s.tapped(q.Challenge, read, cardErr == nil, cardErr == nil && faceMatched))
 }
 
@@ -105,7 +112,7 @@ func (s *Service) IssueByOffer(ctx context.Context, q RedeemRequest) (Issued, er
 	if err != nil {
 		return Issued{}, err
 	}
-	return s.issue(ctx, "issue-by-offer", q.Request, q.Person, order{phone: phone, format: Mdoc}, q, s.offered(q.Code, q.Probe))
+	return s.issue(ctx, "issue-by-offer", q.Request, q.Person, ofKeys(phone), q, s.offered(q.Code, q.Probe))
 }
 
 // offered are the facts of a clerk's code that a phone has scanned.
@@ -201,8 +208,8 @@ func (s *Service) issue(ctx context.Context, operation string, q register.Reques
 	if answer, found, err := register.Before[Issued](ctx, s.register, operation, q, fingerprint); found || err != nil {
 		return answer, err
 	}
-	if len(o.phone.Keys) > s.o.MaxCopies {
-		return Issued{}, fmt.Errorf("the phone attests %d keys; a mobile card has at most %d copies", len(o.phone.Keys), s.o.MaxCopies)
+	if o.each > s.o.MaxCopies {
+		return Issued{}, fmt.Errorf("the phone attests %d keys; a mobile card has at most %d copies in a format", o.each, s.o.MaxCopies)
 	}
 	for range tries {
 		d, err := s.draft(ctx, person, q.By, o, f)
@@ -228,7 +235,7 @@ func (s *Service) issue(ctx context.Context, operation string, q register.Reques
 			}
 			reason, seq, err := register.Apply(tx, p, register.Change{
 				Event: lifecycle.CredentialIssued, By: q.By, Why: "applied by " + a.Channel.String(), At: now,
-				Credential: &store.Credential{Wallet: o.phone.Wallet, Until: d.until},
+				Credential: &store.Credential{Wallet: o.phone.Wallet, Until: d.until, Document: d.document, Formats: strings.Join(o.formats, " ")},
 				Copies:     d.places, Channel: a.Channel, Centre: used.centre,
 			})
 			if errors.Is(err, store.ErrTaken) {
@@ -240,8 +247,8 @@ func (s *Service) issue(ctx context.Context, operation string, q register.Reques
 			out := Issued{
 				Sequence: seq, At: now, Until: d.until, Document: d.document, Copies: d.copies, Indices: d.places[:len(d.copies)],
 			}
-			if o.spare > 0 {
-				out.Credential, out.Spare = p.Credential, d.places[len(d.copies):]
+			if o.then != nil || len(o.formats) > 1 {
+				out.Credential, out.Spare = p.Credential, d.places[o.each:]
 			}
 			if err := used.spend(tx, seq); err != nil || o.then == nil {
 				return out, err

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"slices"
 	"time"
 
-	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/lifecycle"
@@ -105,7 +104,10 @@ type ApprovedRequest struct {
 	Approval Approval
 	Phone    Phone  // the wallet, and keys that its attestation has proven
 	Format   string // of the copies: one for each key
-	Spare    int    // further copies that may be asked for by IssueMore
+	// Others are formats in which copies may be asked for later (IssueMore), and Each is
+	// for how many in each format there are places; 0: as many as there are keys.
+	Others []string
+	Each   int
 	// Then writes what belongs to the same commit; it may be nil.
 	Then func(store.Tx, Issued) error `json:"-"`
 }
@@ -114,8 +116,11 @@ type ApprovedRequest struct {
 // changed since is judged anew: state, region, centre, the wallet, whether the card's
 // signer was revoked, and whether the approval was used.
 func (s *Service) IssueApproved(ctx context.Context, q ApprovedRequest) (Issued, error) {
-	if q.Spare < 0 || q.Spare > len(s.formats)*s.o.MaxCopies {
-		return Issued{}, fmt.Errorf("%d further copies are asked for; a mobile card has at most %d in each of %d formats", q.Spare, s.o.MaxCopies, len(s.formats))
+	o := order{phone: q.Phone, formats: append([]string{q.Format}, q.Others...), each: max(q.Each, len(q.Phone.Keys)), then: q.Then}
+	for i, name := range o.formats {
+		if s.formats[name] == nil || slices.Contains(o.formats[:i], name) {
+			return Issued{}, fmt.Errorf("no mobile card is issued in the formats %q", o.formats)
+		}
 	}
 	signed := true
 	if q.Approval.Channel == lifecycle.Tap {
@@ -123,7 +128,7 @@ func (s *Service) IssueApproved(ctx context.Context, q ApprovedRequest) (Issued,
 		s.distrust(ctx, err)
 		signed = err == nil
 	}
-	return s.issue(ctx, "issue-approved", q.Request, q.Approval.Person, order{q.Phone, q.Format, q.Spare, q.Then}, q, s.approved(q.Approval, signed))
+	return s.issue(ctx, "issue-approved", q.Request, q.Approval.Person, o, q, s.approved(q.Approval, signed))
 }
 
 // approved are the facts of an approval, as of now; signed says whether the signer of the
@@ -169,72 +174,5 @@ func (s *Service) approved(v Approval, signed bool) facts {
 			a.State &^= lifecycle.HasCard // the plastic card it rests on has ended
 		}
 		return a, used, nil
-	}
-}
-
-// MoreRequest asks for further copies of a mobile card that was issued.
-type MoreRequest struct {
-	Person     store.PersonID
-	Credential store.CredentialID
-	Document   string
-	Phone      Phone
-	Format     string
-	Places     []audit.Copy // one for each key, from Issued.Spare; its user sees to it that none is used twice
-}
-
-// IssueMore signs further copies, at places that were kept for them. The card must
-// be in force and not suspended. Nothing changes in the register.
-func (s *Service) IssueMore(ctx context.Context, q MoreRequest) (copies [][]byte, reason lifecycle.Reason, err error) {
-	format, ok := s.formats[q.Format]
-	if !ok {
-		return nil, 0, fmt.Errorf("no mobile card is issued in the format %q", q.Format)
-	}
-	if n := len(q.Phone.Keys); n == 0 || n > s.o.MaxCopies || n != len(q.Places) {
-		return nil, 0, fmt.Errorf("%d keys for %d places; a mobile card has at most %d copies", n, len(q.Places), s.o.MaxCopies)
-	}
-	seed, err := s.register.Seed()
-	if err != nil {
-		return nil, 0, err
-	}
-	var p store.Person
-	var held store.Credential
-	var plastic store.Card
-	now := s.register.Now()
-	if err := s.register.View(ctx, func(r store.Reader) (err error) {
-		if p, err = r.Person(q.Person); err != nil {
-			return err
-		}
-		if held, err = r.Credential(q.Credential); err != nil {
-			return err
-		}
-		if p.Credential != held.ID || held.Wallet != q.Phone.Wallet || !now.Before(held.Until) {
-			return ErrNoCard
-		}
-		for _, place := range q.Places {
-			if e, err := r.Entry(place.List, place.Index); err != nil || e.Credential != held.ID {
-				return errors.Join(ErrNoCard, err)
-			}
-		}
-		reason = suspended(p.State)
-		plastic, err = r.Card(p.Card)
-		return err
-	}); err != nil || reason != lifecycle.Granted {
-		return nil, reason, err
-	}
-	from := now.Truncate(time.Second)
-	copies, err = s.sign(format, s.record(p, plastic, q.Document, from, held.Until), q.Phone, q.Places, from, held.Until, rand.NewChaCha8(seed))
-	return copies, reason, err
-}
-
-// suspended is the reason for which no copies of a card in force are given out, as
-// the rulebook gives it to an application.
-func suspended(s lifecycle.State) lifecycle.Reason {
-	switch {
-	case lifecycle.Judge(s) == lifecycle.Accepted:
-		return lifecycle.Granted
-	case s.Causes()&lifecycle.MobileLost != 0:
-		return lifecycle.WalletReportedLost
-	default:
-		return lifecycle.Apply(s, lifecycle.CredentialIssued).Reason
 	}
 }

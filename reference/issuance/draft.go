@@ -1,6 +1,7 @@
 package issuance
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -37,9 +38,9 @@ func content(p store.Person) store.Person {
 // draft draws free places and signs the copies, unless the application would
 // be refused as things stand.
 func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, o order, f facts) (*draft, error) {
-	format, ok := s.formats[o.format]
+	format, ok := s.formats[o.formats[0]]
 	if !ok {
-		return nil, fmt.Errorf("no mobile card is issued in the format %q", o.format)
+		return nil, fmt.Errorf("no mobile card is issued in the format %q", o.formats[0])
 	}
 	seed, err := s.register.Seed()
 	if err != nil {
@@ -64,7 +65,7 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 		if onRecord, err = r.Card(p.Card); err != nil {
 			return err
 		}
-		d.places, err = draw(r, len(o.phone.Keys)+o.spare, rand.New(random))
+		d.places, err = draw(r, o.each*len(o.formats), rand.New(random))
 		return err
 	}); err != nil || refused {
 		return d, err
@@ -78,19 +79,19 @@ func (s *Service) draft(ctx context.Context, id store.PersonID, by register.By, 
 		return nil, err
 	}
 	d.document = "M" + hex.EncodeToString(number[:])
-	if d.copies, err = s.sign(format, s.record(p, onRecord, d.document, now, d.until), o.phone, d.places, now, d.until, random); err != nil {
+	if d.copies, err = s.sign(format, s.record(p, onRecord, d.document, now, d.until, now), o.phone, d.places, now, d.until, random); err != nil {
 		return nil, err
 	}
 	d.next, err = secret(random)
 	return d, err
 }
 
-// record is what stands on a mobile card.
-func (s *Service) record(p store.Person, plastic store.Card, document string, now, until time.Time) mdoc.Card {
+// record is what stands on a mobile card that was issued then and is signed now.
+func (s *Service) record(p store.Person, plastic store.Card, document string, issued, until, now time.Time) mdoc.Card {
 	return mdoc.Card{
 		FamilyName: p.FamilyName, GivenName: p.GivenName, BirthDate: mdoc.DateOf(p.BirthDate), Sex: iso5218(p.Sex),
 		ResidentNumber: mdoc.Hyphenated(p.RRN), Address: p.Address, Municipality: p.Municipality, Portrait: plastic.Portrait,
-		IssueDate: mdoc.DateOf(now.In(s.o.Civil)), ExpiryDate: mdoc.DateOf(until.In(s.o.Civil)),
+		IssueDate: mdoc.DateOf(issued.In(s.o.Civil)), ExpiryDate: mdoc.DateOf(until.In(s.o.Civil)), SigningDate: mdoc.DateOf(now.In(s.o.Civil)),
 		IssuingAuthority: s.o.Authority, DocumentNumber: document, PlasticCardNumber: plastic.Number,
 	}
 }
@@ -142,7 +143,8 @@ const patience = 32
 // shorter runs of neighbours where none is free. That a run begins at a multiple of its
 // length leaves no gaps between cards of as many copies. Where a run begins is drawn, not
 // counted: drafts that are signed at the same time do not want the same places, nor does
-// a replica or a restored register have to know what others gave.
+// a replica or a restored register have to know what others gave. All stand in one list,
+// in the order of its places.
 func draw(r store.Reader, n int, random *rand.Rand) ([]audit.Copy, error) {
 	lists, err := r.Lists()
 	if err != nil {
@@ -160,9 +162,9 @@ func draw(r store.Reader, n int, random *rand.Rand) ([]audit.Copy, error) {
 		if l.Secret == nil { // neighbours would be seen to belong together
 			length = 1
 		}
-		out, drawn := make([]audit.Copy, 0, n), map[uint64]bool{}
-		for misses := 0; len(out) < n; {
-			length = min(length, uint64(n-len(out)))
+		out, runs, drawn := make([]audit.Copy, 0, n), []places.Run{}, map[uint64]bool{}
+		for misses := 0; len(drawn) < n; {
+			length = min(length, uint64(n-len(drawn)))
 			run := places.Run{First: random.Uint64N(l.Size/length) * length, Length: length}
 			indices := order.Indices(run)
 			ok := !slices.ContainsFunc(indices, func(i uint64) bool { return drawn[i] })
@@ -179,6 +181,12 @@ func draw(r store.Reader, n int, random *rand.Rand) ([]audit.Copy, error) {
 			}
 			for _, i := range indices {
 				drawn[i] = true
+			}
+			runs = append(runs, run)
+		}
+		slices.SortFunc(runs, func(a, b places.Run) int { return cmp.Compare(a.First, b.First) })
+		for _, run := range runs {
+			for _, i := range order.Indices(run) {
 				out = append(out, audit.Copy{List: l.Number, Index: i})
 			}
 		}

@@ -2,7 +2,9 @@ package issuance
 
 import (
 	"bytes"
+	"cmp"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"rollcall.example/rollcall/reference/audit"
@@ -103,7 +105,11 @@ func TestWhereNoRunIsLongEnoughShorterOnesAreTaken(t *testing.T) {
 		taken := func(_ uint32, index uint64) bool { return order.Position(index)%(4*free) >= free }
 		r := &listed{lists: []store.List{l}, taken: taken}
 		for seed := range uint64(20) {
-			drawn(t, r, rand.New(rand.NewPCG(seed, 1)))
+			_, indices := drawn(t, r, rand.New(rand.NewPCG(seed, 1)))
+			// By this order it is known later which are for which format.
+			if !slices.IsSortedFunc(indices, func(a, b uint64) int { return cmp.Compare(order.Position(a), order.Position(b)) }) {
+				t.Errorf("only %s are free: the places are not in the order of their list", what)
+			}
 		}
 		if r.asked > 20*400 {
 			t.Errorf("only %s are free: the register was asked %d times for 20 cards", what, r.asked)

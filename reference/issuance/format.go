@@ -13,7 +13,8 @@ const Mdoc = "mso_mdoc"
 // Format makes mobile cards in one credential format.
 type Format interface {
 	// Batch prepares copies of one record, which differ in the phone's key and in
-	// the place in the status lists.
+	// the place in the status lists. All are signed by the signer that is in force then,
+	// and last no longer than its certificate.
 	Batch(record mdoc.Card, validity mdoc.Validity) (Copy, error)
 }
 
@@ -28,7 +29,11 @@ func (f mdocs) Batch(record mdoc.Card, validity mdoc.Validity) (Copy, error) {
 	if err != nil {
 		return nil, err
 	}
+	signer := mdoc.InForce(f.signer)
+	if validity, err = validity.Under(signer); err != nil {
+		return nil, err
+	}
 	return func(key *ecdsa.PublicKey, status mdoc.StatusRef, random io.Reader) ([]byte, error) {
-		return mdoc.Issue(f.signer, random, key, elements, validity, &status)
+		return mdoc.Issue(signer, random, key, elements, validity, &status)
 	}, nil
 }

@@ -22,8 +22,12 @@ func (f sdJWTs) Batch(record mdoc.Card, validity mdoc.Validity) (Copy, error) {
 	if err != nil {
 		return nil, err
 	}
+	signer := mdoc.InForce(f.signer)
+	if validity, err = validity.Under(signer); err != nil {
+		return nil, err
+	}
 	return func(key *ecdsa.PublicKey, status mdoc.StatusRef, random io.Reader) ([]byte, error) {
-		signed, err := sdjwt.Issue(f.signer, random, sdjwt.Credential{
+		signed, err := sdjwt.Issue(signer, random, sdjwt.Credential{
 			Type: sdjwt.Type, Issuer: f.issuer, Issued: validity.Signed, NotBefore: validity.From, Expires: validity.Until,
 			Holder: key, Status: &status, Claims: claims, Disclosure: disclosable,
 		})

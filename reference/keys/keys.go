@@ -71,7 +71,7 @@ var kinds = []kind{
 	{TLS, "", Authority, 397 * day, 0}, // its name is the host's
 	{Issuer, "Rollcall Issuer", Authority, 397 * day, 0},
 	{Verifier, "Rollcall Verifier", Authority, 397 * day, 0},
-	{Seal, "", "", 0, 30 * day},
+	{Seal, "", "", 0, 90 * day}, // as long as a refresh token, the longest of sealed texts
 	{Nonce, "", "", 0, 0},
 }
 

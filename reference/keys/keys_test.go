@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"rollcall.example/rollcall/reference/authorization"
 	"rollcall.example/rollcall/reference/mdoc"
 )
 
@@ -345,7 +346,12 @@ func TestASecretToComeOpensAlreadyAndOneGoneOpensForAWhile(t *testing.T) {
 	if second := ring.Secrets(Seal); len(second) != 2 || second[0] != first[1] || second[1] != first[0] {
 		t.Error("the next does not seal at its moment, or the old one does not open")
 	}
-	now = now.Add(40 * day)
+	// A refresh token lives longest of all that is sealed.
+	now = now.Add(authorization.RefreshLife)
+	if kept := ring.Secrets(Seal); len(kept) != 2 {
+		t.Errorf("%d are left while what the old one sealed may still be used", len(kept))
+	}
+	now = now.Add(time.Second)
 	if last := ring.Secrets(Seal); len(last) != 1 || last[0] != first[1] {
 		t.Errorf("long afterwards %d are left", len(last))
 	}

@@ -41,6 +41,7 @@ type Card struct {
 	Municipality      string // code of the registered municipality
 	Portrait          []byte // JPEG or JPEG 2000
 	IssueDate         Date
+	SigningDate       Date // on which the ages are completed; empty: IssueDate
 	ExpiryDate        Date
 	IssuingAuthority  string
 	DocumentNumber    string // of this mobile card
@@ -52,7 +53,7 @@ type Card struct {
 var adultAges = [...]int{14, 17, 18, 19, 20, 60, 65}
 
 // Elements lists the card's claims, each to be disclosed by itself. The ages are
-// those completed on the date of issue.
+// those completed on the date of signing.
 func (c Card) Elements() ([]Element, error) {
 	born, err := time.Parse(time.DateOnly, string(c.BirthDate))
 	if err != nil {
@@ -61,6 +62,12 @@ func (c Card) Elements() ([]Element, error) {
 	issued, err := time.Parse(time.DateOnly, string(c.IssueDate))
 	if err != nil {
 		return nil, fmt.Errorf("issue date %q is not a date (YYYY-MM-DD)", c.IssueDate)
+	}
+	signed := issued
+	if c.SigningDate != "" {
+		if signed, err = time.Parse(time.DateOnly, string(c.SigningDate)); err != nil {
+			return nil, fmt.Errorf("signing date %q is not a date (YYYY-MM-DD)", c.SigningDate)
+		}
 	}
 	out := []Element{
 		{"family_name", c.FamilyName},
@@ -81,7 +88,7 @@ func (c Card) Elements() ([]Element, error) {
 		{"plastic_card_number", c.PlasticCardNumber},
 	}
 	for _, years := range adultAges {
-		out = append(out, Element{fmt.Sprintf("age_over_%d", years), !born.AddDate(years, 0, 0).After(issued)})
+		out = append(out, Element{fmt.Sprintf("age_over_%d", years), !born.AddDate(years, 0, 0).After(signed)})
 	}
 	return out, nil
 }

@@ -105,7 +105,7 @@ func Issue(s Signer, random io.Reader, deviceKey *ecdsa.PublicKey, elements []El
 	if len(elements) == 0 || len(elements) > maxElements {
 		return nil, fmt.Errorf("a card has 1 to %d elements, not %d", maxElements, len(elements))
 	}
-	v = Validity{wholeSeconds(v.Signed), wholeSeconds(v.From), wholeSeconds(v.Until)}
+	v = Validity{wholeSeconds(v.Signed), wholeSeconds(v.From), wholeSeconds(v.Until), wholeSeconds(v.Update)}
 	if v.From.Before(v.Signed) || !v.From.Before(v.Until) {
 		return nil, fmt.Errorf("signed %s, valid from %s until %s: the times must follow each other",
 			v.Signed.Format(tdate), v.From.Format(tdate), v.Until.Format(tdate))

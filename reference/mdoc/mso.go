@@ -18,9 +18,33 @@ type StatusRef struct {
 }
 
 // Validity is when the card was signed and from when until when it may be used
-// (ValidityInfo, §9.1.2.4). Whole seconds.
+// (ValidityInfo, §9.1.2.4). Whole seconds. Update is when its issuer expects to have
+// signed it anew (expectedUpdate); zero: it does not say.
 type Validity struct {
-	Signed, From, Until time.Time
+	Signed, From, Until, Update time.Time
+}
+
+// updateAhead is how long before its end a card that ends with its signer's certificate
+// is expected to have been signed anew [A]: a wallet that is offline for a month still
+// holds a good one.
+const updateAhead = 30 * 24 * time.Hour
+
+// Under is the validity that a card signed by s can have. Verifiers validate the
+// certificate at the time at which they see the card (§9.3.3, RFC 5280 §6.1.3), so that
+// none lasts longer than its signer's.
+func (v Validity) Under(s Signer) (Validity, error) {
+	c, err := certificateOf(s)
+	if err != nil {
+		return v, fmt.Errorf("the signer's certificate cannot be read: %w", err)
+	}
+	if v.Until.After(c.NotAfter) {
+		v.Until = c.NotAfter
+		v.Update = v.Until.Add(-updateAhead)
+		if v.Update.Before(v.From) {
+			v.Update = v.From
+		}
+	}
+	return v, nil
 }
 
 // mso is the mobile security object.
@@ -83,10 +107,17 @@ func encodeMSO(docType, namespace string, digests [][sha256.Size]byte, key *ecds
 	}
 	b = cose.AppendText(cose.AppendText(b, "docType"), docType)
 	b = cose.AppendText(cose.AppendText(b, "version"), version)
-	b = cose.AppendMap(cose.AppendText(b, "validityInfo"), 3)
-	b = appendTime(cose.AppendText(b, "signed"), v.Signed)
-	b = appendTime(cose.AppendText(b, "validFrom"), v.From)
-	b = appendTime(cose.AppendText(b, "validUntil"), v.Until)
+	times := []struct {
+		name string
+		at   time.Time
+	}{{"signed", v.Signed}, {"validFrom", v.From}, {"validUntil", v.Until}, {"expectedUpdate", v.Update}}
+	if v.Update.IsZero() {
+		times = times[:3]
+	}
+	b = cose.AppendMap(cose.AppendText(b, "validityInfo"), len(times))
+	for _, t := range times {
+		b = appendTime(cose.AppendText(b, t.name), t.at)
+	}
 	b = cose.AppendMap(cose.AppendText(b, "valueDigests"), 1)
 	b = cose.AppendMap(cose.AppendText(b, namespace), len(digests))
 	for id := range digests {
@@ -165,6 +196,8 @@ func (m *mso) readValidity(r *cose.Reader) {
 			m.validity.From = readTime(r)
 		case "validUntil":
 			m.validity.Until = readTime(r)
+		case "expectedUpdate":
+			m.validity.Update = readTime(r)
 		default:
 			r.Skip()
 		}

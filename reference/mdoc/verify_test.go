@@ -151,9 +151,9 @@ func TestRefusalsAreToldApart(t *testing.T) {
 		"a status signer that signs cards":     {with(statusSigner, DocType, Namespace, cardFor3, nil), nil, nil, w.at, ErrUntrusted},
 		"signed after the certificate's end":   {with(signer(signedAt.AddDate(0, -2, 0), 30), DocType, Namespace, cardFor3, nil), nil, nil, w.at, ErrUntrusted},
 		"a certificate that has expired since": {with(signer(signedAt.AddDate(0, 0, -1), 30), DocType, Namespace, cardFor3, nil), nil, nil, signedAt.AddDate(0, 2, 0), ErrSignerExpired},
-		"a moment before it is valid":          {with(w.signer, DocType, Namespace, Validity{signedAt, signedAt.Add(time.Hour), signedAt.Add(2 * time.Hour)}, nil), nil, nil, signedAt.Add(time.Hour - 1), ErrNotYetValid},
-		"its last moment":                      {with(w.signer, DocType, Namespace, Validity{signedAt, signedAt, signedAt.Add(2 * time.Hour)}, nil), nil, nil, signedAt.Add(2 * time.Hour), nil},
-		"a moment after its end":               {with(w.signer, DocType, Namespace, Validity{signedAt, signedAt, signedAt.Add(2 * time.Hour)}, nil), nil, nil, signedAt.Add(2*time.Hour + 1), ErrExpired},
+		"a moment before it is valid":          {with(w.signer, DocType, Namespace, Validity{Signed: signedAt, From: signedAt.Add(time.Hour), Until: signedAt.Add(2 * time.Hour)}, nil), nil, nil, signedAt.Add(time.Hour - 1), ErrNotYetValid},
+		"its last moment":                      {with(w.signer, DocType, Namespace, Validity{Signed: signedAt, From: signedAt, Until: signedAt.Add(2 * time.Hour)}, nil), nil, nil, signedAt.Add(2 * time.Hour), nil},
+		"a moment after its end":               {with(w.signer, DocType, Namespace, Validity{Signed: signedAt, From: signedAt, Until: signedAt.Add(2 * time.Hour)}, nil), nil, nil, signedAt.Add(2*time.Hour + 1), ErrExpired},
 		"a driving licence":                    {with(w.signer, "org.iso.18013.5.1.mDL", "org.iso.18013.5.1", cardFor3, nil), nil, nil, w.at, ErrDocType},
 		"foreign elements on a card":           {with(w.signer, DocType, "org.iso.18013.5.1", cardFor3, nil), nil, nil, w.at, ErrDocType},
 		"another name for the document type":   {bytes.Replace(good, []byte("kr.go.rollcall.rrc.1"), []byte("kr.go.rollcall.rrc.2"), 1), nil, nil, w.at, ErrDocType},
@@ -226,7 +226,7 @@ func TestAChangedResponseShowsNothing(t *testing.T) {
 func TestACardMustBeSignedWithinItsSignersCertificate(t *testing.T) {
 	w := newWorld(t)
 	late := w.signer.certificate.NotAfter.Add(time.Second)
-	_, err := Issue(w.signer, testRandom("late"), &w.phone.PublicKey, w.elements, Validity{late, late, late.AddDate(3, 0, 0)}, nil)
+	_, err := Issue(w.signer, testRandom("late"), &w.phone.PublicKey, w.elements, Validity{Signed: late, From: late, Until: late.AddDate(3, 0, 0)}, nil)
 	if !errors.Is(err, ErrSignerExpired) {
 		t.Errorf("%v, want %v", err, ErrSignerExpired)
 	}
@@ -301,8 +301,8 @@ func TestCardsThatMakeNoSenseAreNotIssued(t *testing.T) {
 		"a value of unknown kind": {[]Element{{"x", struct{}{}}}, cardFor3},
 		"a date that is none":     {[]Element{{"x", Date("2025-02-30")}}, cardFor3},
 		"too many elements":       {make([]Element, maxElements+1), cardFor3},
-		"an end before the start": {one, Validity{signedAt, signedAt, signedAt}},
-		"valid before signed":     {one, Validity{signedAt, signedAt.Add(-time.Hour), signedAt.Add(time.Hour)}},
+		"an end before the start": {one, Validity{Signed: signedAt, From: signedAt, Until: signedAt}},
+		"valid before signed":     {one, Validity{Signed: signedAt, From: signedAt.Add(-time.Hour), Until: signedAt.Add(time.Hour)}},
 	} {
 		if _, err := Issue(w.signer, testRandom(name), &w.phone.PublicKey, c.elements, c.validity, nil); err == nil {
 			t.Errorf("%s: issued", name)

@@ -90,7 +90,7 @@ func TestATokenGivesWhatItWasAskedFor(t *testing.T) {
 	mdocs := w.granted(t, "mdocs alone", c, false, func(g *authorization.Grant) { g.Configs = []string{openid4vci.MdocID} })
 	mdocsByID := w.granted(t, "mdocs alone by id", c, true, func(g *authorization.Grant) { g.Configs = []string{openid4vci.MdocID} })
 	later := w.granted(t, "refreshed", c, false, func(g *authorization.Grant) { g.Approval, g.Configs = nil, nil })
-	forged := w.granted(t, "without an approval", c, false, func(g *authorization.Grant) { g.Approval = nil })
+	holdsNone := w.granted(t, "holds none", c, false, func(g *authorization.Grant) { g.Approval = nil })
 	id := authorization.Identifier(openid4vci.SDJWTID)
 	for _, r := range []struct {
 		what       string
@@ -104,8 +104,8 @@ func TestATokenGivesWhatItWasAskedFor(t *testing.T) {
 		{"by both", byID, openid4vci.SDJWTID, id, 400, "invalid_credential_request"},
 		{"another identifier", mdocsByID, "", id, 400, "unknown_credential_identifier"},
 		{"another configuration", mdocs, openid4vci.SDJWTID, "", 403, "insufficient_scope"},
-		{"a refreshed token", later, openid4vci.MdocID, "", 403, "insufficient_scope"},
-		{"a token without an approval", forged, openid4vci.MdocID, "", 403, "insufficient_scope"},
+		{"a refreshed token that gives nothing", later, openid4vci.MdocID, "", 403, "insufficient_scope"},
+		{"a refreshed token of a wallet that holds no card", holdsNone, openid4vci.MdocID, "", 400, "credential_request_denied"},
 	} {
 		body := map[string]any{"proofs": w.proofs(t, "attestation")}
 		if r.config != "" {

@@ -7,7 +7,8 @@
 // authorization). Whether a card is issued is decided by package issuance at the
 // commit. Both formats of a grant are copies of one card: the first request issues
 // it, later ones fetch what was kept for them, and asking again with the same keys
-// gets the same answer.
+// gets the same answer. A refreshed token has its wallet's copies signed anew, as they end
+// with the certificate of their signer.
 package openid4vci
 
 import (
@@ -159,6 +160,7 @@ type order struct {
 	Keys       []jws.Key           `json:"keys"`
 	Encryption *encryption         `json:"-"`                // of the response to this very request
 	Nonces     []nonce             `json:"nonces,omitempty"` // of the proofs
+	Deferred   bool                `json:"-"`                // it was looked at before, and its nonces are its transaction's
 	Status     *mdoc.StatusRef     `json:"status,omitempty"` // of the key attestation
 }
 
@@ -218,7 +220,7 @@ func (i *Issuer) check(g authorization.Grant, q asked, encrypted bool) (o order,
 	case formats[q.ConfigID] == "":
 		return o, web.Refuse(http.StatusBadRequest, unknownConfig, "There is no credential_configuration_id %.80q.", q.ConfigID)
 	}
-	if !slices.Contains(g.Configs, o.Config) || g.Approval == nil {
+	if !slices.Contains(g.Configs, o.Config) {
 		return o, web.Refuse(http.StatusForbidden, "insufficient_scope", "The token does not allow %s to be issued.", o.Config)
 	}
 	if err := o.Encryption.check(encrypted); err != nil {
@@ -278,26 +280,39 @@ func (i *Issuer) stands(ctx context.Context, o order, code string) error {
 type kept struct {
 	Credential store.CredentialID      `json:"credential"`
 	Document   string                  `json:"document"`
-	Spare      []audit.Copy            `json:"spare"`              // places that nobody has
+	Spare      []audit.Copy            `json:"spare"`              // places for the configurations that were not given
 	Given      map[string][]audit.Copy `json:"given"`              // configuration and keys → places
 	Notified   map[string]string       `json:"notified,omitempty"` // configuration → the wallet's last word
 }
 
 const ticketGrant = "issued on a grant"
 
-// take gives an order the places for its copies, once for each configuration.
-func (k *kept) take(o order) ([]audit.Copy, error) {
+// take gives an order the places for its copies, once for each configuration. There are
+// places for each copies of every one that was not given yet, in the grant's order.
+func (k *kept) take(o order, each int) ([]audit.Copy, error) {
+	had := map[string]bool{}
 	for given := range k.Given {
-		if config, _, _ := strings.Cut(given, " "); config == o.Config {
-			return nil, web.Refuse(http.StatusBadRequest, requestDenied, "This token has had its copies of %s.", o.Config)
+		config, _, _ := strings.Cut(given, " ")
+		had[config] = true
+	}
+	if had[o.Config] {
+		return nil, web.Refuse(http.StatusBadRequest, requestDenied, "This token has had its copies of %s.", o.Config)
+	}
+	from := 0
+	for _, id := range o.Grant.Configs {
+		if id == o.Config {
+			break
+		}
+		if !had[id] {
+			from += each
 		}
 	}
-	n := len(o.Keys)
-	if len(k.Spare) < n {
+	to := from + len(o.Keys)
+	if to > len(k.Spare) {
 		return nil, web.Refuse(http.StatusBadRequest, requestDenied, "There are no copies left on this token.")
 	}
-	places := k.Spare[:n]
-	k.Given[o.name()], k.Spare = places, k.Spare[n:]
+	places := k.Spare[from:to]
+	k.Given[o.name()], k.Spare = places, slices.Concat(k.Spare[:from], k.Spare[min(from+each, len(k.Spare)):])
 	return places, nil
 }
 
@@ -337,7 +352,9 @@ func (i *Issuer) fill(ctx context.Context, o order) (response, error) {
 		}
 		out.Credentials = append(out.Credentials, credential{text})
 	}
-	out.Notice, err = i.seal(kindNotify, notifyLife, notice{o.Grant.ID, o.Config})
+	if o.Grant.Approval != nil { // of what was signed anew nothing is kept
+		out.Notice, err = i.seal(kindNotify, notifyLife, notice{o.Grant.ID, o.Config})
+	}
 	return out, err
 }
 
@@ -381,6 +398,9 @@ func (i *Issuer) issue(ctx context.Context, o order) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Grant.Approval == nil {
+		return i.again(ctx, o, phone)
+	}
 	before, err := i.kept(ctx, o.Grant.ID)
 	if err == nil {
 		return i.more(ctx, o, phone, before)
@@ -388,10 +408,15 @@ func (i *Issuer) issue(ctx context.Context, o order) ([][]byte, error) {
 	if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	spare := i.o.Copies*len(o.Grant.Configs) - len(phone.Keys)
+	var others []string
+	for _, id := range o.Grant.Configs {
+		if id != o.Config {
+			others = append(others, formats[id])
+		}
+	}
 	a, err := i.o.Issuance.IssueApproved(ctx, issuance.ApprovedRequest{
 		Request:  register.Request{By: register.Citizen(o.Grant.Approval.Person), Key: o.key()},
-		Approval: *o.Grant.Approval, Phone: phone, Format: formats[o.Config], Spare: spare,
+		Approval: *o.Grant.Approval, Phone: phone, Format: formats[o.Config], Others: others, Each: i.o.Copies,
 		Then: func(tx store.Tx, a issuance.Issued) error {
 			now := i.o.Register.Now()
 			if err := o.spend(tx); err != nil {
@@ -454,7 +479,7 @@ func (i *Issuer) more(ctx context.Context, o order, phone issuance.Phone, k kept
 			if err := json.Unmarshal(t.Body, &now); err != nil {
 				return err
 			}
-			if places, err = now.take(o); err != nil {
+			if places, err = now.take(o, i.o.Copies); err != nil {
 				return err
 			}
 			if err := o.spend(tx); err != nil {
@@ -468,13 +493,30 @@ func (i *Issuer) more(ctx context.Context, o order, phone issuance.Phone, k kept
 			return nil, err
 		}
 	}
-	copies, reason, err := i.o.Issuance.IssueMore(ctx, issuance.MoreRequest{
+	return signed(i.o.Issuance.IssueMore(ctx, issuance.MoreRequest{
 		Person: o.Grant.Approval.Person, Credential: k.Credential, Document: k.Document, Phone: phone, Format: formats[o.Config], Places: places,
-	})
-	if errors.Is(err, issuance.ErrNoCard) || errors.Is(err, store.ErrNotFound) { // ended, or forgotten since
-		return nil, web.Refuse(http.StatusBadRequest, requestDenied, "The card of this token has ended.").Because(err)
+	}))
+}
+
+// again signs the copies anew of the card that the grant's wallet has.
+func (i *Issuer) again(ctx context.Context, o order, phone issuance.Phone) ([][]byte, error) {
+	copies, err := signed(i.o.Issuance.IssueAgain(ctx, issuance.AgainRequest{Person: store.PersonID(o.Grant.Person), Phone: phone, Format: formats[o.Config]}))
+	if err != nil || o.Deferred {
+		return copies, err
 	}
-	if err == nil && reason != lifecycle.Granted {
+	return copies, i.o.Register.Update(ctx, o.spend)
+}
+
+// signed are copies of a card that was issued, or what a wallet is told that gets none.
+func signed(copies [][]byte, reason lifecycle.Reason, err error) ([][]byte, error) {
+	switch {
+	case errors.Is(err, issuance.ErrNoCard) || errors.Is(err, store.ErrNotFound): // ended, or forgotten since
+		return nil, web.Refuse(http.StatusBadRequest, requestDenied, "The card of this token has ended.").Because(err)
+	case errors.Is(err, issuance.ErrOutdated):
+		return nil, web.Refuse(http.StatusBadRequest, requestDenied, "What stands on the card is no longer right: apply for a new one.")
+	case errors.Is(err, issuance.ErrTooMany):
+		return nil, web.Refuse(http.StatusBadRequest, keyproof.InvalidProof, "There are more keys than the card has copies of this format.")
+	case err == nil && reason != lifecycle.Granted:
 		return nil, denied(reason)
 	}
 	return copies, err
@@ -534,11 +576,13 @@ func (i *Issuer) Deferred(w http.ResponseWriter, r *http.Request) error {
 	}
 	// A wallet that lost the answer may call again; one that has the card has no use for it.
 	switch before, err := i.kept(r.Context(), o.Grant.ID); {
+	case o.Grant.Approval == nil: // nothing is kept of what is signed anew
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
 	case before.Notified[o.Config] == accepted || before.Notified[o.Config] == deleted:
 		return web.Refuse(http.StatusBadRequest, invalidTransfer, "The card of this transaction was fetched.")
 	}
+	o.Deferred = true
 	// However the first response was wanted: the wallet may have another key by now (§9.1).
 	o.Encryption = body.Encryption
 	if err := o.Encryption.check(encrypted); err != nil {

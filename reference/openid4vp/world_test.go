@@ -122,7 +122,7 @@ func (w *world) issueWith(name string) {
 	check(w.t, err)
 	k1, k2 := servicetest.Key(name+"1"), servicetest.Key(name+"2")
 	first, err := w.Issuance.IssueApproved(ctx, issuance.ApprovedRequest{Request: w.World.Request(register.Citizen(w.citizen.ID)), Approval: approval,
-		Phone: issuance.Phone{Wallet: "phone", Keys: []*ecdsa.PublicKey{&k1.PublicKey}}, Format: issuance.Mdoc, Spare: 1})
+		Phone: issuance.Phone{Wallet: "phone", Keys: []*ecdsa.PublicKey{&k1.PublicKey}}, Format: issuance.Mdoc, Others: []string{sdjwt.Format}})
 	check(w.t, err)
 	more, _, err := w.Issuance.IssueMore(ctx, issuance.MoreRequest{Person: w.citizen.ID, Credential: first.Credential, Document: first.Document,
 		Phone: issuance.Phone{Wallet: "phone", Keys: []*ecdsa.PublicKey{&k2.PublicKey}}, Format: sdjwt.Format, Places: first.Spare})

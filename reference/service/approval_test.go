@@ -14,6 +14,7 @@ import (
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/service"
 )
 
@@ -48,11 +49,11 @@ func (p *phone) fresh(n int) (issuance.Phone, []*ecdsa.PrivateKey) {
 	return out, keys
 }
 
-func (c *citizen) issueApproved(v issuance.Approval, spare int) issuance.Issued {
+func (c *citizen) issueApproved(v issuance.Approval, others ...string) issuance.Issued {
 	c.w.t.Helper()
 	phone, keys := c.phone.fresh(copies)
 	a, err := c.w.Issuance.IssueApproved(ctx, issuance.ApprovedRequest{
-		Request: c.w.Request(me(c.ID)), Approval: v, Phone: phone, Format: issuance.Mdoc, Spare: spare,
+		Request: c.w.Request(me(c.ID)), Approval: v, Phone: phone, Format: issuance.Mdoc, Others: others,
 	})
 	must(c.w.t, err)
 	c.phone.keep(a, keys)
@@ -76,11 +77,11 @@ func TestAnApprovalIsGoodForOneIssue(t *testing.T) {
 			if v.Person != c.ID || v.Document != c.Number || v.Channel != channel {
 				t.Errorf("%+v", v)
 			}
-			w.decided(c.issueApproved(v, 0).Reason, lifecycle.Granted)
+			w.decided(c.issueApproved(v).Reason, lifecycle.Granted)
 			if got := c.mobile(); got != lifecycle.Accepted {
 				t.Error(got)
 			}
-			w.decided(c.issueApproved(v, 0).Reason, used)
+			w.decided(c.issueApproved(v).Reason, used)
 			if got := c.mobile(); got != lifecycle.Accepted {
 				t.Errorf("after a second use: %v", got)
 			}
@@ -119,9 +120,9 @@ func TestAnApprovalEndsWithTheSignerOfItsCard(t *testing.T) {
 	w.decided(reason, lifecycle.Granted)
 	later, reason := c.approveTap()
 	w.decided(reason, lifecycle.Granted)
-	w.decided(c.issueApproved(v, 0).Reason, lifecycle.Granted)
+	w.decided(c.issueApproved(v).Reason, lifecycle.Granted)
 	cards.revoked = true
-	w.decided(c.issueApproved(later, 0).Reason, lifecycle.CardNotGenuine)
+	w.decided(c.issueApproved(later).Reason, lifecycle.CardNotGenuine)
 	_, reason = c.approveTap()
 	w.decided(reason, lifecycle.CardNotGenuine)
 	if len(told) != 2 || !errors.Is(told[0], card.ErrSignerRevoked) {
@@ -171,7 +172,7 @@ func TestE4ACodeScannedInTimeMayBeFollowedByAnIssueLater(t *testing.T) {
 	v, reason := c.approveOffer(c.offer(sejong).Code, c.Capture())
 	w.decided(reason, lifecycle.Granted)
 	w.Pass(3 * time.Minute)
-	w.decided(c.issueApproved(v, 0).Reason, lifecycle.Granted)
+	w.decided(c.issueApproved(v).Reason, lifecycle.Granted)
 }
 
 // S8: what happens between approval and issue counts.
@@ -194,7 +195,7 @@ func TestS8WhatChangedSinceTheApprovalIsJudgedAnew(t *testing.T) {
 			v, reason := c.approveTap()
 			w.decided(reason, lifecycle.Granted)
 			test.meanwhile(c)
-			w.decided(c.issueApproved(v, 0).Reason, test.want)
+			w.decided(c.issueApproved(v).Reason, test.want)
 		})
 	}
 }
@@ -232,14 +233,14 @@ func TestFurtherCopiesAreOfTheSameCardAtPlacesKeptForThem(t *testing.T) {
 	w := newWorld(t)
 	c := w.resident()
 	v, _ := c.approveTap()
-	first := c.issueApproved(v, 2)
+	first := c.issueApproved(v, sdjwt.Format)
 	w.decided(first.Reason, lifecycle.Granted)
-	if len(first.Spare) != 2 || len(first.Indices) != copies {
+	if len(first.Spare) != copies || len(first.Indices) != copies {
 		t.Fatalf("%+v", first)
 	}
 	more := func(change ...func(*issuance.MoreRequest)) ([]*ecdsa.PrivateKey, [][]byte, lifecycle.Reason, error) {
 		phone, keys := c.phone.fresh(2)
-		q := issuance.MoreRequest{Person: c.ID, Credential: first.Credential, Document: first.Document, Phone: phone, Format: issuance.Mdoc, Places: first.Spare}
+		q := issuance.MoreRequest{Person: c.ID, Credential: first.Credential, Document: first.Document, Phone: phone, Format: issuance.Mdoc, Places: first.Spare[:2]}
 		for _, f := range change {
 			f(&q)
 		}
@@ -293,5 +294,5 @@ func TestFurtherCopiesAreOfTheSameCardAtPlacesKeptForThem(t *testing.T) {
 func (w *world) somebodyElsesPlaces() []audit.Copy {
 	other := w.resident()
 	v, _ := other.approveTap()
-	return other.issueApproved(v, 2).Spare
+	return other.issueApproved(v, sdjwt.Format).Spare[:2]
 }

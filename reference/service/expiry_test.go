@@ -106,7 +106,7 @@ func TestARemovedPersonHoldsNothingEverAgain(t *testing.T) {
 		"a code of before, scanned":     func() lifecycle.Reason { _, r := c.approveOffer(code, c.Capture()); return r },
 		"a tap":                         func() lifecycle.Reason { return c.tap().Reason },
 		"a tap, to be approved":         func() lifecycle.Reason { _, r := c.approveTap(); return r },
-		"an approval of before":         func() lifecycle.Reason { return c.issueApproved(approval, 0).Reason },
+		"an approval of before":         func() lifecycle.Reason { return c.issueApproved(approval).Reason },
 		"a lost card":                   func() lifecycle.Reason { return c.report(callCentre, lifecycle.PhysicalLost).Reason },
 		"a lost phone":                  func() lifecycle.Reason { return c.report(me(c.ID), lifecycle.MobileLost).Reason },
 		"an order":                      func() lifecycle.Reason { return c.report(registrar, lifecycle.Administrative).Reason },

@@ -18,11 +18,11 @@ func (c *citizen) both() (asMdoc, asJWT held) {
 	c.w.t.Helper()
 	v, reason := c.approveTap()
 	c.w.decided(reason, lifecycle.Granted)
-	first := c.issueApproved(v, 1)
+	first := c.issueApproved(v, sdjwt.Format)
 	c.w.decided(first.Reason, lifecycle.Granted)
 	phone, keys := c.phone.fresh(1)
 	more, reason, err := c.w.Issuance.IssueMore(ctx, issuance.MoreRequest{
-		Person: c.ID, Credential: first.Credential, Document: first.Document, Phone: phone, Format: sdjwt.Format, Places: first.Spare,
+		Person: c.ID, Credential: first.Credential, Document: first.Document, Phone: phone, Format: sdjwt.Format, Places: first.Spare[:1],
 	})
 	must(c.w.t, err)
 	c.w.decided(reason, lifecycle.Granted)

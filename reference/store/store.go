@@ -292,6 +292,10 @@ type Credential struct {
 	// Outdated is the sequence number of the change after which what stands on it is
 	// no longer right, as an address; 0: it is.
 	Outdated uint64
+	// Document is the number that stands on its copies, and Formats are what its places
+	// are for, as many for each in the order of the list, with spaces between: by them its
+	// copies are signed anew. Both are empty if it was issued before they were kept.
+	Document, Formats string
 }
 
 // List is a status list.

@@ -202,6 +202,12 @@ UPDATE person SET state = 32 WHERE state & 8 = 0 AND id IN (
 	SELECT (convert_from(body, 'UTF8')::json ->> 'person')::bigint FROM audit WHERE position('"event":"person-removed"'::bytea IN body) > 0);
 ALTER TABLE person ADD CONSTRAINT removed_holds_nothing CHECK (state & 32 = 0 OR state = 32);
 `,
+	// What a card's copies are signed anew by. Of a card that was issued before, neither
+	// is known: its copies last as long as it.
+	`
+ALTER TABLE credential ADD COLUMN document text NOT NULL DEFAULT '';
+ALTER TABLE credential ADD COLUMN formats text NOT NULL DEFAULT '';
+`,
 }
 
 // lockClass is the first half of the keys of our advisory locks ("Roll"); the

@@ -215,21 +215,21 @@ func (t *tx) Credential(id store.CredentialID) (store.Credential, error) {
 // AddCredential gives the next number under the lock, so that there is no gap and
 // the order is that of the commits; a sequence of PostgreSQL promises neither.
 func (t *tx) AddCredential(c store.Credential) (id store.CredentialID, err error) {
-	if err := text(c.Card, c.Wallet); err != nil {
+	if err := text(c.Card, c.Wallet, c.Document, c.Formats); err != nil {
 		return 0, err
 	}
 	err = t.get(`INSERT INTO credential (`+row.CredentialColumns+`)
-		SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM credential RETURNING id`,
-		[]any{int64(c.Person), c.Card, c.Wallet, row.Millis(c.Issued), row.Millis(c.Until), int64(c.Ended), int64(c.Outdated)}, &id)
+		SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM credential RETURNING id`,
+		[]any{int64(c.Person), c.Card, c.Wallet, row.Millis(c.Issued), row.Millis(c.Until), int64(c.Ended), int64(c.Outdated), c.Document, c.Formats}, &id)
 	return id, err
 }
 
 func (t *tx) PutCredential(c store.Credential) error {
-	if err := text(c.Card, c.Wallet); err != nil {
+	if err := text(c.Card, c.Wallet, c.Document, c.Formats); err != nil {
 		return err
 	}
-	return t.put(store.ErrNotFound, `UPDATE credential SET card=$1, wallet=$2, issued=$3, until=$4, ended=$5, outdated=$6 WHERE id=$7 AND person=$8`,
-		c.Card, c.Wallet, row.Millis(c.Issued), row.Millis(c.Until), int64(c.Ended), int64(c.Outdated), int64(c.ID), int64(c.Person))
+	return t.put(store.ErrNotFound, `UPDATE credential SET card=$1, wallet=$2, issued=$3, until=$4, ended=$5, outdated=$6, document=$7, formats=$8 WHERE id=$9 AND person=$10`,
+		c.Card, c.Wallet, row.Millis(c.Issued), row.Millis(c.Until), int64(c.Ended), int64(c.Outdated), c.Document, c.Formats, int64(c.ID), int64(c.Person))
 }
 
 func (t *tx) Due(at time.Time, limit int) ([]store.CredentialID, error) {

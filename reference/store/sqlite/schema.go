@@ -197,4 +197,10 @@ INSERT INTO shared_rrn SELECT p.id, r.person FROM person p JOIN rrn r ON r.numbe
 UPDATE person SET state = 32 WHERE state & 8 = 0 AND id IN (
 	SELECT json_extract(CAST(body AS TEXT), '$.person') FROM audit WHERE instr(body, CAST('"event":"person-removed"' AS BLOB)) > 0);
 `,
+	// What a card's copies are signed anew by. Of a card that was issued before, neither
+	// is known: its copies last as long as it.
+	`
+ALTER TABLE credential ADD COLUMN document TEXT NOT NULL DEFAULT '';
+ALTER TABLE credential ADD COLUMN formats TEXT NOT NULL DEFAULT '';
+`,
 }

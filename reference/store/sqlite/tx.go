@@ -162,14 +162,14 @@ func (t *tx) Credential(id store.CredentialID) (store.Credential, error) {
 }
 
 func (t *tx) AddCredential(c store.Credential) (id store.CredentialID, err error) {
-	err = t.get(`INSERT INTO credential (person, card, wallet, issued, until, ended, outdated) VALUES (?,?,?,?,?,?,?) RETURNING id`,
-		[]any{int64(c.Person), c.Card, c.Wallet, row.Millis(c.Issued), row.Millis(c.Until), int64(c.Ended), int64(c.Outdated)}, &id)
+	err = t.get(`INSERT INTO credential (person, card, wallet, issued, until, ended, outdated, document, formats) VALUES (?,?,?,?,?,?,?,?,?) RETURNING id`,
+		[]any{int64(c.Person), c.Card, c.Wallet, row.Millis(c.Issued), row.Millis(c.Until), int64(c.Ended), int64(c.Outdated), c.Document, c.Formats}, &id)
 	return id, err
 }
 
 func (t *tx) PutCredential(c store.Credential) error {
-	return t.put(store.ErrNotFound, `UPDATE credential SET card=?, wallet=?, issued=?, until=?, ended=?, outdated=? WHERE id=? AND person=?`,
-		c.Card, c.Wallet, row.Millis(c.Issued), row.Millis(c.Until), int64(c.Ended), int64(c.Outdated), int64(c.ID), int64(c.Person))
+	return t.put(store.ErrNotFound, `UPDATE credential SET card=?, wallet=?, issued=?, until=?, ended=?, outdated=?, document=?, formats=? WHERE id=? AND person=?`,
+		c.Card, c.Wallet, row.Millis(c.Issued), row.Millis(c.Until), int64(c.Ended), int64(c.Outdated), c.Document, c.Formats, int64(c.ID), int64(c.Person))
 }
 
 func (t *tx) Due(at time.Time, limit int) ([]store.CredentialID, error) {

@@ -18,7 +18,7 @@ func everything(t *testing.T, open Open) {
 	p := person(1 << 40)
 	card := store.Card{Number: "A1", Person: p.ID, Chip: true, Template: []byte{1, 2}, Portrait: []byte{3}, Issued: moment, Ended: 9}
 	wallet := store.Wallet{ID: "w", Person: p.ID, Lost: 4}
-	cred := store.Credential{Person: p.ID, Card: "A1", Wallet: "w", Issued: moment, Until: moment.AddDate(3, 0, 0), Outdated: 11}
+	cred := store.Credential{Person: p.ID, Card: "A1", Wallet: "w", Issued: moment, Until: moment.AddDate(3, 0, 0), Outdated: 11, Document: "M1", Formats: "one two"}
 	list := store.List{Number: 0, Size: 1 << 20, Allotted: 5, Secret: secret(1)}
 	offer := store.Offer{Hash: []byte("h"), Person: p.ID, Centre: "36110", Clerk: "clerk", Made: moment}
 	challenge := store.Challenge{Value: []byte("12345678"), Made: moment}

@@ -36,7 +36,7 @@ const (
 	PersonColumns     = `id, rrn, family_name, given_name, birth_date, sex, address, municipality, centre, state, card, credential, changed`
 	SharedColumns     = `person, first`
 	CardColumns       = `number, person, chip, template, portrait, issued, ended`
-	CredentialColumns = `id, person, card, wallet, issued, until, ended, outdated`
+	CredentialColumns = `id, person, card, wallet, issued, until, ended, outdated, document, formats`
 	ListColumns       = `number, size, allotted, secret`
 	// RunColumns join a run (entry e) with what its status depends on (credential c,
 	// person p), so that status is kept nowhere twice.
@@ -76,7 +76,7 @@ func Card(scan Scan) (c store.Card, err error) {
 // Credential scans CredentialColumns.
 func Credential(scan Scan) (c store.Credential, err error) {
 	var issued, until int64
-	err = scan(&c.ID, &c.Person, &c.Card, &c.Wallet, &issued, &until, &c.Ended, &c.Outdated)
+	err = scan(&c.ID, &c.Person, &c.Card, &c.Wallet, &issued, &until, &c.Ended, &c.Outdated, &c.Document, &c.Formats)
 	c.Issued, c.Until = Moment(issued), Moment(until)
 	return c, err
 }
