@@ -1,5 +1,6 @@
 // A wallet of another maker is issued cards, by card and face and by a clerk's code.
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
+import { decodeProtectedHeader } from 'jose';
 import { check, equal, must, ok } from './checks.mjs';
 import { readMdoc, readSDJwt } from './cards.mjs';
 import { Party } from './parties.mjs';
@@ -132,6 +133,34 @@ export async function byOffer(service, citizen) {
     held.sdjwts.push({ ...(await readSDJwt(service, sd.credentials[0].credential)), key: keys[1] });
   });
   return held;
+}
+
+// A card lasts longer than who signs it: its wallet has the copies signed anew.
+export async function signedAnew(service, held) {
+  const { wallet } = held;
+  const fresh = { ...held, mdocs: [], sdjwts: [] };
+  await must('@openid4vc/oauth2 refreshes the token, and gets another refresh token with it', async () => {
+    fresh.token = await wallet.refresh(held.token);
+    equal(fresh.token.scope.split(' ').sort(), ['rrc_mdoc', 'rrc_sd_jwt', 'self'], 'the scope');
+    ok(fresh.token.refresh_token && fresh.token.refresh_token !== held.token.refresh_token, 'it is the same');
+  });
+  await must('@openid4vc/openid4vci gets the copies signed anew, for other keys, at the places that they had', async () => {
+    for (const [config, copies, read] of [[MDOC, 'mdocs', readMdoc], [SDJWT, 'sdjwts', readSDJwt]]) {
+      const keys = await newKeys(held[copies].length);
+      for (const [i, { credential }] of (await wallet.issue(fresh.token, config, keys, { type: 'attestation' })).credentials.entries()) {
+        fresh[copies].push({ ...(await read(service, credential)), key: keys[i] });
+      }
+      equal(fresh[copies].map((c) => c.status), held[copies].map((c) => c.status), `the places of ${copies}`);
+    }
+  });
+  await must('@owf/mdoc and @sd-jwt/sd-jwt-vc find that a copy ends with its signer, and the mdoc when it is to be signed anew', () => {
+    const { validUntil, expectedUpdate } = fresh.mdocs[0].issuerSigned.issuerAuth.mobileSecurityObject.validityInfo;
+    const [certificate] = decodeProtectedHeader(fresh.sdjwts[0].text.split('~')[0]).x5c;
+    const end = new Date(new X509Certificate(Buffer.from(certificate, 'base64')).validTo);
+    equal([validUntil, new Date(fresh.sdjwts[0].payload.exp * 1000)].map(Number), [end, end].map(Number), 'the ends');
+    equal(Number(expectedUpdate), end - 30 * 24 * 3600_000, 'expectedUpdate');
+  });
+  return fresh;
 }
 
 // What the service must refuse. Nothing of it issues a card.

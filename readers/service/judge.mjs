@@ -9,7 +9,7 @@ import { lostAndFound, replaced } from './losing.mjs';
 import { Party } from './parties.mjs';
 import { asked } from './verifier.mjs';
 import { Presenter, presents, refusedPresenting, verdicts } from './presenting.mjs';
-import { byCard, byOffer, refusedIssuing, residents } from './issuing.mjs';
+import { byCard, byOffer, refusedIssuing, residents, signedAnew } from './issuing.mjs';
 import { revoked } from './revoking.mjs';
 
 const given = JSON.parse(readFileSync(process.argv[2], 'utf8'));
@@ -22,6 +22,7 @@ try {
   const offered = await byOffer(service, people[1]);
   const presenter = new Presenter(service, new Party(service.url, service.data, 'demo-bank'));
   await presents(presenter, held);
+  await verdicts(presenter, await signedAnew(service, held), 'accepted', 'of copies that were signed anew');
   if (service.irmago) await shownByIrmago(service, presenter, held);
   await refusedIssuing(service, people[2], people[3], given.strangers);
   await refusedPresenting(presenter, held, given.strangers);

@@ -9,7 +9,7 @@ import * as jose from 'jose';
 import { bySSL } from './authority.mjs';
 import { check, equal, must, ok } from './checks.mjs';
 import { revokedByIrmago } from './irmago.mjs';
-import { byOffer } from './issuing.mjs';
+import { byOffer, signedAnew } from './issuing.mjs';
 import { verdicts } from './presenting.mjs';
 
 const IN_A_ROW = 4; // answers, so that each of two replicas has given one
@@ -55,6 +55,7 @@ export async function revoked(service, presenter, held, citizen) {
     await listed(service, '/iaca.crl', root, signer, 'revoked');
   });
   await verdicts(presenter, held, 'not-valid', 'of a card by the revoked signer');
+  await verdicts(presenter, await signedAnew(service, held), 'accepted', 'of its copies, signed anew by the next signer');
   let again;
   await must('the card is issued again, by a signer that OpenSSL finds good', async () => {
     again = await byOffer(service, citizen);

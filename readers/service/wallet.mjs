@@ -167,6 +167,14 @@ export class Wallet {
       .then((a) => a.accessTokenResponse);
   }
 
+  refresh(token) {
+    return this.oauth
+      .retrieveRefreshTokenAccessToken({
+        authorizationServerMetadata: this.server, refreshToken: token.refresh_token, dpop: this.dpop, resource: this.metadata.credentialIssuer.credential_issuer,
+      })
+      .then((a) => a.accessTokenResponse);
+  }
+
   async authorise(citizen, scope) {
     const request = await this.push(scope);
     return this.redeem(request, await this.prove(request, citizen));
