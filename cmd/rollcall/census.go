@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// census is how many replicas serve, and so share the limits of rates.
+// census is how many replicas serve, and so share the limits of rates
+// and the guesses at passphrases.
 type census struct {
 	live func(context.Context) (int, error)
 
@@ -39,7 +40,7 @@ func (c *census) take(ctx context.Context) (n int, other bool, err error) {
 	return n, other, nil
 }
 
-// count tells the router how many replicas there are. A register of one process has
+// count tells those who limit how many replicas there are. A register of one process has
 // one.
 func (s *running) count(ctx context.Context) error {
 	if s.census == nil {
@@ -50,6 +51,7 @@ func (s *running) count(ctx context.Context) error {
 		return err
 	}
 	s.router.Replicas(n)
+	s.parties.Replicas(n)
 	if other {
 		s.log.Info("replicas share the limits of rates", "replicas", n)
 	}

@@ -248,24 +248,7 @@ func (p *process) auditLog(t *testing.T) []byte {
 // Whoever asks two replicas in turn, as fast as they answer, is served as often as
 // by one, and as often as they are allowed.
 func TestTwoReplicasShareTheRates(t *testing.T) {
-	database := schema(t)
-	dir := t.TempDir()
-	b := &balancer{by: make([]atomic.Uint64, 2)}
-	for n := range 2 {
-		p, err := replica(dir, n, "--demo", "--database", database, "--public-url", "https://localhost:9", "--rate-address", "40")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = p.cmd.Process.Kill(); <-p.ended }()
-		b.replicas = append(b.replicas, p)
-	}
-	// The first one counts the second within five seconds.
-	for end := time.Now().Add(time.Minute); !strings.Contains(b.replicas[0].err.String(), `"replicas":2`); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the first replica does not count the second")
-		}
-	}
-	client := &http.Client{Transport: b, Timeout: 20 * time.Second}
+	client := twoThatCount(t, "--rate-address", "40")
 	const takes = 3 * time.Second
 	served, refused, began := 0, 0, time.Now()
 	for time.Since(began) < takes {
@@ -289,4 +272,52 @@ func TestTwoReplicasShareTheRates(t *testing.T) {
 	if float64(served) > allowed+2 || float64(served) < 0.7*allowed || refused < 50 {
 		t.Errorf("%d requests were served and %d refused; %.0f are allowed", served, refused, allowed)
 	}
+}
+
+// Whoever guesses at a passphrase of staff at two replicas in turn has as many guesses as
+// at one.
+func TestTwoReplicasShareTheGuessesAtAPassphrase(t *testing.T) {
+	client := twoThatCount(t)
+	looked, refused, began := 0, 0, time.Now()
+	for n := range 40 {
+		res, err := client.PostForm("https://localhost:9/console/sign-in", url.Values{"id": {"demo-clerk"}, "passphrase": {fmt.Sprint("guess number ", n)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		switch res.StatusCode {
+		case http.StatusUnauthorized:
+			looked++
+		case http.StatusTooManyRequests:
+			refused++
+		default:
+			t.Fatalf("status %d", res.StatusCode)
+		}
+	}
+	// Five at once at each, then one a minute at each.
+	if most := 10 + 2*int(time.Since(began)/time.Minute+1); looked < 10 || looked >= most || refused != 40-looked {
+		t.Errorf("%d guesses were looked at, %d refused; 10 are allowed, and 2 a minute", looked, refused)
+	}
+}
+
+// twoThatCount asks two replicas of the demonstration in turn, which know of each other.
+func twoThatCount(t *testing.T, args ...string) *http.Client {
+	t.Helper()
+	database, dir := schema(t), t.TempDir()
+	b := &balancer{by: make([]atomic.Uint64, 2)}
+	for n := range 2 {
+		p, err := replica(dir, n, append([]string{"--demo", "--database", database, "--public-url", "https://localhost:9"}, args...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.ended })
+		b.replicas = append(b.replicas, p)
+	}
+	// The first one counts the second within five seconds.
+	for end := time.Now().Add(time.Minute); !strings.Contains(b.replicas[0].err.String(), `"replicas":2`); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the first replica does not count the second")
+		}
+	}
+	return &http.Client{Transport: b, Timeout: 20 * time.Second}
 }

@@ -244,6 +244,9 @@ func (w Words) explain(e *web.Error) string {
 	if e.Status >= http.StatusInternalServerError && e.Code == "server_error" {
 		return w.T("problem.server")
 	}
+	if e.Code == "too_many_guesses" {
+		return w.T("problem."+e.Code, e.Header.Get("Retry-After"))
+	}
 	if _, known := words["problem."+e.Code]; known {
 		return w.T("problem." + e.Code)
 	}

@@ -51,7 +51,7 @@ func (c *Console) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if e, ok := errors.AsType[*web.Error](err); ok && (e.Code == "access_denied" || e.Code == "too_many_guesses") {
 		web.Report(w, r, err)
 		v := c.view(w, r, "signin.title", "/console/sign-in")
-		v.Problem, v.Data = v.T("problem."+e.Code), signIn{own(form.Get("next")), form.Get("id")}
+		v.Problem, v.Data = v.explain(e), signIn{own(form.Get("next")), form.Get("id")}
 		return render(w, e.Status, "signin", "layout", v)
 	}
 	if err != nil {

@@ -53,7 +53,7 @@ func TestGuessesAtAPassphraseAreCountedForTheAccount(t *testing.T) {
 		if p.status != http.StatusTooManyRequests || p.header.Get("Retry-After") != "30" || len(p.header["Set-Cookie"]) != 0 {
 			t.Errorf("%s: %d %v", what, p.status, p.header)
 		}
-		p.has(t, what, `role="alert"`, "Too many wrong passphrases for this id", `value="clerk"`)
+		p.has(t, what, `role="alert"`, "Too many wrong passphrases for this id: try again in 30 seconds.", `value="clerk"`)
 	}
 	if p := b.post("/console/sign-in", right); p.status != http.StatusSeeOther {
 		t.Errorf("in a browser that is known: %d", p.status)

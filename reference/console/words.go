@@ -290,7 +290,7 @@ var words = map[string]struct{ en, ko string }{
 	"problem.busy":                    {"The register is too busy. Send the form again in a moment.", "등록부가 혼잡합니다. 잠시 뒤 다시 보내십시오."},
 	"problem.invalid_request":         {"The form could not be read. Open the page again.", "양식을 읽을 수 없습니다. 화면을 다시 여십시오."},
 	"problem.access_denied":           {"The id or the passphrase is wrong.", "아이디 또는 비밀문구가 틀립니다."},
-	"problem.too_many_guesses":        {"Too many wrong passphrases for this id: wait half a minute, then try again.", "이 아이디로 틀린 비밀문구가 너무 많이 입력되었습니다. 30초 뒤 다시 시도하십시오."},
+	"problem.too_many_guesses":        {"Too many wrong passphrases for this id: try again in %s seconds.", "이 아이디로 틀린 비밀문구가 너무 많이 입력되었습니다. %s초 뒤 다시 시도하십시오."},
 	"problem.insufficient_scope":      {"Your role may not do this.", "권한이 없습니다."},
 	"problem.not-authorised":          {"Your role may not do this.", "권한이 없습니다."},
 	"problem.csrf":                    {"This request does not come from a page of the console. Open the page again.", "콘솔 화면에서 보낸 요청이 아닙니다. 화면을 다시 여십시오."},

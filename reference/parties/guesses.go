@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rollcall.example/rollcall/reference/web"
@@ -14,10 +15,13 @@ import (
 
 // Guesses at the passphrase of one account, from wherever they come: so many at once,
 // then one more each while. Who tries a name that nobody has is counted no otherwise.
+// They are those of all replicas together, of which each allows its share
+// (Parties.Replicas).
 //
 // Whoever guesses without an end would keep the account's owner out. So a browser in which
 // the owner has signed in before has guesses of its own (Known): those of others take none
-// of them away. In a new browser the owner waits guessEvery after the guessing has ended.
+// of them away. In a new browser the owner waits guessEvery after the guessing has ended; of
+// n replicas who always reaches the same one waits n times as long.
 const (
 	guessesAtOnce   = 10
 	guessEvery      = 30 * time.Second
@@ -28,15 +32,21 @@ const (
 const knownKind = "known browser"
 
 // guesses counts by whom or what: a leaky bucket, kept as the moment at which it will be
-// empty, as httpapi counts requests.
+// empty, as httpapi counts requests. Zero value: those of the only replica.
 type guesses struct {
+	replicas atomic.Int64 // how many count guesses, as in httpapi; fewer than 1 is 1
+
 	mu         sync.Mutex
 	young, old map[[16]byte]time.Time
 }
 
 // take counts a guess, or says how long to wait for one. A guess is counted before it is
-// looked at, so that many at once are no more than their number.
-func (g *guesses) take(of [16]byte, now time.Time) (wait time.Duration) {
+// looked at, so that many at once are no more than their number. What was counted is what
+// right takes back.
+func (g *guesses) take(of [16]byte, now time.Time) (counted, wait time.Duration) {
+	replicas := max(g.replicas.Load(), 1)
+	each := time.Duration(replicas) * guessEvery
+	room := time.Duration(max(guessesAtOnce/replicas, 1)) * each
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	empty, there := g.young[of]
@@ -46,8 +56,8 @@ func (g *guesses) take(of [16]byte, now time.Time) (wait time.Duration) {
 	if empty.Before(now) {
 		empty = now
 	}
-	if wait = empty.Add(guessEvery).Sub(now) - guessesAtOnce*guessEvery; wait > 0 {
-		return wait
+	if wait = empty.Add(each).Sub(now) - room; wait > 0 {
+		return 0, wait
 	}
 	if !there && len(g.young) >= guessersCounted/2 {
 		g.old, g.young = g.young, nil
@@ -55,18 +65,22 @@ func (g *guesses) take(of [16]byte, now time.Time) (wait time.Duration) {
 	if g.young == nil {
 		g.young = map[[16]byte]time.Time{}
 	}
-	g.young[of] = empty.Add(guessEvery)
-	return 0
+	g.young[of] = empty.Add(each)
+	return each, 0
 }
 
 // right takes back a guess that was none: the passphrase was right, or not looked at.
-func (g *guesses) right(of [16]byte) {
+func (g *guesses) right(of [16]byte, counted time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if empty, there := g.young[of]; there {
-		g.young[of] = empty.Add(-guessEvery)
+		g.young[of] = empty.Add(-counted)
 	}
 }
+
+// Replicas says how many replicas serve, this one among them. Each allows its share of the
+// guesses. Until it is called there is one.
+func (p *Parties) Replicas(n int) { p.tried.replicas.Store(int64(n)) }
 
 // counted is what a guess is counted for: a browser in which this account was signed in to
 // before, or else the account by its name.

@@ -1008,7 +1008,7 @@ func TestOfThoseWhoGuessSoManyAreRememberedAndNoMore(t *testing.T) {
 	for i := range uint32(guessersCounted / 2) { // it is among the old now
 		g.take([16]byte{2, byte(i), byte(i >> 8), byte(i >> 16)}, start)
 	}
-	if g.take(one, start) == 0 {
+	if _, wait := g.take(one, start); wait == 0 {
 		t.Error("an account began anew as soon as others were guessed at")
 	}
 	for i := range uint32(4 * guessersCounted) {
@@ -1016,5 +1016,48 @@ func TestOfThoseWhoGuessSoManyAreRememberedAndNoMore(t *testing.T) {
 	}
 	if n := len(g.young) + len(g.old); n > guessersCounted {
 		t.Errorf("%d are remembered", n)
+	}
+}
+
+// Replicas behind a balancer, and somebody who guesses at each as fast as it answers.
+func TestReplicasShareTheGuessesAtAPassphrase(t *testing.T) {
+	for _, c := range []struct{ replicas, others, most int }{ // how many there are; how many they think there are
+		{1, 0, 10}, {2, 2, 10}, {5, 5, 10}, {3, 3, 9},
+		{12, 12, 12}, // at least one each
+		{2, 1, 20},   // not counted yet: each allows all
+	} {
+		all := make([]guesses, c.replicas)
+		now, looked, minutes := start, 0, 60
+		for range minutes*60 + 1 {
+			for i := range all {
+				all[i].replicas.Store(int64(c.others))
+				if _, wait := all[i].take([16]byte{1}, now); wait == 0 {
+					looked++
+				}
+			}
+			now = now.Add(time.Second)
+		}
+		if want := c.most + 2*minutes*c.replicas/max(c.others, 1); looked != want {
+			t.Errorf("%d replicas that think that there are %d look at %d guesses in an hour, not at %d", c.replicas, c.others, looked, want)
+		}
+	}
+}
+
+// Replicas come and go while somebody signs in: what was counted is taken back, neither less
+// nor more.
+func TestARightPassphraseTakesBackWhatWasCountedForIt(t *testing.T) {
+	for _, c := range []struct{ before, after int64 }{{1, 5}, {5, 1}} {
+		var g guesses
+		g.replicas.Store(c.before)
+		counted, _ := g.take([16]byte{1}, start)
+		g.replicas.Store(c.after)
+		g.right([16]byte{1}, counted)
+		left := 0
+		for wait := time.Duration(0); wait == 0; left++ {
+			_, wait = g.take([16]byte{1}, start)
+		}
+		if left--; left != guessesAtOnce/int(c.after) {
+			t.Errorf("%+v: %d guesses are left", c, left)
+		}
 	}
 }

@@ -92,13 +92,14 @@ const accessDenied = "access_denied"
 // learn in what. Known is the cookie that Known has made for the browser, if it has one:
 // guesses are counted by it, else by the id.
 func (p *Parties) SignIn(ctx context.Context, id, passphrase, known string) (access.Caller, error) {
-	counted := p.counted(id, known)
-	if wait := p.tried.take(counted, p.register.Now()); wait > 0 {
+	of := p.counted(id, known)
+	counted, wait := p.tried.take(of, p.register.Now())
+	if wait > 0 {
 		return access.Caller{}, tooManyGuesses(wait)
 	}
 	caller, err := p.signIn(ctx, id, passphrase)
 	if e, ok := errors.AsType[*web.Error](err); !ok || e.Code != accessDenied {
-		p.tried.right(counted) // or nobody has looked
+		p.tried.right(of, counted) // or nobody has looked
 	}
 	return caller, err
 }
