@@ -350,7 +350,7 @@ func (s *running) openService(ctx context.Context, scenario *scenarios.Scenario,
 		Store: s.store, Now: time.Now, Random: chance, Policy: policy, Civil: scenarios.KST,
 		Cards: cards, Distrusted: s.distrusted, Faces: face.Matcher{Threshold: scenario.Face.Threshold}, Phones: phones,
 		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: s.anchors, Authority: s.c.text("authority"), Issuer: s.url,
-		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: protocols.Transaction, Nonces: s.nonces,
+		Copies: s.c.number("copies"), ChallengeLifetime: challengeLifetime, Transaction: protocols.Transaction, Nonces: s.nonces, Seals: s.seals,
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: uint64(s.c.number("status-size"))},
 		TTL:   s.c.duration("status-ttl"), Validity: s.c.duration("status-validity"), Renew: renew, Aggregation: s.url + "/status-lists",
 	})

@@ -22,6 +22,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
@@ -97,7 +98,7 @@ func newOffice(t testing.TB) *office {
 		DocumentSigner: must(mdoc.NewKeySigner(ds, must(mdoc.NewDocumentSigner(iaca, &ds.PublicKey, spec("DS", 1)))(t)))(t),
 		StatusSigner:   must(mdoc.NewKeySigner(list, must(mdoc.NewStatusSigner(iaca, &list.PublicKey, spec("status", 1)))(t)))(t),
 		Anchors:        o.anchors, Authority: "행정안전부",
-		Copies: copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, Nonces: func(time.Time) [32]byte { return [32]byte{1} },
+		Copies: copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, Nonces: func(time.Time) [32]byte { return [32]byte{1} }, Seals: must(seal.NewKeys([32]byte{2}))(t),
 		Lists: register.Lists{Base: "https://status.example/lists/", Size: 1 << 10}, TTL: time.Hour, Validity: 24 * time.Hour,
 	})
 	must(0, err)(t)

@@ -35,6 +35,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/store"
 )
 
@@ -74,6 +75,9 @@ type Options struct {
 	Civil             *time.Location // the country's civil time
 	// Formats are those besides Mdoc, by the names of OpenID4VCI.
 	Formats map[string]Format
+	// Seals seal the one-time codes that answers to repeated requests hold; the same in every
+	// replica.
+	Seals *seal.Keys
 	// Distrusted is told when a card is refused, or an approval that rests on one, because
 	// its signer was revoked, is out of its time, or cannot be told about: whoever applies is
 	// told what everybody is told whose card does not verify, whoever operates the
@@ -103,8 +107,8 @@ type Service struct {
 
 // New returns the service of a register.
 func New(r *register.Register, o Options) (*Service, error) {
-	if o.Policy == nil || o.Cards == nil || o.Faces == nil || o.Phones == nil || o.Signer == nil || o.Civil == nil {
-		return nil, errors.New("issuance needs a policy, a card verifier, a face matcher, trusted phone makers, a signer and the country's civil time")
+	if o.Policy == nil || o.Cards == nil || o.Faces == nil || o.Phones == nil || o.Signer == nil || o.Civil == nil || o.Seals == nil {
+		return nil, errors.New("issuance needs a policy, a card verifier, a face matcher, trusted phone makers, a signer, the country's civil time and keys to seal with")
 	}
 	if o.MaxCopies < 1 || o.ChallengeLifetime <= 0 {
 		return nil, errors.New("issuance needs at least one copy of a mobile card and a positive lifetime of challenges")

@@ -10,6 +10,7 @@ import (
 
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/store"
 )
 
@@ -57,30 +58,56 @@ type OfferRequest struct {
 // Offer is a one-time code, shown as a QR code.
 type Offer struct {
 	Reason  lifecycle.Reason // Granted, or why no code is made
-	Code    string
+	Code    string           // empty as soon as the request may be repeated no more (register.Retention)
+	Expires time.Time        // zero without a code
+}
+
+// offerMade is an Offer as the answer to its request is kept: whoever reads a copy of the
+// register finds no code that opens one.
+type offerMade struct {
+	Reason  lifecycle.Reason
+	Sealed  string // the code; empty in answers of versions that kept it in clear
 	Expires time.Time
 }
 
+const kindCode = "one-time code"
+
 // CreateOffer makes a one-time code for a citizen. Only a clerk may.
 func (s *Service) CreateOffer(ctx context.Context, q OfferRequest) (Offer, error) {
-	return redraw(s, func(seed [32]byte) (Offer, error) {
-		return register.Once(ctx, s.register, "create-offer", q.Request, q, func(tx store.Tx, now time.Time) (Offer, error) {
+	made, err := redraw(s, func(seed [32]byte) (offerMade, error) {
+		return register.Once(ctx, s.register, "create-offer", q.Request, q, func(tx store.Tx, now time.Time) (offerMade, error) {
 			if q.By.Role != lifecycle.Clerk {
-				return Offer{Reason: lifecycle.NotAuthorised}, nil
+				return offerMade{Reason: lifecycle.NotAuthorised}, nil
 			}
 			p, err := register.Load(tx, q.Person, now)
 			if err != nil {
-				return Offer{}, err
+				return offerMade{}, err
 			}
 			a := s.application(lifecycle.Counter, p, q.Centre, now)
 			if reason := lifecycle.AdmitOffer(a, s.o.Policy); reason != lifecycle.Granted {
-				return Offer{Reason: reason}, nil
+				return offerMade{Reason: reason}, nil
 			}
 			code := base64.RawURLEncoding.EncodeToString(seed[:])
-			return Offer{Code: code, Expires: now.Add(s.o.Policy.OfferLifetime)},
+			// The nonce of the seal is public, and the seed is the code itself.
+			sealed, err := s.o.Seals.Seal(sha256.Sum256([]byte("seal of "+code)), kindCode, now.Add(register.Retention), code)
+			if err != nil {
+				return offerMade{}, err
+			}
+			return offerMade{Sealed: sealed, Expires: now.Add(s.o.Policy.OfferLifetime)},
 				tx.AddOffer(store.Offer{Hash: hashCode(code), Person: q.Person, Centre: q.Centre, Clerk: q.By.Actor, Made: now})
 		})
 	})
+	if err != nil || made.Sealed == "" {
+		return Offer{Reason: made.Reason}, err
+	}
+	offer := Offer{Expires: made.Expires}
+	switch _, err := s.o.Seals.Open(kindCode, made.Sealed, s.register.Now(), &offer.Code); {
+	case errors.Is(err, seal.ErrOver):
+		return Offer{}, nil
+	case err != nil:
+		return Offer{}, fmt.Errorf("the code that this request has made before cannot be read (have all replicas the same keys?): %w", err)
+	}
+	return offer, nil
 }
 
 func hashCode(code string) []byte {

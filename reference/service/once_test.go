@@ -2,7 +2,10 @@ package service_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
+	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -13,6 +16,8 @@ import (
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/seal"
+	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
 	"rollcall.example/rollcall/reference/suspension"
@@ -142,6 +147,79 @@ func TestS9ARepeatedRequestHasTheEffectOfOneAndTheSameAnswer(t *testing.T) {
 		t.Errorf("repetitions made %d changes", w.sequence()-before)
 	}
 	c.shows(accepted, accepted)
+}
+
+// Whoever has a copy of the register while an offer is good can apply by it no more than
+// by the copy of a passphrase's hash. The answer to the clerk's request stands in it all the same.
+func TestTheRegisterHoldsNoCodeThatOpensAnOffer(t *testing.T) {
+	dir := t.TempDir()
+	w := onFile(t, filepath.Join(dir, "register.db"), 1<<12)
+	c := w.resident()
+	q := issuance.OfferRequest{Request: register.Request{By: clerk, Key: "the key of the request"}, Person: c.ID, Centre: sejong}
+	first, err := w.Issuance.CreateOffer(ctx, q)
+	must(t, err)
+	code, err := base64.RawURLEncoding.DecodeString(first.Code)
+	must(t, err)
+	files, err := os.ReadDir(dir)
+	must(t, err)
+	keyFound := false
+	for _, f := range files {
+		file, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		must(t, err)
+		keyFound = keyFound || bytes.Contains(file, []byte(q.Key))
+		for n := range len(code) - 7 { // neither as a whole nor in part, nor as the code is written
+			if bytes.Contains(file, code[n:n+8]) {
+				t.Errorf("%s holds eight bytes of the code, from byte %d of it", f.Name(), n)
+			}
+		}
+		for n := range len(first.Code) - 7 {
+			if bytes.Contains(file, []byte(first.Code[n:n+8])) {
+				t.Errorf("%s holds %q of the code %q", f.Name(), first.Code[n:n+8], first.Code)
+			}
+		}
+	}
+	if !keyFound {
+		t.Fatal("the answer was not found where the code was looked for")
+	}
+
+	other := w.Config // a replica that has just begun, with the same keys
+	other.Random = rand.NewChaCha8([32]byte{5})
+	second, err := service.New(ctx, other)
+	must(t, err)
+	if again, err := second.Issuance.CreateOffer(ctx, q); err != nil || again.Code != first.Code || !again.Expires.Equal(first.Expires) {
+		t.Errorf("another replica answers %+v and %v, not %+v", again, err, first)
+	}
+	if other.Seals, err = seal.NewKeys([32]byte{6}); err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := service.New(ctx, other)
+	must(t, err)
+	if got, err := stranger.Issuance.CreateOffer(ctx, q); !errors.Is(err, seal.ErrSeal) || got.Code != "" {
+		t.Errorf("a replica with other keys answers %+v and %v", got, err)
+	}
+	w.Pass(register.Retention)
+	if got, err := w.Issuance.CreateOffer(ctx, q); err != nil || got != (issuance.Offer{}) {
+		t.Errorf("a week later it answers %+v and %v", got, err)
+	}
+}
+
+// An answer that a version before this one has kept holds the code in clear.
+func TestAnOfferThatAnEarlierVersionHasAnsweredIsOver(t *testing.T) {
+	w := newWorld(t)
+	c := w.resident()
+	q := issuance.OfferRequest{Request: w.Request(clerk), Person: c.ID, Centre: sejong}
+	type before struct {
+		Reason  lifecycle.Reason
+		Code    string
+		Expires time.Time
+	}
+	_, err := register.Once(ctx, w.Register, "create-offer", q.Request, q, func(store.Tx, time.Time) (before, error) {
+		return before{Code: "in clear", Expires: w.Now().Add(90 * time.Second)}, nil
+	})
+	must(t, err)
+	if got, err := w.Issuance.CreateOffer(ctx, q); err != nil || got != (issuance.Offer{}) {
+		t.Errorf("%+v, %v", got, err)
+	}
 }
 
 func TestS9AnIssueAnsweredTwiceIsTheSameIssue(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/sdjwt"
+	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/suspension"
 	"rollcall.example/rollcall/reference/verification"
@@ -47,6 +48,9 @@ type Config struct {
 	// Nonces is the secret of verifications that began at a moment, the same in every
 	// replica.
 	Nonces func(begun time.Time) [32]byte
+	// Seals seal what the register must not tell (issuance.Options), the same in every
+	// replica.
+	Seals *seal.Keys
 
 	Lists    register.Lists
 	TTL      time.Duration // how long a verifier may keep a status list
@@ -81,7 +85,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	i, err := issuance.New(r, issuance.Options{
 		Policy: c.Policy, Cards: c.Cards, Faces: c.Faces, Phones: c.Phones, Signer: c.DocumentSigner,
 		ChallengeLifetime: c.ChallengeLifetime, MaxCopies: c.Copies, Authority: c.Authority, Civil: c.Civil,
-		Formats: map[string]issuance.Format{sdjwt.Format: issuance.SDJWT(c.DocumentSigner, c.Issuer)}, Distrusted: c.Distrusted,
+		Formats: map[string]issuance.Format{sdjwt.Format: issuance.SDJWT(c.DocumentSigner, c.Issuer)}, Seals: c.Seals, Distrusted: c.Distrusted,
 	})
 	if err != nil {
 		return nil, err

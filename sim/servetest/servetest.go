@@ -246,7 +246,7 @@ func (s *starting) openService(ctx context.Context) error {
 		Store: seen, Now: s.o.Now, Random: s.o.Random, Policy: policy, Civil: scenarios.KST,
 		Cards: s.cards, Distrusted: s.o.Distrusted, Faces: face.Matcher{Threshold: s.o.Scenario.Face.Threshold}, Phones: phones,
 		DocumentSigner: s.ring.Signer(keys.Document), StatusSigner: s.ring.Signer(keys.Status), Anchors: anchors, Authority: "행정안전부", Issuer: s.url,
-		Copies: s.o.Copies, ChallengeLifetime: 5 * time.Minute, Transaction: protocols.Transaction, Nonces: func(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) },
+		Copies: s.o.Copies, ChallengeLifetime: 5 * time.Minute, Transaction: protocols.Transaction, Nonces: func(begun time.Time) [32]byte { return s.ring.Epoch(keys.Nonce, begun) }, Seals: s.seals,
 		Lists: register.Lists{Base: s.url + "/status-lists/", Size: 1 << 16}, TTL: s.o.TTL, Validity: 24 * time.Hour, Aggregation: s.url + "/status-lists",
 	}); err != nil {
 		return err

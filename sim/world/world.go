@@ -22,6 +22,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
@@ -318,11 +319,15 @@ func (w *World) Open(ctx context.Context) error {
 		return errors.Join(err, db.Close())
 	}
 	nonces := [32]byte(secret(w.Source, "nonces"))
+	seals, err := seal.NewKeys([32]byte(secret(w.Source, "seals")))
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
 	c := service.Config{
 		Store: &countedStore{db, &w.N}, Now: w.Clock.Now, Random: w.Source.Stream(0, population.ForService, seedRandom+w.Opened),
 		Policy: &w.Policy, Civil: scenarios.KST, Cards: countedCards{w.cards, w.Authorities, &w.N}, Faces: w.faces, Phones: w.makers,
 		DocumentSigner: countedSigner{w.signers[0], &w.N}, StatusSigner: countedSigner{w.signers[1], &w.N}, Anchors: w.anchors, Authority: authority,
-		Copies: Copies, ChallengeLifetime: ChallengeLifetime, Transaction: transaction, Nonces: func(time.Time) [32]byte { return nonces },
+		Copies: Copies, ChallengeLifetime: ChallengeLifetime, Transaction: transaction, Nonces: func(time.Time) [32]byte { return nonces }, Seals: seals,
 		Lists: register.Lists{Base: listBase, Size: w.listSize}, TTL: w.ttl, Validity: w.validity,
 	}
 	if w.Seam != nil {

@@ -30,6 +30,7 @@ import (
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
+	"rollcall.example/rollcall/reference/seal"
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/statuslist"
 	"rollcall.example/rollcall/reference/store"
@@ -84,6 +85,8 @@ func On(t testing.TB, db store.Store, change ...func(*service.Config)) *World {
 	a := authority()
 	makers, err := issuance.NewMakers(a.Maker)
 	check(t, err)
+	seals, err := seal.NewKeys(sha256.Sum256([]byte("seals")))
+	check(t, err)
 	w.Config = service.Config{
 		Store: db, Now: w.Now, Random: rand.NewChaCha8(sha256.Sum256([]byte(t.Name()))),
 		Policy: &lifecycle.Policy{
@@ -92,7 +95,7 @@ func On(t testing.TB, db store.Store, change ...func(*service.Config)) *World {
 		},
 		Civil: Noon.Location(), Cards: cards{}, Faces: face.Matcher{Threshold: 0.5}, Phones: makers,
 		DocumentSigner: a.DS, StatusSigner: a.Status, Anchors: a.Anchors, Authority: "행정안전부",
-		Copies: Copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, Nonces: func(time.Time) [32]byte { return sha256.Sum256([]byte("nonces")) },
+		Copies: Copies, ChallengeLifetime: 5 * time.Minute, Transaction: 5 * time.Minute, Nonces: func(time.Time) [32]byte { return sha256.Sum256([]byte("nonces")) }, Seals: seals,
 		Lists: register.Lists{Base: "https://id.example/status/", Size: 1 << 12}, TTL: time.Hour, Validity: 24 * time.Hour,
 	}
 	for _, f := range change {
