@@ -31,7 +31,7 @@ type MoreRequest struct {
 // IssueMore signs further copies, at places that were kept for them. The card must
 // be in force and not suspended. Nothing changes in the register.
 func (s *Service) IssueMore(ctx context.Context, q MoreRequest) (copies [][]byte, reason lifecycle.Reason, err error) {
-	return s.further(ctx, q.Phone, q.Format, func(r store.Reader) (m inForce, err error) {
+	_, copies, reason, err = s.further(ctx, q.Phone, q.Format, func(r store.Reader) (m inForce, err error) {
 		if n := len(q.Phone.Keys); n != len(q.Places) {
 			return m, fmt.Errorf("%d keys for %d places", n, len(q.Places))
 		}
@@ -46,6 +46,7 @@ func (s *Service) IssueMore(ctx context.Context, q MoreRequest) (copies [][]byte
 		m.document, m.places = q.Document, q.Places
 		return m, nil
 	})
+	return copies, reason, err
 }
 
 // AgainRequest asks for the copies of a mobile card anew.
@@ -53,41 +54,73 @@ type AgainRequest struct {
 	Person store.PersonID
 	Phone  Phone  // whose wallet has the card, and keys that its attestation has proven
 	Format string // one of those in which the card was issued
+	// Then writes what belongs to the commit in which the copies are given out; it may be nil.
+	Then func(store.Tx) error
 }
 
 // IssueAgain signs the copies of a card in force anew, in one of its formats: they end
 // with the certificate of their signer (mdoc.Validity.Under), which is before the card
 // does. They stand at the places that its copies in this format have, so that nothing
 // changes in the register, and whatever it knows of the card holds for them too. The card
-// must not be suspended.
-func (s *Service) IssueAgain(ctx context.Context, q AgainRequest) (copies [][]byte, reason lifecycle.Reason, err error) {
-	return s.further(ctx, q.Phone, q.Format, func(r store.Reader) (m inForce, err error) {
-		p, err := r.Person(q.Person)
-		if err != nil {
-			return m, err
+// must not be suspended: as with an issue, that is judged on a snapshot, to know whether
+// to sign at all, and in a commit, after which the copies are given out. ErrBusy: the card
+// was another one each time.
+func (s *Service) IssueAgain(ctx context.Context, q AgainRequest) ([][]byte, lifecycle.Reason, error) {
+	find := func(r store.Reader) (inForce, error) { return s.anew(r, q) }
+	for range tries {
+		signed, copies, reason, err := s.further(ctx, q.Phone, q.Format, find)
+		if err != nil || reason != lifecycle.Granted {
+			return nil, reason, err
 		}
-		if m, err = s.inForce(r, q.Person, p.Credential, q.Phone.Wallet); err != nil {
-			return m, err
+		fits := false
+		if err := s.register.Update(ctx, func(tx store.Tx) error {
+			now, err := find(tx)
+			if err != nil {
+				return err
+			}
+			reason = suspended(now.person.State)
+			fits = now.card.ID == signed.card.ID && content(now.person) == content(signed.person)
+			if reason != lifecycle.Granted || !fits || q.Then == nil {
+				return nil
+			}
+			return q.Then(tx)
+		}); err != nil || reason != lifecycle.Granted {
+			return nil, reason, err
 		}
-		if m.card.Outdated != 0 {
-			return m, ErrOutdated
+		if fits {
+			return copies, reason, nil
 		}
-		issued := strings.Fields(m.card.Formats)
-		n := slices.Index(issued, q.Format)
-		if n < 0 {
-			return m, fmt.Errorf("%w (it was not issued as %s)", ErrNoCard, q.Format)
-		}
-		all, err := placesOf(r, m.card.ID)
-		if err != nil {
-			return m, err
-		}
-		each := len(all) / len(issued)
-		if len(q.Phone.Keys) > each {
-			return m, fmt.Errorf("%w: %d keys; the card has %d places for copies in this format", ErrTooMany, len(q.Phone.Keys), each)
-		}
-		m.document, m.places = m.card.Document, all[n*each:][:len(q.Phone.Keys)]
-		return m, nil
-	})
+	}
+	return nil, 0, ErrBusy
+}
+
+// anew is the card that a request asks for anew, with the places of its copies.
+func (s *Service) anew(r store.Reader, q AgainRequest) (m inForce, err error) {
+	p, err := r.Person(q.Person)
+	if err != nil {
+		return m, err
+	}
+	if m, err = s.inForce(r, q.Person, p.Credential, q.Phone.Wallet); err != nil {
+		return m, err
+	}
+	if m.card.Outdated != 0 {
+		return m, ErrOutdated
+	}
+	issued := strings.Fields(m.card.Formats)
+	n := slices.Index(issued, q.Format)
+	if n < 0 {
+		return m, fmt.Errorf("%w (it was not issued as %s)", ErrNoCard, q.Format)
+	}
+	all, err := placesOf(r, m.card.ID)
+	if err != nil {
+		return m, err
+	}
+	each := len(all) / len(issued)
+	if len(q.Phone.Keys) > each {
+		return m, fmt.Errorf("%w: %d keys; the card has %d places for copies in this format", ErrTooMany, len(q.Phone.Keys), each)
+	}
+	m.document, m.places = m.card.Document, all[n*each:][:len(q.Phone.Keys)]
+	return m, nil
 }
 
 // ErrTooMany: a card has no places for so many copies.
@@ -153,31 +186,30 @@ func (s *Service) inForce(r store.Reader, person store.PersonID, id store.Creden
 // further signs copies of a card that was issued, one for each key. Whoever gets them
 // holds what the register has said of it all the time: they are issued on the same day,
 // and their validity ends with it.
-func (s *Service) further(ctx context.Context, phone Phone, name string, find func(store.Reader) (inForce, error)) (copies [][]byte, reason lifecycle.Reason, err error) {
+func (s *Service) further(ctx context.Context, phone Phone, name string, find func(store.Reader) (inForce, error)) (m inForce, copies [][]byte, reason lifecycle.Reason, err error) {
 	format, ok := s.formats[name]
 	if !ok {
-		return nil, 0, fmt.Errorf("no mobile card is issued in the format %q", name)
+		return m, nil, 0, fmt.Errorf("no mobile card is issued in the format %q", name)
 	}
 	if n := len(phone.Keys); n == 0 || n > s.o.MaxCopies {
-		return nil, 0, fmt.Errorf("%w: %d keys; a mobile card has 1 to %d copies", ErrTooMany, n, s.o.MaxCopies)
+		return m, nil, 0, fmt.Errorf("%w: %d keys; a mobile card has 1 to %d copies", ErrTooMany, n, s.o.MaxCopies)
 	}
 	seed, err := s.register.Seed()
 	if err != nil {
-		return nil, 0, err
+		return m, nil, 0, err
 	}
-	var m inForce
 	now := s.register.Now()
 	if err := s.register.View(ctx, func(r store.Reader) (err error) {
 		m, err = find(r)
 		reason = suspended(m.person.State)
 		return err
 	}); err != nil || reason != lifecycle.Granted {
-		return nil, reason, err
+		return m, nil, reason, err
 	}
 	signed := now.Truncate(time.Second)
 	record := s.record(m.person, m.plastic, m.document, m.card.Issued, m.card.Until, signed)
 	copies, err = s.sign(format, record, phone, m.places, signed, m.card.Until, rand.NewChaCha8(seed))
-	return copies, reason, err
+	return m, copies, reason, err
 }
 
 // suspended is the reason for which no copies of a card in force are given out, as

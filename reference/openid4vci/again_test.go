@@ -101,10 +101,12 @@ func TestCopiesMayBeSignedAnewLater(t *testing.T) {
 		t.Fatal(rec.Code, rec.Body)
 	}
 	later := w.granted(t, "one later", c, false, refreshed)
-	waits := w.good(t, later, w.slow.Credential, marshal(t, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(t, "jwt")}))
+	proofs := w.proofs(t, "jwt")
+	waits := w.good(t, later, w.slow.Credential, marshal(t, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": proofs}))
 	if waits.Transaction == "" {
 		t.Fatalf("%+v", waits)
 	}
+	w.refuses(t, "the nonce again", later, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": proofs}, 400, "invalid_nonce")
 	for range 2 {
 		got := w.good(t, later, w.vci.Deferred, marshal(t, map[string]any{"transaction_id": waits.Transaction}))
 		if at := indices(t, openid4vci.MdocID, got); !slices.Equal(at, indices(t, openid4vci.MdocID, first)) {

@@ -335,6 +335,11 @@ func (i *Issuer) fill(ctx context.Context, o order) (response, error) {
 	copies, err := i.issue(patient, o)
 	slow := errors.Is(err, issuance.ErrBusy) || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
 	if slow {
+		if o.Grant.Approval == nil && !o.Deferred { // nothing that is written later says that these proofs were used
+			if err := i.o.Register.Update(ctx, o.spend); err != nil {
+				return response{}, err
+			}
+		}
 		transaction, err := i.seal(kindDeferred, deferredLife, o)
 		if err != nil {
 			return response{}, err
@@ -500,11 +505,11 @@ func (i *Issuer) more(ctx context.Context, o order, phone issuance.Phone, k kept
 
 // again signs the copies anew of the card that the grant's wallet has.
 func (i *Issuer) again(ctx context.Context, o order, phone issuance.Phone) ([][]byte, error) {
-	copies, err := signed(i.o.Issuance.IssueAgain(ctx, issuance.AgainRequest{Person: store.PersonID(o.Grant.Person), Phone: phone, Format: formats[o.Config]}))
-	if err != nil || o.Deferred {
-		return copies, err
+	q := issuance.AgainRequest{Person: store.PersonID(o.Grant.Person), Phone: phone, Format: formats[o.Config]}
+	if !o.Deferred {
+		q.Then = o.spend
 	}
-	return copies, i.o.Register.Update(ctx, o.spend)
+	return signed(i.o.Issuance.IssueAgain(ctx, q))
 }
 
 // signed are copies of a card that was issued, or what a wallet is told that gets none.

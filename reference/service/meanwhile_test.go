@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -96,4 +97,71 @@ func (w *world) disclosed(c *citizen, names ...string) []mdoc.Element {
 		w.t.Fatalf("the card is %v", a.Verdict)
 	}
 	return a.Elements
+}
+
+// S8: copies are signed anew outside the commit after which they are given out. What changes
+// in between is on them, or nobody gets them.
+func TestS8WhatChangesWhileCopiesAreSignedAnewIsOnThemOrTheyAreNotGivenOut(t *testing.T) {
+	address := "새집"
+	for _, test := range []struct {
+		name    string
+		happens func(*citizen)
+		want    lifecycle.Reason
+		refused error
+		address string
+		another bool // it is another card by then
+	}{
+		{"nothing", func(*citizen) {}, lifecycle.Granted, nil, "한누리대로 2130", false},
+		{"what stands on it is another thing, of which nobody said so", func(c *citizen) {
+			must(c.w.t, c.w.db.Update(ctx, func(tx store.Tx) error {
+				p, err := tx.Person(c.ID)
+				if err != nil {
+					return err
+				}
+				p.Address = address
+				return tx.PutPerson(p)
+			}))
+		}, lifecycle.Granted, nil, address, false},
+		{"the holder applies again", func(c *citizen) { c.w.decided(c.tap().Reason, lifecycle.Granted) }, lifecycle.Granted, nil, "한누리대로 2130", true},
+		{"the phone is reported lost", func(c *citizen) { c.report(me(c.ID), lifecycle.MobileLost) }, lifecycle.WalletReportedLost, nil, "", false},
+		{"the plastic card is reported lost", func(c *citizen) { c.report(callCentre, lifecycle.PhysicalLost) }, lifecycle.CardSuspended, nil, "", false},
+		{"the holder is suspended by order", func(c *citizen) { c.report(registrar, lifecycle.Administrative) }, lifecycle.PersonSuspended, nil, "", false},
+		{"the holder moves", func(c *citizen) { c.move(registrar, address) }, 0, issuance.ErrOutdated, "", false},
+		{"the plastic card is re-issued", func(c *citizen) { c.newCard("A00000002") }, 0, issuance.ErrNoCard, "", false},
+		{"the holder is removed", func(c *citizen) { c.remove() }, 0, issuance.ErrNoCard, "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "register.db")
+			db, err := sqlite.Open(path, sqlite.Options{})
+			must(t, err)
+			t.Cleanup(func() { db.Close() })
+			between := &meanwhile{Store: db}
+			w := onStore(t, db, between, path, 1<<12)
+			c := w.resident()
+			first := c.tap()
+			w.decided(first.Reason, lifecycle.Granted)
+			phone, _ := c.phone.fresh(1)
+			between.happens = func() { test.happens(c) }
+			written := 0
+			copies, reason, err := w.Issuance.IssueAgain(ctx, issuance.AgainRequest{Person: c.ID, Phone: phone, Format: issuance.Mdoc, Then: func(store.Tx) error { written++; return nil }})
+			if !errors.Is(err, test.refused) || err == nil && reason != test.want {
+				t.Fatalf("%v, %v", reason, err)
+			}
+			if test.address == "" {
+				if len(copies) > 0 || written > 0 {
+					t.Errorf("%d copies are out, written %d times", len(copies), written)
+				}
+				return
+			}
+			held, err := mdoc.Inspect(copies[0])
+			must(t, err)
+			shown := map[string]any{}
+			for _, e := range held.Elements {
+				shown[e.Name] = e.Value
+			}
+			if another := shown["document_number"] != first.Document; shown["resident_address"] != test.address || another != test.another || written != 1 {
+				t.Errorf("the copy says %v, written %d times", shown, written)
+			}
+		})
+	}
 }
