@@ -108,8 +108,11 @@ func (s *Service) anew(r store.Reader, q AgainRequest) (m inForce, err error) {
 	}
 	issued := strings.Fields(m.card.Formats)
 	n := slices.Index(issued, q.Format)
-	if n < 0 {
-		return m, fmt.Errorf("%w (it was not issued as %s)", ErrNoCard, q.Format)
+	switch {
+	case len(issued) == 0:
+		return m, fmt.Errorf("%w: it was issued before its formats were kept", ErrNotIssued)
+	case n < 0:
+		return m, fmt.Errorf("%w: it was issued as %s", ErrNotIssued, strings.Join(issued, ", "))
 	}
 	all, err := placesOf(r, m.card.ID)
 	if err != nil {
@@ -117,11 +120,14 @@ func (s *Service) anew(r store.Reader, q AgainRequest) (m inForce, err error) {
 	}
 	each := len(all) / len(issued)
 	if len(q.Phone.Keys) > each {
-		return m, fmt.Errorf("%w: %d keys; the card has %d places for copies in this format", ErrTooMany, len(q.Phone.Keys), each)
+		return m, fmt.Errorf("%w: %d keys for %d places in this format", ErrTooMany, len(q.Phone.Keys), each)
 	}
 	m.document, m.places = m.card.Document, all[n*each:][:len(q.Phone.Keys)]
 	return m, nil
 }
+
+// ErrNotIssued: a card has no copies in this format that could be signed anew.
+var ErrNotIssued = errors.New("this mobile card has no copies in this format: apply for a new one")
 
 // ErrTooMany: a card has no places for so many copies.
 var ErrTooMany = errors.New("too many copies")

@@ -1,15 +1,21 @@
 package openid4vci_test
 
 import (
+	"context"
 	"encoding/base64"
 	"slices"
+	"strings"
 	"testing"
 
 	"rollcall.example/rollcall/reference/authorization"
+	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/openid4vci"
+	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/service/servicetest"
+	"rollcall.example/rollcall/reference/store"
 )
 
 // refreshed changes a grant as a refresh of the wallet one's does.
@@ -113,4 +119,37 @@ func TestCopiesMayBeSignedAnewLater(t *testing.T) {
 			t.Errorf("they stand at %d", at)
 		}
 	}
+}
+
+// A wallet that cannot have copies anew is told what it can do: its card is in force.
+func TestAWalletIsToldWhyItsCopiesAreNotSignedAnew(t *testing.T) {
+	w := newWallet(t)
+	c := w.Resident()
+	_ = w.granted(t, "one", c, false, func(g *authorization.Grant) {
+		a, err := w.Issuance.IssueApproved(context.Background(), issuance.ApprovedRequest{Request: w.Request(register.Citizen(c.ID)), Approval: *g.Approval,
+			Phone: issuance.Phone{Wallet: g.Wallet, Keys: w.attested[:1]}, Format: issuance.Mdoc})
+		check(t, err)
+		if a.Reason != lifecycle.Granted {
+			t.Fatal(a.Reason)
+		}
+	})
+	later := w.granted(t, "one later", c, false, refreshed)
+	told := func(config, code, sentence string) {
+		t.Helper()
+		rec, _ := w.send(later, w.vci.Credential, marshal(t, map[string]any{"credential_configuration_id": config, "proofs": w.proofs(t, "attestation")}))
+		if rec.Code != 400 || !strings.Contains(rec.Body.String(), `"`+code+`"`) || !strings.Contains(rec.Body.String(), sentence) {
+			t.Errorf("%s: %d %s, want %s: %s", config, rec.Code, rec.Body, code, sentence)
+		}
+	}
+	told(openid4vci.SDJWTID, "credential_request_denied", "it was issued as mso_mdoc")
+	told(openid4vci.MdocID, "invalid_proof", "2 keys for 1 places")
+	check(t, w.Register.Update(context.Background(), func(tx store.Tx) error {
+		p, err := tx.Person(c.ID)
+		check(t, err)
+		held, err := tx.Credential(p.Credential)
+		check(t, err)
+		held.Document, held.Formats = "", "" // as of a card that was issued before they were kept
+		return tx.PutCredential(held)
+	}))
+	told(openid4vci.MdocID, "credential_request_denied", "before its formats were kept")
 }

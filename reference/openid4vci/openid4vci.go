@@ -519,8 +519,10 @@ func signed(copies [][]byte, reason lifecycle.Reason, err error) ([][]byte, erro
 		return nil, web.Refuse(http.StatusBadRequest, requestDenied, "The card of this token has ended.").Because(err)
 	case errors.Is(err, issuance.ErrOutdated):
 		return nil, web.Refuse(http.StatusBadRequest, requestDenied, "What stands on the card is no longer right: apply for a new one.")
+	case errors.Is(err, issuance.ErrNotIssued):
+		return nil, web.Refuse(http.StatusBadRequest, requestDenied, "%v", err)
 	case errors.Is(err, issuance.ErrTooMany):
-		return nil, web.Refuse(http.StatusBadRequest, keyproof.InvalidProof, "There are more keys than the card has copies of this format.")
+		return nil, web.Refuse(http.StatusBadRequest, keyproof.InvalidProof, "%v", err)
 	case err == nil && reason != lifecycle.Granted:
 		return nil, denied(reason)
 	}
