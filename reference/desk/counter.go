@@ -72,6 +72,15 @@ func (d *Desk) Change(ctx context.Context, q register.Request, id store.PersonID
 			return 0, err
 		}
 	}
+	if a.RRN != nil {
+		var p store.Person
+		if err := d.o.Register.View(ctx, func(r store.Reader) (err error) { p, err = r.Person(id); return err }); err != nil {
+			return 0, explain(err)
+		}
+		if err := residentNumber(*a.RRN, p.BirthDate); err != nil {
+			return 0, err
+		}
+	}
 	if err := reasoned(q.By, why); err != nil {
 		return 0, err
 	}

@@ -600,8 +600,10 @@ func (d *Desk) Enter(w http.ResponseWriter, r *http.Request) error {
 	if birth.After(d.o.Register.Now()) {
 		return web.Refuse(http.StatusBadRequest, "bad-birth-date", "The birth_date has not come yet.")
 	}
-	if n := body.ResidentNumber; n != "" && (len(n) != 13 || strings.Trim(n, "0123456789") != "" || n[:6] != birth.Format("060102")) {
-		return web.Refuse(http.StatusBadRequest, "bad-resident-number", "A resident registration number has 13 digits, the first six of which are the birth date.")
+	if n := body.ResidentNumber; n != "" {
+		if err := residentNumber(n, birth); err != nil {
+			return err
+		}
 	}
 	if err := reasoned(q.By, body.Why); err != nil {
 		return err
@@ -622,6 +624,14 @@ func (d *Desk) Enter(w http.ResponseWriter, r *http.Request) error {
 	}
 	a, err := d.o.Issuance.RegisterResident(r.Context(), e)
 	return entered(w, a, err)
+}
+
+// residentNumber says what is wrong with the registration number of somebody born then.
+func residentNumber(n string, birth time.Time) error {
+	if len(n) != 13 || strings.Trim(n, "0123456789") != "" || n[:6] != birth.Format("060102") {
+		return web.Refuse(http.StatusBadRequest, "bad-resident-number", "A resident registration number has 13 digits, the first six of which are the birth date.")
+	}
+	return nil
 }
 
 // EnterCard puts a plastic card into force; the one before ends with all that
@@ -646,16 +656,17 @@ func (d *Desk) EnterCard(w http.ResponseWriter, r *http.Request) error {
 }
 
 // Amend changes what the register says of a resident: a body with those of
-// {"family_name", "given_name", "address", "municipality", "centre"} that change,
-// and "why".
+// {"resident_number", "family_name", "given_name", "address", "municipality", "centre"}
+// that change, and "why".
 func (d *Desk) Amend(w http.ResponseWriter, r *http.Request) error {
 	id, q, body, err := about[struct {
-		FamilyName   *string `json:"family_name"`
-		GivenName    *string `json:"given_name"`
-		Address      *string `json:"address"`
-		Municipality *string `json:"municipality"`
-		Centre       *string `json:"centre"`
-		Why          string  `json:"why"`
+		ResidentNumber *string `json:"resident_number"`
+		FamilyName     *string `json:"family_name"`
+		GivenName      *string `json:"given_name"`
+		Address        *string `json:"address"`
+		Municipality   *string `json:"municipality"`
+		Centre         *string `json:"centre"`
+		Why            string  `json:"why"`
 	}](r)
 	if err != nil {
 		return err
@@ -663,9 +674,9 @@ func (d *Desk) Amend(w http.ResponseWriter, r *http.Request) error {
 	if (body.Municipality == nil) != (body.Centre == nil) || body.FamilyName != nil && *body.FamilyName == "" || body.Municipality != nil && *body.Municipality == "" {
 		return web.Refuse(http.StatusBadRequest, "incomplete", "A municipality comes with its centre, and neither it nor a family name is empty.")
 	}
-	to := register.Amendment{FamilyName: body.FamilyName, GivenName: body.GivenName, Address: body.Address, Municipality: body.Municipality, Centre: body.Centre}
+	to := register.Amendment{RRN: body.ResidentNumber, FamilyName: body.FamilyName, GivenName: body.GivenName, Address: body.Address, Municipality: body.Municipality, Centre: body.Centre}
 	if to == (register.Amendment{}) {
-		return web.Refuse(http.StatusBadRequest, "incomplete", "Say what changes: a family_name, given_name, address, or municipality with its centre.")
+		return web.Refuse(http.StatusBadRequest, "incomplete", "Say what changes: a resident_number, family_name, given_name, address, or municipality with its centre.")
 	}
 	seq, err := d.Change(r.Context(), q, id, to, body.Why)
 	if err == nil {

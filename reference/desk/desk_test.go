@@ -355,6 +355,23 @@ func TestARegistrarEntersReplacesAndRemoves(t *testing.T) {
 	if a := c.ask(registrar, "POST", "/residents", resident); a.problem() != "resident-number-taken" || !strings.Contains(a.text, "4712") {
 		t.Errorf("with the number of a resident who has come back: %+v", a)
 	}
+	for number, want := range map[string]string{"": "bad-resident-number", "900102-234567": "bad-resident-number", "9101022345670": "bad-resident-number", "9001022345670": "resident-number-taken"} {
+		if a := c.ask(registrar, "PATCH", path(c.Resident(), ""), map[string]string{"resident_number": number, "why": "wrong"}); a.status < 400 || a.problem() != want {
+			t.Errorf("corrected to %q: %+v", number, a)
+		}
+	}
+	if a := c.ask(registrar, "PATCH", "/residents/4712", map[string]string{"resident_number": "9001022345688", "why": ""}); a.problem() != "no-why" {
+		t.Errorf("corrected without a reason: %+v", a)
+	}
+	if a := c.ask(registrar, "PATCH", "/residents/99", map[string]string{"resident_number": "9001022345688", "why": "wrong"}); a.status != 404 {
+		t.Errorf("of nobody: %+v", a)
+	}
+	if a := c.ask(registrar, "PATCH", "/residents/4712", map[string]string{"resident_number": "9001022345688", "why": "wrong"}); a.status != 201 {
+		t.Errorf("corrected: %+v", a)
+	}
+	if a := c.ask(registrar, "POST", "/residents", resident); a.status != 201 { // whose the number really is
+		t.Errorf("with a number that was another's by mistake: %+v", a)
+	}
 	for _, resident["id"] = range []int{4713, 4714} { // who have no number yet
 		resident["resident_number"] = ""
 		if a := c.ask(registrar, "POST", "/residents", resident); a.status != 201 {

@@ -85,7 +85,8 @@ func enterCard(tx store.Tx, p *store.Person, by register.By, c NewCard, why stri
 	return Entered{reason, seq}, err
 }
 
-// AmendRequest changes what the register says of a resident: a new address or name.
+// AmendRequest changes what the register says of a resident: a new address or
+// name, a registration number that was entered wrongly.
 type AmendRequest struct {
 	register.Request
 	Person    store.PersonID

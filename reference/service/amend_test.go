@@ -1,12 +1,15 @@
 package service_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/statuslist"
+	"rollcall.example/rollcall/reference/store"
 )
 
 // Who moves keeps a good card that is to be renewed (status 3).
@@ -78,4 +81,77 @@ func TestOnlyTheRegistrarChangesWhatIsSaidOfAResident(t *testing.T) {
 	if a := w.look(c.phone.held[0]); a.Renew || w.sequence() != seq {
 		t.Error("what was so already made the card outdated")
 	}
+}
+
+func (c *citizen) renumber(by register.By, rrn string) (issuance.Entered, error) {
+	return c.w.Issuance.Amend(ctx, issuance.AmendRequest{Request: c.w.Request(by), Person: c.ID, Why: "entered wrongly", Amendment: register.Amendment{RRN: &rrn}})
+}
+
+func TestAWrongRegistrationNumberIsCorrectedAndTheCardIsToBeRenewed(t *testing.T) {
+	w := newWorld(t)
+	c, neighbour := w.resident(), w.resident()
+	first := c.tap()
+	old := c.phone.held[0]
+	wrong, right := w.person(c.ID).RRN, "9001021239999"
+	shown := func(want string) {
+		t.Helper()
+		for _, e := range w.disclosed(c, "resident_registration_number") {
+			if e.Value != want {
+				t.Errorf("the card says %v, not %s", e.Value, want)
+			}
+		}
+	}
+	shown(wrong[:6] + "-" + wrong[6:])
+
+	// By nobody else, and with nobody else's.
+	seq := w.sequence()
+	if a, err := c.renumber(clerk, right); err != nil || a.Reason != lifecycle.NotAuthorised {
+		t.Errorf("by a clerk: %+v, %v", a, err)
+	}
+	var taken register.RRNTaken
+	if _, err := c.renumber(registrar, w.person(neighbour.ID).RRN); !errors.As(err, &taken) || taken.By != neighbour.ID {
+		t.Errorf("with a neighbour's number: %v", err)
+	}
+	if a, err := c.renumber(registrar, wrong); err != nil || a.Reason != lifecycle.Granted {
+		t.Errorf("with their own: %+v, %v", a, err)
+	}
+	if w.sequence() != seq || w.look(old).Renew || w.person(c.ID).RRN != wrong {
+		t.Error("what was refused, or is so already, has changed something")
+	}
+
+	if a, err := c.renumber(registrar, right); err != nil || a.Reason != lifecycle.Granted || a.Sequence != seq+1 {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if a := w.look(old); a.Verdict != lifecycle.Accepted || !a.Renew || c.listed(first) != statuslist.RenewalRequired {
+		t.Errorf("the card with the wrong number: %+v, %v", a, c.listed(first))
+	}
+	entries, lines := w.export()
+	if last := entries[len(entries)-1]; last.Event != register.ResidentChanged || last.Person != uint64(c.ID) || last.Reason != "entered wrongly" || strings.Contains(lines[len(lines)-1], right[6:]) {
+		t.Errorf("the audit log says %+v", last)
+	}
+	c.tap()
+	shown("900102-1239999")
+
+	// The wrong number is whose it is.
+	if _, err := neighbour.renumber(registrar, right); !errors.As(err, &taken) || taken.By != c.ID {
+		t.Errorf("with the number that was corrected to: %v", err)
+	}
+	if a, err := neighbour.renumber(registrar, wrong); err != nil || a.Reason != lifecycle.Granted {
+		t.Errorf("with the number that is free: %+v, %v", a, err)
+	}
+	// Who was entered without a number is given one.
+	child := w.resident(func(q *issuance.ResidentRequest) { q.Resident.RRN = "" })
+	if _, err := child.renumber(registrar, wrong); !errors.As(err, &taken) || taken.By != neighbour.ID {
+		t.Errorf("with a number that was free for a moment: %v", err)
+	}
+	if a, err := child.renumber(registrar, "9001021238888"); err != nil || a.Reason != lifecycle.Granted || w.person(child.ID).RRN != "9001021238888" {
+		t.Errorf("who had none: %+v, %v", a, err)
+	}
+}
+
+// person is how a resident stands in the register.
+func (w *world) person(id store.PersonID) (p store.Person) {
+	w.t.Helper()
+	must(w.t, w.Register.View(ctx, func(r store.Reader) (err error) { p, err = r.Person(id); return err }))
+	return p
 }

@@ -151,6 +151,10 @@ type Tx interface {
 	AddRRN(rrn string, person PersonID) error
 	// MoveRRN gives a number that is noted as one person's to another. ErrNotFound: it is not.
 	MoveRRN(rrn string, from, to PersonID) error
+	// FreeRRN forgets that a number is this person's: it can be noted as anybody's. If others
+	// share it (SharedRRNs), it is noted as that of the lowest id among them. A number that is
+	// somebody else's stays theirs, and the person shares it no longer.
+	FreeRRN(rrn string, person PersonID) error
 	AddCard(Card) error // ErrTaken: a number is never given twice
 	PutCard(Card) error
 	PutWallet(Wallet) error

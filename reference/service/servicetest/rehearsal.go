@@ -101,6 +101,9 @@ func (n *noting) AddRRN(rrn string, person store.PersonID) error {
 func (n *noting) MoveRRN(rrn string, from, to store.PersonID) error {
 	return n.call("MoveRRN").MoveRRN(rrn, from, to)
 }
+func (n *noting) FreeRRN(rrn string, person store.PersonID) error {
+	return n.call("FreeRRN").FreeRRN(rrn, person)
+}
 func (n *noting) AddCard(c store.Card) error     { return n.call("AddCard").AddCard(c) }
 func (n *noting) PutCard(c store.Card) error     { return n.call("PutCard").PutCard(c) }
 func (n *noting) PutWallet(w store.Wallet) error { return n.call("PutWallet").PutWallet(w) }

@@ -157,6 +157,33 @@ func (t *tx) AddRRN(rrn string, person store.PersonID) error {
 	return t.put(store.ErrTaken, `INSERT INTO rrn (number, person) VALUES ($1,$2) ON CONFLICT DO NOTHING`, rrn, int64(person))
 }
 
+func (t *tx) FreeRRN(rrn string, person store.PersonID) error {
+	if err := text(rrn); err != nil {
+		return err
+	}
+	if err := t.put(nil, `DELETE FROM shared_rrn WHERE person = $1`, int64(person)); err != nil {
+		return err
+	}
+	var next store.PersonID
+	err := t.get(`SELECT s.person FROM shared_rrn s JOIN person p ON p.id = s.person WHERE p.rrn = $1 ORDER BY s.person LIMIT 1`, []any{rrn}, &next)
+	if errors.Is(err, store.ErrNotFound) {
+		return t.put(nil, `DELETE FROM rrn WHERE number = $1 AND person = $2`, rrn, int64(person))
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.MoveRRN(rrn, person, next); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // it is somebody else's
+		}
+		return err
+	}
+	if err := t.put(nil, `DELETE FROM shared_rrn WHERE person = $1`, int64(next)); err != nil {
+		return err
+	}
+	return t.put(nil, `UPDATE shared_rrn SET first = $1 WHERE first = $2`, int64(next), int64(person))
+}
+
 func (t *tx) SharedRRNs(limit int) ([]store.Shared, error) {
 	return all(t, row.Shared, `SELECT `+row.SharedColumns+` FROM shared_rrn ORDER BY person LIMIT $1`, limit)
 }

@@ -122,6 +122,30 @@ func (t *tx) MoveRRN(rrn string, from, to store.PersonID) error {
 	return t.put(store.ErrNotFound, `UPDATE rrn SET person = ? WHERE number = ? AND person = ?`, int64(to), rrn, int64(from))
 }
 
+func (t *tx) FreeRRN(rrn string, person store.PersonID) error {
+	if err := t.put(nil, `DELETE FROM shared_rrn WHERE person = ?`, int64(person)); err != nil {
+		return err
+	}
+	var next store.PersonID
+	err := t.get(`SELECT s.person FROM shared_rrn s JOIN person p ON p.id = s.person WHERE p.rrn = ? ORDER BY s.person LIMIT 1`, []any{rrn}, &next)
+	if errors.Is(err, store.ErrNotFound) {
+		return t.put(nil, `DELETE FROM rrn WHERE number = ? AND person = ?`, rrn, int64(person))
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.MoveRRN(rrn, person, next); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // it is somebody else's
+		}
+		return err
+	}
+	if err := t.put(nil, `DELETE FROM shared_rrn WHERE person = ?`, int64(next)); err != nil {
+		return err
+	}
+	return t.put(nil, `UPDATE shared_rrn SET first = ? WHERE first = ?`, int64(next), int64(person))
+}
+
 func (t *tx) SharedRRNs(limit int) ([]store.Shared, error) {
 	return all(t, row.Shared, `SELECT `+row.SharedColumns+` FROM shared_rrn ORDER BY person LIMIT ?`, limit)
 }

@@ -44,6 +44,15 @@ func once(t *testing.T, open Open) {
 			return nil
 		})
 	}
+	for _, step := range []struct {
+		of   store.PersonID
+		free bool
+	}{{2, false}, {1, true}} {
+		update(t, s, func(tx store.Tx) error { return tx.FreeRRN("9001021234560", step.of) })
+		if err := s.Update(ctx, adds["registration number"]); errors.Is(err, store.ErrTaken) == step.free {
+			t.Errorf("after resident %d has another number the one of resident 1 is free: %v, want %v", step.of, err == nil, step.free)
+		}
+	}
 	update(t, s, func(tx store.Tx) error {
 		a, err := tx.AddCredential(store.Credential{})
 		must(t, err)
@@ -183,4 +192,49 @@ func SharedNumbers(t *testing.T, s store.Store, whose map[string]store.PersonID,
 		})
 		update(t, s, func(tx store.Tx) error { return tx.MoveRRN(rrn, 10, person) })
 	}
+}
+
+// Renumbered gives one after another of those who share a number (SharedNumbers; two besides
+// whose it is) another one: the number of before is always that of the lowest id among those
+// who are left.
+func Renumbered(t *testing.T, s store.Store, shared []store.Shared) {
+	t.Helper()
+	var rrn string
+	view(t, s, func(r store.Reader) error {
+		p, err := r.Person(shared[0].Person)
+		rrn = p.RRN
+		return err
+	})
+	free := func(person store.PersonID, want ...store.Shared) {
+		t.Helper()
+		update(t, s, func(tx store.Tx) error {
+			p, err := tx.Person(person)
+			must(t, err)
+			p.RRN = ""
+			must(t, tx.PutPerson(p))
+			return tx.FreeRRN(rrn, person)
+		})
+		view(t, s, func(r store.Reader) error {
+			if got, err := r.SharedRRNs(10); err != nil || !slices.Equal(got, want) {
+				t.Errorf("after resident %d has another number, shared: %v, %v; want %v", person, got, err, want)
+			}
+			return nil
+		})
+	}
+	is := func(want store.PersonID) {
+		t.Helper()
+		view(t, s, func(r store.Reader) error {
+			if id, err := r.PersonByRRN(rrn); id != want || errors.Is(err, store.ErrNotFound) != (want == 0) {
+				t.Errorf("%s is resident %d's: %v; want %d", rrn, id, err, want)
+			}
+			return nil
+		})
+	}
+	first, next, last := shared[0].First, shared[0].Person, shared[1].Person
+	free(first, store.Shared{Person: last, First: next})
+	is(next)
+	free(last)
+	is(next)
+	free(next)
+	is(0)
 }
