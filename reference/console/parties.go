@@ -104,6 +104,8 @@ func partyProblem(err error) error {
 		return web.Refuse(http.StatusConflict, "party-ended", "This party was ended.")
 	case errors.Is(err, parties.ErrChanged):
 		return web.Refuse(http.StatusConflict, "party-changed", "This party was changed since the page was opened: open it again.")
+	case errors.Is(err, parties.ErrNoWhy):
+		return web.Refuse(http.StatusBadRequest, "no-why", "Say why: it goes into the audit log.")
 	case errors.Is(err, parties.ErrProfile):
 		return web.Refuse(http.StatusBadRequest, "party-profile", "%v.", err)
 	case errors.Is(err, register.ErrKeyReused):

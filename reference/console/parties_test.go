@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 
 	"rollcall.example/rollcall/reference/service/servicetest"
@@ -29,6 +30,18 @@ func TestAnAdministratorEntersChangesAndEndsParties(t *testing.T) {
 	}
 	taken := b.post("/console/parties", with(b.get("/console/parties").form("/console/parties"), "id", "lee", "name", "another", "role", "auditor", "passphrase", suggested[1], "why", "x"))
 	taken.has(t, "taken", "This id is taken", `value="another"`)
+	for at, fields := range map[string][]string{
+		"/console/parties":         {"id", "shop", "name", "Shop", "role", "auditor", "passphrase", suggested[1]},
+		"/console/parties/lee":     {"name", "Lee", "centre", "50110"},
+		"/console/parties/lee/end": {"sure", "yes"},
+	} {
+		page, _ := strings.CutSuffix(at, "/end")
+		silent := b.post(at, with(b.get(page).form(at), append(fields, "why", " ")...))
+		silent.has(t, at+" without a reason", "Say why: it goes into the audit log.")
+		if silent.status != http.StatusBadRequest {
+			t.Errorf("%s without a reason: %d", at, silent.status)
+		}
+	}
 	private := b.post("/console/parties", with(b.get("/console/parties").form("/console/parties"), "id", "shop", "name", "Shop", "role", "verifier", "why", "x",
 		"keys", `{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"AA"}`))
 	private.has(t, "a private key", "This is a private key")

@@ -105,9 +105,13 @@ func about[B any](r *http.Request) (id store.PersonID, q register.Request, body 
 // has of whoever asked for it. A citizen needs no words to report the own loss.
 func reasoned(by register.By, why string) error {
 	if by.Role != lifecycle.Citizen && strings.TrimSpace(why) == "" {
-		return web.Refuse(http.StatusBadRequest, "no-why", "Say why, in the words of whoever asks for it: it goes into the audit log.")
+		return noWhy()
 	}
 	return nil
+}
+
+func noWhy() error {
+	return web.Refuse(http.StatusBadRequest, "no-why", "Say why, in the words of whoever asks for it: it goes into the audit log.")
 }
 
 func notFound() error {

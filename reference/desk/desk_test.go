@@ -575,7 +575,7 @@ func TestAnAdministratorEntersChangesAndEndsParties(t *testing.T) {
 	if err := json.Unmarshal([]byte(c.ask(administrator, "GET", "/parties/bank", nil).text), &kept); err != nil {
 		t.Fatal(err)
 	}
-	kept["name"] = "Rollcall Bank and Sons"
+	kept["name"], kept["why"] = "Rollcall Bank and Sons", "renamed"
 	if a := c.ask(administrator, "PUT", "/parties/bank", kept); a.status != 200 {
 		t.Errorf("%+v", a)
 	}
@@ -583,7 +583,7 @@ func TestAnAdministratorEntersChangesAndEndsParties(t *testing.T) {
 		"a misspelt name": {"role": "verifier", "name": "x", "keys": []jws.Key{key}, "element": []string{"age_over_19"}},
 		"another role":    {"role": "clerk", "name": "x", "centre": servicetest.Sejong}, "no role": {"role": "king", "name": "x"}, "another id": {"id": "shop", "role": "verifier", "name": "x"},
 	} {
-		body["version"] = c.ask(administrator, "GET", "/parties/bank", nil).body["version"]
+		body["version"], body["why"] = c.ask(administrator, "GET", "/parties/bank", nil).body["version"], "x"
 		if a := c.ask(administrator, "PUT", "/parties/bank", body); a.status != 400 {
 			t.Errorf("%s: %+v", name, a)
 		}
@@ -634,6 +634,15 @@ func TestStaffSayWhyAndACitizenNeedNot(t *testing.T) {
 	template, picture := servicetest.Portrait(7), base64.StdEncoding.EncodeToString([]byte{0xff, 0xd8})
 	resident := map[string]any{"id": 4711, "family_name": "이", "birth_date": "1990-01-02", "municipality": servicetest.Sejong}
 	seq := c.ask(registrar, "POST", path(r, "/reports"), map[string]any{"cause": "administrative", "why": "an order"}).body["sequence"]
+	administrator := access.Caller{Role: access.Administrator, ID: "admin"}
+	kiosk := func(id string) map[string]any {
+		return map[string]any{"id": id, "role": "verifier", "name": "A kiosk", "elements": []string{"age_over_19"}, "passphrase": "a passphrase of twenty letters", "why": "new"}
+	}
+	if a := c.ask(administrator, "POST", "/parties", kiosk("kiosk")); a.status != 201 {
+		t.Fatalf("%+v", a)
+	}
+	changed := kiosk("kiosk")
+	changed["version"] = c.ask(administrator, "GET", "/parties/kiosk", nil).body["version"]
 	for _, test := range []struct {
 		by           access.Caller
 		method, path string
@@ -646,6 +655,9 @@ func TestStaffSayWhyAndACitizenNeedNot(t *testing.T) {
 		{registrar, "PATCH", path(r, ""), map[string]any{"address": "새 주소 1"}, 201},
 		{registrar, "POST", "/residents", resident, 201},
 		{registrar, "POST", path(r, "/removal"), map[string]any{}, 201},
+		{administrator, "POST", "/parties", kiosk("kiosk-2"), 201},
+		{administrator, "PUT", "/parties/kiosk", changed, 200},
+		{administrator, "POST", "/parties/kiosk/end", map[string]any{}, 200},
 	} {
 		for _, why := range []any{nil, "", " \t "} {
 			if test.body["why"] = why; why == nil {

@@ -136,6 +136,8 @@ func explainParty(err error) error {
 		return web.Refuse(http.StatusConflict, "changed-meanwhile", "This party was changed since it was looked at: get it again, and change what it is now.")
 	case errors.Is(err, parties.ErrNotAdministrator):
 		return web.Refuse(http.StatusForbidden, "not-authorised", "Only an administrator enters, changes and ends parties.")
+	case errors.Is(err, parties.ErrNoWhy):
+		return noWhy()
 	case errors.Is(err, parties.ErrProfile):
 		return web.Refuse(http.StatusBadRequest, "bad-profile", "%v.", err)
 	case errors.Is(err, register.ErrNoKey), errors.Is(err, register.ErrKeyReused), errors.Is(err, register.ErrTooLong):

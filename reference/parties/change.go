@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"rollcall.example/rollcall/reference/access"
@@ -28,7 +29,7 @@ type Request struct {
 	// Passphrase for the console; empty: a party that is entered has none, and
 	// one that is changed keeps its own.
 	Passphrase string `json:"-"` // fingerprinted stretched alone: it could be guessed from more
-	Why        string
+	Why        string // for the audit log; not empty
 }
 
 // Ending ends a party.
@@ -36,7 +37,7 @@ type Ending struct {
 	By  access.Caller `json:"-"`
 	Key string        `json:"-"`
 	ID  string
-	Why string
+	Why string // for the audit log; not empty where a party is ended
 }
 
 // Done is the answer.
@@ -74,7 +75,7 @@ func (p *Parties) Change(ctx context.Context, q Request) (Done, error) {
 
 // put writes a party. before says whether it may, and what its passphrase is.
 func (p *Parties) put(ctx context.Context, event string, q Request, before func(store.Tx, time.Time) (string, error)) (Done, error) {
-	if err := administrator(q.By); err != nil {
+	if err := may(q.By, q.Why); err != nil {
 		return Done{}, err
 	}
 	var hash string
@@ -116,7 +117,7 @@ func (p *Parties) put(ctx context.Context, event string, q Request, before func(
 
 // End ends a party: from now on it may do nothing.
 func (p *Parties) End(ctx context.Context, q Ending) (Done, error) {
-	if err := administrator(q.By); err != nil {
+	if err := may(q.By, q.Why); err != nil {
 		return Done{}, err
 	}
 	defer p.known.forget()
@@ -172,6 +173,17 @@ func inForce(tx store.Tx, id string, now time.Time) (Party, error) {
 func administrator(c access.Caller) error {
 	if c.Role != access.Administrator {
 		return ErrNotAdministrator
+	}
+	return nil
+}
+
+// may says whether somebody enters, changes or ends a party, with that reason.
+func may(c access.Caller, why string) error {
+	if err := administrator(c); err != nil {
+		return err
+	}
+	if strings.TrimSpace(why) == "" {
+		return ErrNoWhy
 	}
 	return nil
 }

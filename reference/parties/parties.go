@@ -43,6 +43,8 @@ var (
 	ErrChanged = errors.New("this party was changed meanwhile: look at it, and change what it is now")
 	// ErrProfile: what is said about a party cannot be so; the error says what.
 	ErrProfile = errors.New("the party cannot be entered so")
+	// ErrNoWhy: who enters, changes or ends a party says why.
+	ErrNoWhy = errors.New("say why: it goes into the audit log")
 	// ErrNotAdministrator: only an administrator enters, changes and ends parties.
 	ErrNotAdministrator = errors.New("only an administrator enters, changes and ends parties")
 )

@@ -94,7 +94,7 @@ func bank() Request {
 }
 
 func clerk() Request {
-	return Request{By: admin, Key: "enter kim", ID: "kim", Role: access.Clerk, Passphrase: "correct horse battery",
+	return Request{By: admin, Key: "enter kim", ID: "kim", Role: access.Clerk, Passphrase: "correct horse battery", Why: "hired",
 		Profile: Profile{Name: "Kim", Centre: "36110"}}
 }
 
@@ -166,7 +166,7 @@ func TestWhoIsAloneRemembersAPartyUntilOneIsChanged(t *testing.T) {
 	}
 	look(2, true, 1)
 	look(2, true, 0)
-	if _, err := o.End(ctx, Ending{By: admin, Key: "end", ID: "bank"}); err != nil {
+	if _, err := o.End(ctx, Ending{By: admin, Key: "end", ID: "bank", Why: "contract over"}); err != nil {
 		t.Fatal(err)
 	}
 	look(2, false, 1)
@@ -200,7 +200,7 @@ func TestAPartyIsEnteredChangedAndEndedAndTheLogSaysSo(t *testing.T) {
 	if one, _ := o.Party(ctx, "bank"); one.inForce(o.now) {
 		t.Error("it was ended and is in force")
 	}
-	if _, err := o.End(ctx, Ending{By: admin, Key: "end again", ID: "bank"}); !errors.Is(err, ErrEnded) {
+	if _, err := o.End(ctx, Ending{By: admin, Key: "end again", ID: "bank", Why: "contract over"}); !errors.Is(err, ErrEnded) {
 		t.Error(err)
 	}
 	again := bank()
@@ -476,7 +476,7 @@ func TestAnAssertionThatIsNotGoodIsRefused(t *testing.T) {
 		}
 	}
 	o.now = o.now.Add(time.Hour)
-	if _, err := o.End(ctx, Ending{By: admin, Key: "end", ID: "bank"}); err != nil {
+	if _, err := o.End(ctx, Ending{By: admin, Key: "end", ID: "bank", Why: "contract over"}); err != nil {
 		t.Fatal(err)
 	}
 	if who, err := o.Authenticate(ctx, sign(t, "bank 1", jws.Header{}, o.said(nil))); code(err) != "invalid_client" {
@@ -541,7 +541,7 @@ func TestAnAccessTokenOfAPartyHoldsAtEveryReplicaUntilItsEndOrThePartys(t *testi
 		t.Errorf("after its end: %v", err)
 	}
 	o.now = start.Add(time.Minute)
-	if _, err := o.End(ctx, Ending{By: admin, Key: "end", ID: "bank"}); err != nil {
+	if _, err := o.End(ctx, Ending{By: admin, Key: "end", ID: "bank", Why: "contract over"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ask(o.second); code(err) != "invalid_token" {
