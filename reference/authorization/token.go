@@ -13,6 +13,7 @@ import (
 	"rollcall.example/rollcall/reference/access"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/jws"
+	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/oauth"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/store"
@@ -204,15 +205,21 @@ func (s *Server) byRefresh(form url.Values, g *Grant) (func(store.Tx) error, err
 
 // holds says whether the grant's wallet holds its citizen's card. As long as it does, a
 // wallet that comes before its refresh token ends gets another one; as they are bound to
-// the wallet's keys, the one before is of no use to anybody else (RFC 9700 §4.14.2).
+// the wallet's keys, the one before is of no use to anybody else (RFC 9700 §4.14.2). That
+// ends with a report that the wallet is lost, until it is released: whoever has it has its
+// keys. A register that was restored may not know the citizen yet.
 func (s *Server) holds(ctx context.Context, g Grant) (holds bool, err error) {
 	err = s.o.Register.View(ctx, func(r store.Reader) error {
 		p, err := r.Person(store.PersonID(g.Person))
-		if err != nil || p.Credential == 0 {
+		if errors.Is(err, store.ErrNotFound) || err == nil && p.Credential == 0 {
+			holds = false
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		c, err := r.Credential(p.Credential)
-		holds = err == nil && c.Wallet == g.Wallet && s.o.Register.Now().Before(c.Until)
+		holds = err == nil && c.Wallet == g.Wallet && s.o.Register.Now().Before(c.Until) && p.State.Causes()&lifecycle.MobileLost == 0
 		return err
 	})
 	return holds, err
