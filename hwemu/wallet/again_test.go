@@ -1,6 +1,7 @@
 package wallet_test
 
 import (
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"testing"
@@ -151,4 +152,39 @@ func TestFreshCopiesAreThoseOfACardThatIsGood(t *testing.T) {
 		t.Error("a wallet whose card is on another phone gets a new refresh token")
 	}
 	refused(t, "when it is on another phone", fresh(), 400, "credential_request_denied")
+}
+
+// What ends with the card itself is not signed anew, also of a card that was issued at night,
+// when the day in Korea is another than in Greenwich: its holder applies for the next one.
+func TestCopiesThatEndWithTheirCardAreNotDue(t *testing.T) {
+	w := newYears(t)
+	w.Pass(12*time.Hour + 30*time.Minute)
+	one, _, token := w.holder("phone")
+	for range 15 {
+		w.Pass(70 * day)
+		again(t, one, &token)
+	}
+	w.Pass(30 * day)
+	if due := one.Due(); due != nil {
+		t.Errorf("15 days before the card's end %s are due", due)
+	}
+}
+
+// Copies by a signer that has days left are due half-way, and not each time that the wallet
+// is opened.
+func TestCopiesThatLastDaysAreDueHalfWay(t *testing.T) {
+	w := newWorld(t)
+	leaf, err := x509.ParseCertificate(servicetest.Authorities().DS.Certificate())
+	check(t, err)
+	w.Set(leaf.NotAfter.Add(-10 * day))
+	one, _, _ := w.holder("phone")
+	for _, c := range []struct {
+		pass time.Duration
+		due  []string
+	}{{0, nil}, {4 * day, nil}, {2 * day, configs}} {
+		w.Pass(c.pass)
+		if due := one.Due(); !slices.Equal(due, c.due) {
+			t.Errorf("after %s more %s are due", c.pass, due)
+		}
+	}
 }

@@ -9,8 +9,12 @@ import (
 	"rollcall.example/rollcall/reference/sdjwt"
 )
 
-// ahead is how long before its end an SD-JWT is signed anew [A]; an mdoc says when.
+// ahead is how long before its end an SD-JWT is signed anew [A], or half of its time if
+// that is shorter; an mdoc says when.
 const ahead = 30 * 24 * time.Hour
+
+// kst is the time by which the dates on a card are given.
+var kst = time.FixedZone("KST", 9*60*60)
 
 // Due lists the configurations whose copies the issuer signs anew by now: an mdoc says from
 // when on (expectedUpdate, ISO/IEC 18013-5 §9.1.2.4), and an SD-JWT ends soon (exp), though
@@ -33,13 +37,18 @@ func (c Copy) due(now time.Time) bool {
 	if err != nil {
 		return false
 	}
-	seconds, _ := claims["exp"].(json.Number)
-	exp, err := seconds.Int64()
-	if err != nil {
-		return false
-	}
-	end := time.Unix(exp, 0)
+	begin, end := moment(claims["iat"]), moment(claims["exp"])
 	last, _ := claims["expiry_date"].(string)
-	card, err := time.Parse(time.DateOnly, last)
-	return err == nil && end.Before(card) && !now.Before(end.Add(-ahead))
+	card, err := time.ParseInLocation(time.DateOnly, last, kst)
+	return err == nil && !end.IsZero() && end.Before(card) && !now.Before(end.Add(-min(ahead, end.Sub(begin)/2)))
+}
+
+// moment is a NumericDate in whole seconds; zero: it is none.
+func moment(claim any) time.Time {
+	number, _ := claim.(json.Number)
+	seconds, err := number.Int64()
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
 }

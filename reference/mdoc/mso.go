@@ -26,23 +26,21 @@ type Validity struct {
 
 // updateAhead is how long before its end a card that ends with its signer's certificate
 // is expected to have been signed anew [A]: a wallet that is offline for a month still
-// holds a good one.
+// holds a good one. Where less is left of the certificate it is half of that, so that
+// wallets do not come at once, each time that they are opened.
 const updateAhead = 30 * 24 * time.Hour
 
 // Under is the validity that a card signed by s can have. Verifiers validate the
 // certificate at the time at which they see the card (§9.3.3, RFC 5280 §6.1.3), so that
-// none lasts longer than its signer's.
+// none lasts longer than its signer's. ErrSignerExpired: nothing can be signed by it then.
 func (v Validity) Under(s Signer) (Validity, error) {
-	c, err := certificateOf(s)
+	c, err := validCertificate(s, v.Signed)
 	if err != nil {
-		return v, fmt.Errorf("the signer's certificate cannot be read: %w", err)
+		return v, err
 	}
 	if v.Until.After(c.NotAfter) {
 		v.Until = c.NotAfter
-		v.Update = v.Until.Add(-updateAhead)
-		if v.Update.Before(v.From) {
-			v.Update = v.From
-		}
+		v.Update = v.Until.Add(-min(updateAhead, v.Until.Sub(v.From)/2))
 	}
 	return v, nil
 }
