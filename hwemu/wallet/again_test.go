@@ -188,3 +188,28 @@ func TestCopiesThatLastDaysAreDueHalfWay(t *testing.T) {
 		}
 	}
 }
+
+// Who sees an index on two copies knows that they are one card's. So the wallet shows the
+// copy whose place was shown least often, also of those that were signed anew.
+func TestFreshCopiesGoOnWhereThoseOfBeforeStopped(t *testing.T) {
+	w := newYears(t)
+	one, _, token := w.holder("phone")
+	show := func() {
+		t.Helper()
+		if v := w.show(one, "mso_mdoc"); v != "accepted" {
+			t.Fatal(v)
+		}
+	}
+	show()
+	show()
+	later, err := token.Renew(ctx)
+	check(t, err)
+	_, err = later.Issue(ctx, openid4vci.MdocID, wallet.Ask{Copies: servicetest.Copies})
+	check(t, err)
+	show()
+	for _, c := range one.Copies() {
+		if c.Config == openid4vci.MdocID && c.Shown != 1 {
+			t.Errorf("of %d places one was shown %d times in 3", servicetest.Copies, c.Shown)
+		}
+	}
+}

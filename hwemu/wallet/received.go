@@ -59,9 +59,18 @@ func (w *Wallet) check(config string, c Configuration, came []string, keys []*ec
 			return nil, unusable("copy %d of %d: %w", i+1, len(came), err)
 		}
 		all = append(all, one)
-		got = append(got, Copy{Config: config, Format: c.Format, Credential: one.credential, Key: keys[n]})
+		got = append(got, Copy{Config: config, Format: c.Format, Credential: one.credential, Key: keys[n], Shown: w.shown(*one.status), place: *one.status})
 	}
 	return got, nil
+}
+
+// shown is how often copies that stand there were shown.
+func (w *Wallet) shown(place mdoc.StatusRef) int {
+	n := slices.IndexFunc(w.held, func(c Copy) bool { return c.place == place })
+	if n < 0 {
+		return 0
+	}
+	return w.held[n].Shown
 }
 
 // open reads one copy, and verifies who signed it if that is wanted.

@@ -89,7 +89,11 @@ type Copy struct {
 	Format     string
 	Credential []byte // IssuerSigned, or an SD-JWT
 	Key        *ecdsa.PrivateKey
-	Shown      int
+	// Shown is how often it was shown, with the copies that stood at its place in the
+	// status lists before it: who sees an index twice knows that it is one card's.
+	Shown int
+
+	place mdoc.StatusRef
 }
 
 // New is a wallet without cards.
