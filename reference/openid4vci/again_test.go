@@ -22,7 +22,7 @@ import (
 func refreshed(g *authorization.Grant) { g.Approval, g.Wallet = nil, "instance of one" }
 
 // indices are those of the copies in a response, as their verifiers see them.
-func indices(t *testing.T, config string, r response) (out []uint64) {
+func indices(t testing.TB, config string, r response) (out []uint64) {
 	t.Helper()
 	for _, c := range r.Credentials {
 		if config == openid4vci.SDJWTID {

@@ -250,12 +250,16 @@ func holder(t *testing.T, text string) *ecdsa.PublicKey {
 
 // A wallet's requests for cards, changed. None makes the issuer fail, and one that is
 // refused changes nothing. One that is accepted issues one card at most, to the citizen of
-// the token, and every copy is bound to a key that the phone's maker has attested.
+// the token, and every copy is bound to a key that the phone's maker has attested. With a
+// refreshed token none is issued: the copies stand where the first ones stood.
 func FuzzRequests(f *testing.F) {
 	w := newWallet(f)
 	first, second := w.Resident(), w.Resident()
 	plain, byID, holds := w.granted(f, "plain", first, false), w.granted(f, "by id", first, true), w.granted(f, "holds a card", second, false)
 	issued := w.good(f, holds, w.vci.Credential, marshal(f, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(f, "jwt")}))
+	anew := func(g *authorization.Grant) { g.Approval, g.Wallet = nil, "instance of holds a card" }
+	later, laterByID := w.granted(f, "signed anew", second, false, anew), w.granted(f, "signed anew by id", second, true, anew)
+	stood := indices(f, openid4vci.MdocID, issued)
 	w.rehearsal.Begin()
 
 	own := servicetest.Key("answers")
@@ -268,11 +272,14 @@ func FuzzRequests(f *testing.F) {
 		f.Fatal("nothing is deferred")
 	}
 
+	waitsAnew := w.good(f, later, w.slow.Credential, marshal(f, map[string]any{"credential_configuration_id": openid4vci.MdocID, "proofs": w.proofs(f, "attestation")}))
+
 	var secrets servicetest.Secrets
 	byJWT, byAttestation := w.proofs(f, "jwt"), w.proofs(f, "attestation")
 	secrets.Add("jwt", byJWT["jwt"][0])
 	secrets.Add("attestation", byAttestation["attestation"][0])
 	secrets.Add("waits", waits.Transaction)
+	secrets.Add("waits anew", waitsAnew.Transaction)
 	secrets.Add("notice", issued.Notice)
 	secrets.Add("x", to.X)
 	secrets.Add("y", to.Y)
@@ -305,6 +312,19 @@ func FuzzRequests(f *testing.F) {
 			{"notification_id": issued.Notice, "event": "credential_accepted", "event_description": "stored"},
 			{"notification_id": issued.Notice, "event": "credential_deleted"},
 		}},
+		{"signed anew", later, w.vci.Credential, nil, []map[string]any{
+			{"credential_configuration_id": openid4vci.MdocID, "proofs": byJWT},
+			{"credential_configuration_id": openid4vci.SDJWTID, "proofs": byAttestation, "credential_response_encryption": encrypted},
+		}},
+		{"signed anew by its identifier", laterByID, w.vci.Credential, nil, []map[string]any{
+			{"credential_identifier": authorization.Identifier(openid4vci.MdocID), "proofs": byAttestation},
+		}},
+		{"to be signed anew later", later, w.slow.Credential, nil, []map[string]any{
+			{"credential_configuration_id": openid4vci.MdocID, "proofs": byJWT},
+		}},
+		{"deferred and signed anew", later, w.vci.Deferred, nil, []map[string]any{
+			{"transaction_id": waitsAnew.Transaction}, {"transaction_id": waitsAnew.Transaction, "credential_response_encryption": encrypted},
+		}},
 	}
 	for i, s := range steps {
 		for _, seed := range s.seeds {
@@ -336,6 +356,7 @@ func FuzzRequests(f *testing.F) {
 		}
 		var asked struct {
 			Config      string    `json:"credential_configuration_id"`
+			Identifier  string    `json:"credential_identifier"`
 			Transaction string    `json:"transaction_id"`
 			Notice      string    `json:"notification_id"`
 			Event       string    `json:"event"`
@@ -362,6 +383,19 @@ func FuzzRequests(f *testing.F) {
 			if asked.Transaction != waits.Transaction {
 				t.Errorf("accepted: %+v", asked)
 			}
+		case "signed anew", "signed anew by its identifier":
+			if !wrote.Only("UseNonce") || wrote.Only() {
+				t.Errorf("%s: written: %+v", s.name, wrote)
+			}
+		case "to be signed anew later":
+			if rec.Code != http.StatusAccepted || !wrote.Only("UseNonce") || wrote.Only() {
+				t.Errorf("%d, written: %+v", rec.Code, wrote)
+			}
+			return
+		case "deferred and signed anew":
+			if asked.Transaction != waitsAnew.Transaction || !wrote.Only() {
+				t.Errorf("accepted: %+v, written: %+v", asked, wrote)
+			}
 		case "credential that takes long":
 			if rec.Code != http.StatusAccepted || !wrote.Only() {
 				t.Errorf("%d, written: %+v", rec.Code, wrote)
@@ -387,6 +421,10 @@ func FuzzRequests(f *testing.F) {
 		}
 		if len(out.Credentials) != len(w.attested) {
 			t.Errorf("%s: %d copies for %d keys", s.name, len(out.Credentials), len(w.attested))
+		}
+		mdocs := asked.Config == openid4vci.MdocID || asked.Identifier == authorization.Identifier(openid4vci.MdocID) || asked.Transaction == waitsAnew.Transaction
+		if s.citizen == nil && mdocs && !slices.Equal(indices(t, openid4vci.MdocID, out), stood) {
+			t.Errorf("%s: the copies stand at %d, the first stood at %d", s.name, indices(t, openid4vci.MdocID, out), stood)
 		}
 		for _, c := range out.Credentials {
 			key := holder(t, c.Credential)
