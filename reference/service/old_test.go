@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,7 +12,10 @@ import (
 	"testing"
 
 	"rollcall.example/rollcall/reference/audit"
+	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/service/servicetest"
 	"rollcall.example/rollcall/reference/statuslist"
@@ -136,5 +140,52 @@ func TestARegisterOfBeforeCopiesWereKeptTogetherGoesOn(t *testing.T) {
 	}))
 	if _, err := audit.Verify(ctx, w.db); err != nil {
 		t.Error(err)
+	}
+}
+
+// What the copies of a card of before say and stand for was not kept: they last until they
+// end. The next card's are signed anew, also in a list without a secret.
+func TestCopiesOfACardOfBeforeAreNotSignedAnewAndTheNextCardsAre(t *testing.T) {
+	w := oldRegister(t)
+	one := &citizen{&servicetest.Citizen{ID: 1, Number: "A00000001", Face: servicetest.Portrait(1)}, w, newPhone("phone-1")}
+	again := func(format string) ([][]byte, error) {
+		t.Helper()
+		phone, _ := one.phone.fresh(copies)
+		must(t, w.db.View(ctx, func(r store.Reader) error {
+			p, err := r.Person(1)
+			must(t, err)
+			held, err := r.Credential(p.Credential)
+			phone.Wallet = held.Wallet
+			return err
+		}))
+		out, reason, err := w.Issuance.IssueAgain(ctx, issuance.AgainRequest{Person: 1, Phone: phone, Format: format})
+		w.decided(reason, lifecycle.Granted)
+		return out, err
+	}
+	if got, err := again(issuance.Mdoc); !errors.Is(err, issuance.ErrNotIssued) || got != nil {
+		t.Errorf("%d copies: %v", len(got), err)
+	}
+	v, reason := one.approveTap()
+	w.decided(reason, lifecycle.Granted)
+	first := one.issueApproved(v, sdjwt.Format)
+	w.decided(first.Reason, lifecycle.Granted)
+	for format, want := range map[string][]audit.Copy{issuance.Mdoc: first.Indices, sdjwt.Format: first.Spare} {
+		got, err := again(format)
+		must(t, err)
+		for i, c := range got {
+			var at *mdoc.StatusRef
+			if format == issuance.Mdoc {
+				held, err := mdoc.Inspect(c)
+				must(t, err)
+				at = held.Status
+			} else {
+				held, err := sdjwt.CheckCard(string(c), []string{sdjwt.Type}, w.Now())
+				must(t, err)
+				at = held.Status
+			}
+			if at.Index != want[i].Index || want[i].List != 0 {
+				t.Errorf("%s: copy %d stands at %d; its place is %+v", format, i+1, at.Index, want[i])
+			}
+		}
 	}
 }
