@@ -257,7 +257,10 @@ func (d *day) live() {
 	if err == nil {
 		t.Fatal("a card that nobody waits for is given")
 	}
+	// Its copies are signed anew later.
 	renewed, err := t1.Renew(ctx)
+	check(t, err)
+	_, err = renewed.Issue(ctx, openid4vci.MdocID, wallet.Ask{Copies: 2, Encrypt: jwe.A256GCM})
 	check(t, err)
 	check(t, d.lists.Publish(ctx))
 	d.get("/status-lists/0", "application/statuslist+jwt", nil)
