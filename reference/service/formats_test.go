@@ -158,3 +158,43 @@ func TestBothFormatsSayTheSame(t *testing.T) {
 		}
 	}
 }
+
+// Ages are those of the day, by civil time, on which a copy is signed; all else is the card's.
+func TestFreshCopiesTellTheAgeOfTheDayOnWhichTheyAreSigned(t *testing.T) {
+	w := newWorld(t)
+	c := w.resident(func(q *issuance.ResidentRequest) { q.Resident.BirthDate = time.Date(2006, 3, 15, 0, 0, 0, 0, time.UTC) })
+	v, reason := c.approveTap()
+	w.decided(reason, lifecycle.Granted)
+	first := c.issueApproved(v, sdjwt.Format)
+	w.decided(first.Reason, lifecycle.Granted)
+	adult := func(when string, want bool) {
+		t.Helper()
+		for _, format := range []string{issuance.Mdoc, sdjwt.Format} {
+			phone, _ := c.phone.fresh(1)
+			got, reason, err := w.Issuance.IssueAgain(ctx, issuance.AgainRequest{Person: c.ID, Phone: phone, Format: format})
+			must(t, err)
+			w.decided(reason, lifecycle.Granted)
+			on := map[string]any{}
+			if format == issuance.Mdoc {
+				held, err := mdoc.Inspect(got[0])
+				must(t, err)
+				for _, e := range held.Elements {
+					on[e.Name] = e.Value
+				}
+			} else {
+				on, _, err = sdjwt.Claims(string(got[0]))
+				must(t, err)
+				ages, _ := on["age_equal_or_over"].(map[string]any)
+				on["age_over_18"], on["age_over_19"] = ages["18"], ages["19"]
+			}
+			if on["age_over_18"] != true || on["age_over_19"] != want || fmt.Sprint(on["issue_date"]) != "2025-03-14" || fmt.Sprint(on["document_number"]) != first.Document {
+				t.Errorf("%s, %s: %v", when, format, on)
+			}
+		}
+	}
+	adult("at noon of the day before", false)
+	w.Set(servicetest.Noon.Add(12*time.Hour - time.Second))
+	adult("at the end of that day", false)
+	w.Pass(time.Second)
+	adult("on the birthday", true)
+}
