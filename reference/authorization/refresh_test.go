@@ -52,6 +52,27 @@ func TestRefreshTokensFollowEachOtherWhileTheWalletHoldsTheCardAndIsNotLost(t *t
 		t.Fatal(a.Reason)
 	}
 	follows("it holds the card", true)
+	// A wallet may ask for less; the next refresh token gives what the one before did (RFC 6749 §6).
+	scoped := func(scope string) (int, string, string) {
+		w.as(t, "instance", "dpop")
+		form := renewing(refresh)
+		form.Set("scope", scope)
+		rec := w.send(token, form.Encode())
+		if next := text(t, rec.Body.Bytes(), "refresh_token"); rec.Code == 200 {
+			refresh = next
+		}
+		return rec.Code, text(t, rec.Body.Bytes(), "scope"), text(t, rec.Body.Bytes(), "error")
+	}
+	for _, c := range []struct {
+		asks   string
+		status int
+		gets   string
+		error  string
+	}{{"self", 200, "self", ""}, {"", 200, "self rrc_mdoc", ""}, {"rrc_mdoc", 200, "self rrc_mdoc", ""}, {"rrc_mdoc rrc_sd_jwt", 400, "", "invalid_scope"}, {"another", 400, "", "invalid_scope"}} {
+		if status, gets, error := scoped(c.asks); status != c.status || gets != c.gets || error != c.error {
+			t.Errorf("who asks for %q gets %d %q %s, not %d %q %s", c.asks, status, gets, error, c.status, c.gets, c.error)
+		}
+	}
 	report := func(cause lifecycle.Causes) uint64 {
 		r, err := w.Suspension.Report(ctx, suspension.ReportRequest{Request: w.Request(register.By{Actor: "op", Role: lifecycle.CallCentre}), Person: w.citizen.ID, Cause: cause})
 		check(t, err)

@@ -56,17 +56,15 @@ func (s *Server) Token(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	g := Grant{Client: c.ID, Wallet: c.Thumbprint, Key: proven.Thumbprint}
-	var use func(store.Tx) error
-	refreshable := true
+	use := func(store.Tx) error { return nil }
+	later := &g // what comes with a refresh token; nil: there is none
 	switch form.Get("grant_type") {
 	case grantCode:
 		use, err = s.byCode(form, &g)
 	case grantPreAuthorized:
 		use, err = s.byOffer(r.Context(), form, &g)
 	case grantRefresh:
-		if use, err = s.byRefresh(form, &g); err == nil {
-			refreshable, err = s.holds(r.Context(), g)
-		}
+		later, err = s.byRefresh(r.Context(), form, &g)
 	default:
 		err = web.Refuse(http.StatusBadRequest, "unsupported_grant_type", "The grant_type is none of those in the metadata.")
 	}
@@ -84,10 +82,10 @@ func (s *Server) Token(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
-	return s.answer(w, g, refreshable)
+	return s.answer(w, g, later)
 }
 
-func (s *Server) answer(w http.ResponseWriter, g Grant, refreshable bool) error {
+func (s *Server) answer(w http.ResponseWriter, g Grant, later *Grant) error {
 	token, err := s.seal(kindToken, TokenLife, g)
 	if err != nil {
 		return err
@@ -108,10 +106,10 @@ func (s *Server) answer(w http.ResponseWriter, g Grant, refreshable bool) error 
 		Details []detail `json:"authorization_details,omitempty"`
 		Refresh string   `json:"refresh_token,omitempty"`
 	}{token, "DPoP", int(TokenLife.Seconds()), strings.Join(scopes, " "), details, ""}
-	if refreshable {
-		later := g
-		later.Approval = nil
-		if out.Refresh, err = s.seal(kindRefresh, RefreshLife, later); err != nil {
+	if later != nil {
+		refresh := *later
+		refresh.Approval = nil
+		if out.Refresh, err = s.seal(kindRefresh, RefreshLife, refresh); err != nil {
 			return err
 		}
 	}
@@ -189,10 +187,11 @@ func (s *Server) approve(g *Grant, a issuance.Approval, id []byte, configs []str
 }
 
 // byRefresh gives a wallet a token by which it sees and reports what concerns its
-// citizen, and has the copies of its card signed anew, and nothing else.
-func (s *Server) byRefresh(form url.Values, g *Grant) (func(store.Tx) error, error) {
+// citizen, and has the copies of its card signed anew, and nothing else; with a scope, no
+// more than that of it (RFC 6749 §6). Another refresh token gives what the one before did.
+func (s *Server) byRefresh(ctx context.Context, form url.Values, g *Grant) (later *Grant, err error) {
 	var before Grant
-	_, err := s.open(kindRefresh, form.Get("refresh_token"), &before)
+	_, err = s.open(kindRefresh, form.Get("refresh_token"), &before)
 	switch {
 	case err != nil:
 		return nil, invalidGrant("The refresh_token is not one of this server, or its time is over.")
@@ -200,7 +199,20 @@ func (s *Server) byRefresh(form url.Values, g *Grant) (func(store.Tx) error, err
 		return nil, invalidGrant("The refresh_token was given to another wallet, or is bound to another DPoP key.")
 	}
 	*g = before
-	return func(store.Tx) error { return nil }, nil
+	if form.Get("scope") != "" {
+		if g.Configs, err = s.scopes(form.Get("scope")); err != nil {
+			return nil, err
+		}
+		for _, id := range g.Configs {
+			if !slices.Contains(before.Configs, id) {
+				return nil, web.Refuse(http.StatusBadRequest, "invalid_scope", "The refresh_token does not give the scope %s.", s.o.Scopes[id])
+			}
+		}
+	}
+	if holds, err := s.holds(ctx, before); err != nil || !holds {
+		return nil, err
+	}
+	return &before, nil
 }
 
 // holds says whether the grant's wallet holds its citizen's card. As long as it does, a
