@@ -100,7 +100,7 @@ func (s *Service) record(p store.Person, plastic store.Card, document string, is
 func (s *Service) sign(format Format, record mdoc.Card, phone Phone, places []audit.Copy, now, until time.Time, random io.Reader) (copies [][]byte, err error) {
 	batch, err := format.Batch(record, mdoc.Validity{Signed: now, From: now, Until: until})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the mobile card cannot be signed: %w", err)
 	}
 	for i, key := range phone.Keys {
 		signed, err := batch(key, mdoc.StatusRef{URI: s.register.Lists.URI(places[i].List), Index: places[i].Index}, random)
