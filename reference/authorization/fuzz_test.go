@@ -331,7 +331,7 @@ func FuzzMessages(f *testing.F) {
 			same(t, "the client", form.Get("client_id"), clientID)
 			same(t, "the response_type", form.Get("response_type"), "code")
 			same(t, "the method", form.Get("code_challenge_method"), "S256")
-			if redirect, err := url.Parse(form.Get("redirect_uri")); err != nil || redirect.Host != "wallet.example" || redirect.Scheme != "https" || len(form.Get("code_challenge")) != 43 || form.Has("request_uri") {
+			if redirect, err := url.Parse(form.Get("redirect_uri")); err != nil || !strings.EqualFold(redirect.Host, "wallet.example") || redirect.Scheme != "https" || len(form.Get("code_challenge")) != 43 || form.Has("request_uri") {
 				t.Errorf("%q is accepted", text)
 			}
 			if !wrote.Only("UseNonce") || len(wrote.Calls) != 2 {

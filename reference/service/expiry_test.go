@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"rollcall.example/rollcall/reference/audit"
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/register"
 	"rollcall.example/rollcall/reference/service"
 	"rollcall.example/rollcall/reference/suspension"
@@ -62,7 +64,7 @@ func TestACardIsGoodUntilItsExpiryAndNotAtIt(t *testing.T) {
 // the error says so.
 func (c *citizen) tapExpired(t *testing.T) {
 	q, _ := c.tapRequest()
-	if _, err := c.w.Issuance.IssueByTap(ctx, q); err == nil || !strings.Contains(err.Error(), "cannot be signed") {
+	if _, err := c.w.Issuance.IssueByTap(ctx, q); !errors.Is(err, mdoc.ErrSignerExpired) || !strings.Contains(err.Error(), "cannot be signed") {
 		t.Errorf("with an expired signer: %v", err)
 	}
 }
