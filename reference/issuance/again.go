@@ -29,9 +29,10 @@ type MoreRequest struct {
 }
 
 // IssueMore signs further copies, at places that were kept for them. The card must
-// be in force and not suspended. Nothing changes in the register.
+// be in force and not suspended, when it is looked up and once more when the copies are
+// signed. Nothing changes in the register.
 func (s *Service) IssueMore(ctx context.Context, q MoreRequest) (copies [][]byte, reason lifecycle.Reason, err error) {
-	_, copies, reason, err = s.further(ctx, q.Phone, q.Format, func(r store.Reader) (m inForce, err error) {
+	find := func(r store.Reader) (m inForce, err error) {
 		if n := len(q.Phone.Keys); n != len(q.Places) {
 			return m, fmt.Errorf("%d keys for %d places", n, len(q.Places))
 		}
@@ -45,8 +46,19 @@ func (s *Service) IssueMore(ctx context.Context, q MoreRequest) (copies [][]byte
 		}
 		m.document, m.places = q.Document, q.Places
 		return m, nil
-	})
-	return copies, reason, err
+	}
+	_, copies, reason, err = s.further(ctx, q.Phone, q.Format, find)
+	if err != nil || reason != lifecycle.Granted {
+		return nil, reason, err
+	}
+	if err := s.register.View(ctx, func(r store.Reader) error {
+		now, err := find(r)
+		reason = suspended(now.person.State)
+		return err
+	}); err != nil || reason != lifecycle.Granted {
+		return nil, reason, err
+	}
+	return copies, reason, nil
 }
 
 // AgainRequest asks for the copies of a mobile card anew.

@@ -6,7 +6,7 @@ import (
 )
 
 // Redirects says whether a redirect URI is one of those that are registered: the scheme,
-// the host with its port, and the path are the same, letter by letter (RFC 6749 §3.1.2.3,
+// the host with its port, and the path are the same, scheme and host in any case, the rest letter by letter (RFC 6749 §3.1.2.3,
 // RFC 9700 §2.1); the query is its own, the fragment and a user are none. An empty path is
 // "/".
 func Redirects(registered []string, text string) bool {

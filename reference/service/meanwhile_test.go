@@ -9,6 +9,7 @@ import (
 	"rollcall.example/rollcall/reference/issuance"
 	"rollcall.example/rollcall/reference/lifecycle"
 	"rollcall.example/rollcall/reference/mdoc"
+	"rollcall.example/rollcall/reference/sdjwt"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/reference/store/sqlite"
 )
@@ -18,6 +19,16 @@ import (
 type meanwhile struct {
 	store.Store
 	happens func()
+	viewed  func() // happens after what is read first
+}
+
+func (s *meanwhile) View(ctx context.Context, f func(store.Reader) error) error {
+	err := s.Store.View(ctx, f)
+	if do := s.viewed; do != nil {
+		s.viewed = nil
+		do()
+	}
+	return err
 }
 
 func (s *meanwhile) Update(ctx context.Context, f func(store.Tx) error) error {
@@ -161,6 +172,43 @@ func TestS8WhatChangesWhileCopiesAreSignedAnewIsOnThemOrTheyAreNotGivenOut(t *te
 			}
 			if another := shown["document_number"] != first.Document; shown["resident_address"] != test.address || another != test.another || written != 1 {
 				t.Errorf("the copy says %v, written %d times", shown, written)
+			}
+		})
+	}
+}
+
+// S8: the copies of another format are signed later than the card was issued, and are not
+// given out either after what was reported while they were signed.
+func TestS8FurtherCopiesAreNotGivenOutAfterAReportThatCameWhileTheyWereSigned(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		happens func(*citizen)
+		want    lifecycle.Reason
+		refused error
+	}{
+		{"nothing", func(*citizen) {}, lifecycle.Granted, nil},
+		{"the phone is reported lost", func(c *citizen) { c.report(me(c.ID), lifecycle.MobileLost) }, lifecycle.WalletReportedLost, nil},
+		{"the plastic card is reported lost", func(c *citizen) { c.report(callCentre, lifecycle.PhysicalLost) }, lifecycle.CardSuspended, nil},
+		{"the holder applies again", func(c *citizen) { c.w.decided(c.tap().Reason, lifecycle.Granted) }, 0, issuance.ErrNoCard},
+		{"the holder is removed", func(c *citizen) { c.remove() }, 0, issuance.ErrNoCard},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "register.db")
+			db, err := sqlite.Open(path, sqlite.Options{})
+			must(t, err)
+			t.Cleanup(func() { db.Close() })
+			between := &meanwhile{Store: db}
+			w := onStore(t, db, between, path, 1<<12)
+			c := w.resident()
+			v, _ := c.approveTap()
+			first := c.issueApproved(v, sdjwt.Format)
+			phone, _ := c.phone.fresh(1)
+			between.viewed = func() { test.happens(c) }
+			got, reason, err := w.Issuance.IssueMore(ctx, issuance.MoreRequest{
+				Person: c.ID, Credential: first.Credential, Document: first.Document, Phone: phone, Format: sdjwt.Format, Places: first.Spare[:1],
+			})
+			if !errors.Is(err, test.refused) || err == nil && reason != test.want || len(got) > 0 != (test.want == lifecycle.Granted && err == nil) {
+				t.Errorf("%d copies, %v, %v", len(got), reason, err)
 			}
 		})
 	}
