@@ -516,13 +516,17 @@ func (d *Desk) MakeOffer(ctx context.Context, q register.Request, id store.Perso
 	if a.Reason != lifecycle.Granted {
 		return Scan{}, refused(a.Reason)
 	}
+	over := web.Refuse(http.StatusConflict, "offer-over", "The time of the offer that this Idempotency-Key has made is over: ask for a new one with a new key.")
 	if !d.o.Register.Now().Before(a.Expires) {
-		return Scan{}, web.Refuse(http.StatusConflict, "offer-over", "The time of the offer that this Idempotency-Key has made is over: ask for a new one with a new key.")
+		return Scan{}, over
 	}
 	if d.o.Scan == nil {
 		return Scan{URI: a.Code, Expires: a.Expires, Code: a.Code}, nil
 	}
 	out, err := d.o.Scan(ctx, a)
+	if err != nil && !d.o.Register.Now().Before(a.Expires) { // it had been good for a moment
+		return Scan{}, over.Because(err)
+	}
 	out.Code = a.Code
 	return out, err
 }

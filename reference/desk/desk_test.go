@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,9 +49,17 @@ func citizen(c *servicetest.Citizen) access.Caller {
 // counter is a desk with the residents before it.
 type counter struct {
 	*servicetest.World
-	t   testing.TB
-	mux *http.ServeMux
-	n   int
+	t    testing.TB
+	mux  *http.ServeMux
+	n    int
+	scan func() error // happens while a code is made into what is scanned; may be nil
+}
+
+func (c *counter) unscannable() error {
+	if c.scan == nil {
+		return nil
+	}
+	return c.scan()
 }
 
 func open(t testing.TB, change ...func(*service.Config)) *counter {
@@ -63,11 +72,14 @@ func open(t testing.TB, change ...func(*service.Config)) *counter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := desk.New(desk.Options{Register: w.Register, Issuance: w.Issuance, Suspension: w.Suspension, Verification: w.Verification, Parties: all, Published: 65 * time.Minute})
+	c := &counter{World: w, t: t, mux: http.NewServeMux()}
+	d, err := desk.New(desk.Options{Register: w.Register, Issuance: w.Issuance, Suspension: w.Suspension, Verification: w.Verification, Parties: all, Published: 65 * time.Minute,
+		Scan: func(_ context.Context, o issuance.Offer) (desk.Scan, error) {
+			return desk.Scan{URI: o.Code, Expires: o.Expires}, c.unscannable()
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &counter{World: w, t: t, mux: http.NewServeMux()}
 	for path, h := range map[string]web.Handler{
 		"GET /residents": d.Find, "GET /residents/{id}": d.Look, "POST /residents": d.Enter, "POST /residents/{id}/cards": d.EnterCard,
 		"POST /residents/{id}/removal": d.Remove, "POST /residents/{id}/reports": d.Suspend, "GET /residents/{id}/reports": d.Reports,
@@ -468,6 +480,25 @@ func TestAClerkWhoAsksAgainIsShownTheOfferThatTheKeyHasMade(t *testing.T) {
 	}
 	if a := ask("another"); a.status != 201 || a.text == first.text {
 		t.Errorf("%+v", a)
+	}
+}
+
+// The time of an offer may be over while it is made, where the register is slow.
+func TestAnOfferThatIsOverBeforeItIsShownIsNoFailureOfTheService(t *testing.T) {
+	c := open(t)
+	r := c.Resident()
+	for _, test := range []struct {
+		takes  time.Duration
+		status int
+		code   string
+	}{{89 * time.Second, 500, ""}, {90 * time.Second, 409, "offer-over"}} {
+		c.scan = func() error {
+			c.Pass(test.takes)
+			return errors.New("it cannot be read")
+		}
+		if a := c.ask(clerk, "POST", path(r, "/offers"), struct{}{}); a.status != test.status || test.code != "" && a.problem() != test.code {
+			t.Errorf("after %s: %+v", test.takes, a)
+		}
 	}
 }
 
