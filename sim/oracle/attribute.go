@@ -38,9 +38,9 @@ func (k *look) charge(p Property, by *op, format string, args ...any) {
 }
 
 // forgotten says whether the change was acknowledged, then a crash came, then
-// k; and nobody has it on record.
-func (c *court) forgotten(o *op, k *look) bool {
-	return o != nil && o.restartAfter != nil && !k.begin.Before(o.restartAfter.Up) && o.entry == nil
+// that moment; and nobody has it on record.
+func (c *court) forgotten(o *op, at Stamp) bool {
+	return o != nil && o.restartAfter != nil && !at.Before(o.restartAfter.Up) && o.entry == nil
 }
 
 // chargeAcceptance charges an online acceptance that fits no state that it may
@@ -150,7 +150,7 @@ func (c *court) chargeAccepted(k *look, s *state) {
 			}
 		}
 		switch {
-		case c.forgotten(by, k):
+		case c.forgotten(by, k.begin):
 			k.charge("S5", by, "%s was accepted after a restart, although %s had ended it", k.card(), by.what())
 		case by != nil && by.event == CredentialExpired:
 			k.charge("E5", by, "%s was accepted although it has expired", k.card())
@@ -186,7 +186,7 @@ func (c *court) chargeAccepted(k *look, s *state) {
 			k.card(), k.begin.At.Format(moment), r.what(), r.acknowledged(), fmt.Sprintf(format, args...))
 	}
 	for _, r := range reports {
-		if c.forgotten(r, k) {
+		if c.forgotten(r, k.begin) {
 			accuse("S5", r, "a restart lost it")
 			return
 		}
@@ -197,25 +197,9 @@ func (c *court) chargeAccepted(k *look, s *state) {
 			return
 		}
 	}
-	for _, sameCause := range []bool{true, false} {
-		for _, r := range reports {
-			for _, o := range l.ops {
-				if o.cause == "" || o.report != nil || (o.cause == r.cause) != sameCause || !o.triedBetween(r.begin, k.end) {
-					continue
-				}
-				switch {
-				case !sameCause:
-					accuse("S6", r, "only %s was released", o.cause)
-					return
-				case o.names != 0 && o.names < r.seq || o.seq != 0 && o.seq < r.seq:
-					accuse("S9", r, "a release (%s by %s) that is older than the report took effect", o.event, o.call().Role)
-					return
-				case !c.h.Policy.mayRelease(o.cause, o.call().Role):
-					accuse("S6", r, "a release by %s, who may not, took effect", o.call().Role)
-					return
-				}
-			}
-		}
+	if p, r, why := c.misreleased(l, reports, k.end); p != "" {
+		accuse(p, r, "%s", why)
+		return
 	}
 	for _, r := range reports {
 		if k.mobile() && r.event != ReportMobileLost && overlap(k.cred.op, r) {
@@ -232,6 +216,30 @@ func (c *court) chargeAccepted(k *look, s *state) {
 	default:
 		accuse("S3", r, "it began after that")
 	}
+}
+
+// misreleased finds the release that a service took, and should not have, if reports
+// that are in force did not count; with the property that this breaks. Empty: none was
+// tried until then.
+func (c *court) misreleased(l *life, reports []*op, end Stamp) (Property, *op, string) {
+	for _, sameCause := range []bool{true, false} {
+		for _, r := range reports {
+			for _, o := range l.ops {
+				if o.cause == "" || o.report != nil || (o.cause == r.cause) != sameCause || !o.triedBetween(r.begin, end) {
+					continue
+				}
+				switch {
+				case !sameCause:
+					return "S6", r, fmt.Sprintf("only %s was released", o.cause)
+				case o.names != 0 && o.names < r.seq || o.seq != 0 && o.seq < r.seq:
+					return "S9", r, fmt.Sprintf("a release (%s by %s) that is older than the report took effect", o.event, o.call().Role)
+				case !c.h.Policy.mayRelease(o.cause, o.call().Role):
+					return "S6", r, fmt.Sprintf("a release by %s, who may not, took effect", o.call().Role)
+				}
+			}
+		}
+	}
+	return "", nil, ""
 }
 
 // triedBetween says whether an attempt was sent between two moments.
@@ -272,7 +280,7 @@ func (c *court) chargeRefusal(k *look) {
 		for _, o := range l.done[:k.floor] {
 			switch o.event {
 			case CredentialIssued, CardIssued, ReleasePhysical, ReleaseMobile, ReleaseAdministrative:
-				if c.forgotten(o, k) {
+				if c.forgotten(o, k.begin) {
 					return o
 				}
 			}

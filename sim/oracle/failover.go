@@ -34,6 +34,7 @@ func (h *History) sides() (main, standby *History) {
 		x.Reports = only(h.Reports, func(r *Report) bool { return ops(r.Begin) })
 		x.Releases = only(h.Releases, func(r *Release) bool { return ops(r.Begin) })
 		x.Endings = only(h.Endings, func(r *Ending) bool { return ops(r.Begin) })
+		x.Renewals = only(h.Renewals, func(r *Renewal) bool { return atStandby(r.Begin) })
 		x.Inquiries = only(h.Inquiries, func(r *Inquiry) bool { return atStandby(r.Begin) })
 		x.Restarts = only(h.Restarts, func(r *Restart) bool { return ops(r.Down) })
 		// Whatever was acknowledged until then must be there afterwards.

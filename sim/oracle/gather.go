@@ -99,21 +99,28 @@ func (o *op) settle() {
 
 func (c *court) readCopies(o *op, a *Application) {
 	for i := range a.Copies {
-		p := &a.Copies[i]
-		ref, until := p.Status, p.Until
-		if len(p.IssuerSigned) > 0 {
-			m, err := parseIssuerSigned(p.IssuerSigned)
-			if err != nil {
-				c.parseErr = append(c.parseErr, parseError{o, err})
-				continue
-			}
-			ref, until = m.status, m.until
+		ref, until, err := a.Copies[i].read()
+		if err != nil {
+			c.parseErr = append(c.parseErr, parseError{o, err})
+			continue
 		}
 		o.copies = append(o.copies, ref)
 		if o.until.IsZero() || until.Before(o.until) {
 			o.until = until
 		}
 	}
+}
+
+// read decodes what a copy says of itself.
+func (p *Copy) read() (StatusRef, time.Time, error) {
+	if len(p.IssuerSigned) == 0 {
+		return p.Status, p.Until, nil
+	}
+	m, err := parseIssuerSigned(p.IssuerSigned)
+	if err != nil {
+		return StatusRef{}, time.Time{}, err
+	}
+	return m.status, m.until, nil
 }
 
 // readAudit parses the export and finds to each change its entry, and to each

@@ -15,6 +15,7 @@ type History struct {
 	Registrations []Registration  `json:"registrations,omitempty"`
 	Offers        []Offer         `json:"offers,omitempty"`
 	Applications  []Application   `json:"applications,omitempty"`
+	Renewals      []Renewal       `json:"renewals,omitempty"`
 	Reports       []Report        `json:"reports,omitempty"`
 	Releases      []Release       `json:"releases,omitempty"`
 	Endings       []Ending        `json:"endings,omitempty"`
@@ -211,6 +212,24 @@ type Copy struct {
 	From         time.Time `json:"from,omitzero"`
 	Until        time.Time `json:"until,omitzero"` // zero: never expires
 }
+
+// Renewal asks for the copies of the mobile credential that a wallet holds signed
+// anew. It changes nothing in the register and has no key: each is judged by itself.
+type Renewal struct {
+	Citizen string `json:"citizen"`
+	Wallet  string `json:"wallet"`
+	Begin   Stamp  `json:"begin"`
+	End     Stamp  `json:"end,omitzero"` // zero: no answer came
+	Granted bool   `json:"granted,omitempty"`
+	Reason  string `json:"reason,omitempty"` // of a refusal
+	// TurnedAway: the answer was no decision.
+	TurnedAway bool   `json:"turned_away,omitempty"`
+	Copies     []Copy `json:"copies,omitempty"`
+}
+
+// ReasonNoCard is the reason of a renewal that was refused because the wallet holds no
+// credential, or not any more.
+const ReasonNoCard = "no-card"
 
 // Report suspends for a cause.
 type Report struct {

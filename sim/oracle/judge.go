@@ -59,6 +59,7 @@ func replayed(h *History) *court {
 	c.replay()
 	c.readLists()
 	c.phonesLost = c.mobileReports()
+	c.renew()
 	c.observe()
 	return c
 }
@@ -117,6 +118,7 @@ func (c *court) excerpt(who []string, l *listing) *History {
 	x.Registrations = only(h.Registrations, func(r *Registration) bool { return slices.Contains(who, r.Citizen) })
 	x.Offers = only(h.Offers, func(r *Offer) bool { return slices.Contains(who, r.Citizen) })
 	x.Applications = only(h.Applications, func(r *Application) bool { return slices.Contains(who, r.Citizen) })
+	x.Renewals = only(h.Renewals, func(r *Renewal) bool { return slices.Contains(who, r.Citizen) })
 	x.Reports = only(h.Reports, func(r *Report) bool { return slices.Contains(who, r.Citizen) })
 	x.Releases = only(h.Releases, func(r *Release) bool { return slices.Contains(who, r.Citizen) })
 	x.Endings = only(h.Endings, func(r *Ending) bool { return slices.Contains(who, r.Citizen) })

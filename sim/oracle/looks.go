@@ -145,13 +145,13 @@ func (c *court) observeLife(l *life) {
 	var open []seen // looks whose end is not yet before the current begin
 	floor := seen{}
 	for _, k := range l.looks {
+		k.fresh = true
 		if k.cred != nil && !k.cred.until.IsZero() {
-			k.expired, k.fresh = !k.begin.At.Before(k.cred.until), k.end.At.Before(k.cred.until)
+			soonest, latest := k.cred.ends(k.end)
+			k.expired, k.fresh = !k.begin.At.Before(latest), k.end.At.Before(soonest)
 			if k.cached != nil {
-				k.expired = k.begin.At.After(k.cred.until.Add(c.h.Policy.Allowance))
+				k.expired = k.begin.At.After(latest.Add(c.h.Policy.Allowance))
 			}
-		} else {
-			k.fresh = true
 		}
 		if !l.sure(k.begin, k.end) {
 			k.may = isActive | isSuspended

@@ -101,9 +101,10 @@ type credential struct {
 	from    int // first state in which it exists
 	ended   int // first state in which it has ended; math.MaxInt: none
 	endedBy *op
-	// renewed: it ended by a new issue to the same wallet. The properties do
+	// sameWallet: it ended by a new issue to the same wallet. The properties do
 	// not say whether the older copies go on, so either is right.
-	renewed bool
+	sameWallet bool
+	renewals   []*renewal // granted, with copies at its places
 }
 
 // walletMark says that from a state on a wallet carries a report, or none.
@@ -166,7 +167,7 @@ func (l *life) credential(c *credential, i int) condition {
 		return isAbsent
 	case i < c.ended:
 		return live
-	case c.renewed && s.cred != nil && s.cred.wallet == c.wallet:
+	case c.sameWallet && s.cred != nil && s.cred.wallet == c.wallet:
 		return isEnded | live
 	}
 	return isEnded
@@ -243,6 +244,7 @@ type court struct {
 	audited  bool
 	lists    []listing
 	looks    []*look
+	renewals []*renewal
 	parseErr []parseError
 	// phonesLost are everybody's reports of lost phones, in order of begin.
 	phonesLost []*op
@@ -378,7 +380,7 @@ func (l *life) apply(o *op, s *state, p *Policy, i int) {
 		l.docFrom[o.document] = i + 1
 	case CredentialIssued:
 		if s.cred != nil {
-			s.cred.renewed = s.cred.wallet == o.wallet
+			s.cred.sameWallet = s.cred.wallet == o.wallet
 		}
 		end()
 		s.cred = &credential{life: l, op: o, wallet: o.wallet, refs: o.copies, until: o.until, from: i + 1, ended: math.MaxInt}

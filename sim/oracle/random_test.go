@@ -70,7 +70,7 @@ func randomHistory(draw func(n int) int, requests, citizens int, span time.Durat
 		end := commit.Add(time.Duration(draw(4000)) * time.Millisecond)
 		citizen := pick(names...)
 		var act func(begin, end Stamp)
-		switch cause := []Cause{PhysicalLost, MobileLost, Administrative}[draw(3)]; draw(13) {
+		switch cause := []Cause{PhysicalLost, MobileLost, Administrative}[draw(3)]; draw(14) {
 		case 0, 1:
 			act = func(begin, end Stamp) {
 				r := Report{Call: call(citizen, pick("citizen", "registrar"), begin, end), Cause: cause}
@@ -153,6 +153,14 @@ func randomHistory(draw func(n int) int, requests, citizens int, span time.Durat
 				w.decideRemoval(&e)
 				answered(&e.Call)
 				w.h.Endings = append(w.h.Endings, e)
+			}
+		case 13:
+			act = func(begin, end Stamp) {
+				r := Renewal{Citizen: citizen, Wallet: pick("phone-"+citizen, "new-"+citizen), Begin: begin, End: end}
+				if w.decideRenewal(&r, false); chance(5) {
+					r = Renewal{Citizen: citizen, Wallet: r.Wallet, Begin: begin}
+				}
+				w.h.Renewals = append(w.h.Renewals, r)
 			}
 		case 8:
 			act = func(begin, end Stamp) {

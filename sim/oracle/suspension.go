@@ -19,8 +19,16 @@ const ReasonOlder = "older-than-report"
 // idempotency key belongs to another one.
 const ReasonKeyReused = "key-reused"
 
-// broken reports the looks that were charged with breaking p.
+// broken reports the looks and the renewals that were charged with breaking p.
 func (c *court) broken(p Property) {
+	for _, r := range c.renewals {
+		if slices.Contains(r.tests, p) {
+			c.chanceAt(p, r.Begin)
+		}
+		if r.broken == p {
+			c.find(p, r.Citizen, r.by, r.Begin, "%s", r.sentence)
+		}
+	}
 	for _, k := range c.looks {
 		if k.broken == p {
 			c.find(p, k.life.citizen, k.by, k.begin, "%s", k.sentence)
@@ -120,10 +128,19 @@ func (c *court) s4() {
 // s5 durability. Opportunity: a change acknowledged before a crash. Lost: the
 // audit has no entry of it and nothing after the restart shows it.
 func (c *court) s5() {
-	contradicted := map[*op]*look{}
+	type contradiction struct {
+		at       Stamp
+		sentence string
+	}
+	contradicted := map[*op]contradiction{}
+	for _, r := range c.renewals {
+		if r.broken == "S5" {
+			contradicted[r.by] = contradiction{r.Begin, r.sentence}
+		}
+	}
 	for _, k := range c.looks {
 		if k.broken == "S5" {
-			contradicted[k.by] = k
+			contradicted[k.by] = contradiction{k.begin, k.sentence}
 		}
 	}
 	for _, o := range c.order {
@@ -131,9 +148,8 @@ func (c *court) s5() {
 			continue
 		}
 		c.chance("S5")
-		k := contradicted[o]
-		if k != nil {
-			c.find("S5", o.life.citizen, o, k.begin, "%s", k.sentence)
+		if k, is := contradicted[o]; is {
+			c.find("S5", o.life.citizen, o, k.at, "%s", k.sentence)
 		} else if c.missing(o) && !c.survived(o) {
 			c.find("S5", o.life.citizen, o, o.end, "%s was acknowledged at %s, before the restart at %s, and the register knows nothing of it afterwards",
 				o.what(), o.end.At.Format(moment), o.restartAfter.Up.At.Format(moment))
@@ -209,7 +225,8 @@ func (l *life) otherCause(o *op, i int) bool {
 }
 
 // s7 replacement is final, and so is a removal. Opportunities: a look at a card that has
-// ended (cached: after S4's bound); a request about somebody who was removed.
+// ended (cached: after S4's bound); a request about somebody who was removed; one for
+// fresh copies by a wallet that has no live card.
 func (c *court) s7() {
 	for _, k := range c.looks {
 		if k.inquiry == nil && k.outcome.Decided() && k.may == isEnded && !(k.mobile() && k.cred.endedBy.event == CredentialExpired) {
@@ -252,7 +269,8 @@ func (c *court) afterRemoval(o *op) {
 }
 
 // s8 no issue while suspended. Opportunities: an application answered while
-// its card or person is suspended; an issue that overlaps the report.
+// its card or person is suspended; an issue that overlaps the report; a request for
+// fresh copies of a mobile card that is suspended, or may be.
 func (c *court) s8() {
 	for _, l := range c.ordered {
 		for _, o := range l.ops {
@@ -431,15 +449,9 @@ func (c *court) strangersKey(o *op, keys map[ownKey][]*op) {
 func refsOf(a *Application) []StatusRef {
 	var refs []StatusRef
 	for i := range a.Copies {
-		ref := a.Copies[i].Status
-		if len(a.Copies[i].IssuerSigned) > 0 {
-			m, err := parseIssuerSigned(a.Copies[i].IssuerSigned)
-			if err != nil {
-				continue
-			}
-			ref = m.status
+		if ref, _, err := a.Copies[i].read(); err == nil {
+			refs = append(refs, ref)
 		}
-		refs = append(refs, ref)
 	}
 	return refs
 }
@@ -644,7 +656,8 @@ func suspends(event string) bool {
 	return true
 }
 
-// s11 list consistency. Opportunity: a published list.
+// s11 list consistency. Opportunities: a published list; fresh copies, which stand at
+// the places that their credential has.
 func (c *court) s11() {
 	for range c.lists {
 		c.chance("S11")
@@ -668,6 +681,7 @@ func (c *court) s11() {
 	for _, t := range c.twice {
 		c.found("S11", t.second.life.citizen, t.second.op, t.second.op.begin, t.first.op, nil, "index %d of list %s was given to citizen %s before (%s)", t.ref.Index, t.ref.URI, t.first.life.citizen, t.first.op.what())
 	}
+	c.broken("S11")
 	for _, e := range c.parseErr {
 		c.find("S11", e.op.life.citizen, e.op, e.op.begin, "what was issued can't be read: %v", e.err)
 	}

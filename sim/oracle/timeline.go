@@ -37,6 +37,9 @@ func Timeline(h *History) []Line {
 			}
 		}
 	}
+	for _, r := range c.renewals {
+		out = append(out, r.line())
+	}
 	for _, k := range c.looks {
 		out = append(out, k.line())
 	}

@@ -347,6 +347,39 @@ func (w *world) issue(citizen, wallet string) *held {
 	return w.people[citizen].cred
 }
 
+// decideRenewal decides by the rules, or against them if wrong, and then gives copies of
+// the card that the citizen had last.
+func (w *world) decideRenewal(r *Renewal, wrong bool) {
+	p := w.people[r.Citizen]
+	card := p.cred
+	switch {
+	case card == nil || card.wallet != r.Wallet || !w.now.Before(card.until):
+		r.Reason = ReasonNoCard
+	case w.status(card) != Accepted:
+		r.Reason = "card-suspended"
+	}
+	if r.Granted = r.Reason == "" || wrong; !r.Granted {
+		return
+	}
+	r.Reason = ""
+	for _, c := range w.held {
+		if c.citizen == r.Citizen {
+			card = c
+		}
+	}
+	r.Copies = slices.Clone(card.copies)
+}
+
+// renew asks for fresh copies.
+func (w *world) renew(citizen, wallet string, wrong bool) *Renewal {
+	r := Renewal{Citizen: citizen, Wallet: wallet, Begin: w.stamp()}
+	w.pass(time.Millisecond)
+	w.decideRenewal(&r, wrong)
+	r.End = w.stamp()
+	w.h.Renewals = append(w.h.Renewals, r)
+	return &w.h.Renewals[len(w.h.Renewals)-1]
+}
+
 // holders are citizens with a credential each.
 func (w *world) holders(names ...string) []*held {
 	w.citizens(names...)
