@@ -199,6 +199,36 @@ func (r *run) redeem(o *Op) (string, error) {
 	return r.send(p, o, q)
 }
 
+// renew has a phone ask for its copies signed anew, or (Back) ask once more with the
+// keys of the last time.
+func (r *run) renew(o *Op) (string, error) {
+	p := r.people[o.Who]
+	if p == nil {
+		return "", nil
+	}
+	d := r.Device(p.Citizen, o.Phone)
+	q := p.renewals[d]
+	if o.Back == 0 {
+		request, err := r.Renew(p.Citizen, d)
+		if err != nil {
+			return "", err
+		}
+		q = &sent{Request: request}
+		p.renewals[d], p.attested[d] = q, q
+		q.granted = func(a world.Answer) error {
+			if p.attested[d] != q {
+				return nil // the phone has dropped the keys
+			}
+			delete(p.attested, d)
+			return r.Replace(d, a.Issued.Copies)
+		}
+	}
+	if q == nil {
+		return "", nil
+	}
+	return r.attempt(p, o, q)
+}
+
 func (r *run) report(o *Op) (string, error) {
 	p := r.people[o.Who]
 	if p == nil {

@@ -1,8 +1,8 @@
 // Package chaos does whatever comes to mind to the real ID service, and has the
 // oracle judge what came of it.
 //
-// A Campaign is a small world and a list of operations: applications, reports,
-// releases, presentations, repeated and reordered requests, time, outages,
+// A Campaign is a small world and a list of operations: applications, copies signed
+// anew, reports, releases, presentations, repeated and reordered requests, time, outages,
 // crashes at a commit, and other operations between the steps of one. All of it
 // is data, drawn from a seed (Draw), so a campaign can be kept, replayed (Run)
 // and cut: any subset of its operations is a campaign again, because an

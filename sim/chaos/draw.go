@@ -48,10 +48,18 @@ func Draw(p *Place, seed uint64, length int) Campaign {
 		}
 		d.Stream = source.Stream(uint32(i+1), population.ForChaos, 0)
 		c.Operations = append(c.Operations, d.operation((i+1)*10, true))
+		d.Stream = source.Stream(uint32(i+1), population.ForChaos, ofRenewals)
+		if d.percent(renewals) {
+			c.Operations = append(c.Operations, d.fill(kindOf("renew"), (i+1)*10+afterwards, true))
+		}
 	}
 	c.Operations = append(c.Operations, number(d.finale(), (length+20)*10)...)
 	return c
 }
+
+// Renewals are drawn beside the others, from streams of their own: after so many in a
+// hundred operations comes one, whose ID is so much higher.
+const renewals, ofRenewals, afterwards = 5, 1, 5
 
 // overture is what can be tried only before the calendar moves on.
 func (d *drawer) overture() []Op {
@@ -62,7 +70,7 @@ func (d *drawer) overture() []Op {
 }
 
 // life is a mobile card lost, found, lost with the plastic card, and moved to
-// another phone.
+// another phone; each phone tries to have its copies signed anew.
 func (d *drawer) life() []Op {
 	shortest, ttl := 0, time.Duration(0)
 	for i, v := range d.place.verifiers() {
@@ -75,7 +83,9 @@ func (d *drawer) life() []Op {
 	return []Op{
 		{Do: "pass", For: Duration(longestOutage + 6*time.Minute)},
 		{Do: "issue-tap", Who: everyman},
+		{Do: "renew", Who: everyman},
 		{Do: "report", Who: everyman, Cause: "mobile-lost", Role: "call-centre"},
+		{Do: "renew", Who: everyman},
 		{Do: "show-both", Who: everyman},
 		{Do: "release", Who: everyman, Cause: "mobile-lost", Role: "call-centre", Names: namesNewest},
 		{Do: "release", Who: everyman, Cause: "mobile-lost", Role: "clerk", Names: namesNewest},
@@ -97,6 +107,8 @@ func (d *drawer) life() []Op {
 		{Do: "redeem", Who: everyman, Phone: 1, Flaw: flawJustBelow},
 		{Do: "redeem", Who: everyman, Phone: 1},
 		{Do: "redeem", Who: everyman, Phone: 1},
+		{Do: "renew", Who: everyman},
+		{Do: "renew", Who: everyman, Phone: 1},
 		{Do: "show", Who: everyman},
 	}
 }
@@ -161,6 +173,11 @@ func (d *drawer) operation(id int, outer bool) Op {
 		}
 		n -= weight(k)
 	}
+	return d.fill(k, id, outer)
+}
+
+// fill draws what an operation of a kind is like, and what comes between its steps.
+func (d *drawer) fill(k *kind, id int, outer bool) Op {
 	o := Op{ID: id, Do: k.name}
 	if k.draw != nil {
 		k.draw(d, &o)
@@ -246,6 +263,13 @@ func (d *drawer) redeem(o *Op) {
 	}
 	if d.percent(15) {
 		o.Flaw = pick(d, flawJustBelow, flawOtherFace)
+	}
+}
+
+func (d *drawer) renew(o *Op) {
+	o.Who, o.Phone, o.Lost = d.who(), d.phone(), d.lost()
+	if d.percent(15) {
+		o.Back = 1
 	}
 }
 

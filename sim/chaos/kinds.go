@@ -19,6 +19,7 @@ func init() { // a variable cannot be initialised by functions that look into it
 		{"issue-tap", 110, 40, 4, (*drawer).issueTap, (*run).issueTap},
 		{"offer", 90, 10, 1, (*drawer).offer, (*run).offer},
 		{"redeem", 80, 40, 3, (*drawer).redeem, (*run).redeem},
+		{"renew", 0, 0, 1, (*drawer).renew, (*run).renew}, // see renewals
 		{"report", 70, 300, 1, (*drawer).report, (*run).report},
 		{"release", 150, 80, 1, (*drawer).release, (*run).release},
 		{"new-card", 20, 30, 1, (*drawer).newCard, (*run).newCard},

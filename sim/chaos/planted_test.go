@@ -32,7 +32,7 @@ type bug struct {
 }
 
 // bugs are all of them, a file for each way to plant them.
-var bugs = slices.Concat(bugsOfStore, bugsOfTables, bugsOfRequests, bugsOfFront, bugsOfPolicy, bugsOfRecords)
+var bugs = slices.Concat(bugsOfStore, bugsOfTables, bugsOfRequests, bugsOfFront, bugsOfPolicy, bugsOfRecords, bugsOfRenewals)
 
 var update = flag.Bool("update", false, "with ROLLCALL_CAMPAIGN=1, write what planted bugs shrink to into testdata")
 

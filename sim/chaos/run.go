@@ -51,6 +51,7 @@ type person struct {
 	reports  map[lifecycle.Causes][]uint64 // acknowledged, the newest last
 	stale    []byte                        // a challenge that was not used
 	attested map[*world.Device]*sent       // whose keys the phone holds ready
+	renewals map[*world.Device]*sent       // asked for last
 }
 
 // offered is a clerk's code.
@@ -109,7 +110,7 @@ func (r *run) settle(residents []Resident) error {
 			Birth: birth, Address: "어딘가 1"}
 		p.Numbered(x.Number)
 		c := r.NewCitizen(x.Number, p, home)
-		r.people[x.Number] = &person{Citizen: c, resident: x, reports: map[lifecycle.Causes][]uint64{}, attested: map[*world.Device]*sent{}}
+		r.people[x.Number] = &person{Citizen: c, resident: x, reports: map[lifecycle.Causes][]uint64{}, attested: map[*world.Device]*sent{}, renewals: map[*world.Device]*sent{}}
 		e, err := r.Entry(c, home+"00000", !x.NoCard, x.Chip)
 		if err != nil {
 			return err

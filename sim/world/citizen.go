@@ -15,6 +15,7 @@ import (
 	"rollcall.example/rollcall/reference/card"
 	"rollcall.example/rollcall/reference/face"
 	"rollcall.example/rollcall/reference/issuance"
+	"rollcall.example/rollcall/reference/mdoc"
 	"rollcall.example/rollcall/reference/store"
 	"rollcall.example/rollcall/scenarios"
 	"rollcall.example/rollcall/sim/population"
@@ -256,4 +257,24 @@ func (w *World) Accept(c *Citizen, d *Device, a issuance.Issued) error {
 		d.Refs = append(d.Refs, Ref{w.Service.Register.Lists.URI(at.List), at.Index})
 	}
 	return nil
+}
+
+// Replace puts copies that were signed anew into the place of those that a phone holds.
+func (w *World) Replace(d *Device, copies [][]byte) error {
+	refs := make([]Ref, len(copies))
+	for i, signed := range copies {
+		held, err := mdoc.Inspect(signed)
+		if err != nil {
+			return err
+		}
+		if held.Status == nil {
+			return errors.New("a copy signed anew names no place in a status list")
+		}
+		refs[i] = Ref{held.Status.URI, held.Status.Index}
+		for _, seen := range w.seen {
+			delete(seen, refs[i]) // another signature
+		}
+	}
+	d.Refs = refs
+	return d.Phone.Accept(copies)
 }

@@ -25,6 +25,8 @@ type Front interface {
 	CreateOffer(context.Context, issuance.OfferRequest) (issuance.Offer, error)
 	IssueByTap(context.Context, issuance.TapRequest) (issuance.Issued, error)
 	IssueByOffer(context.Context, issuance.RedeemRequest) (issuance.Issued, error)
+	// IssueAgain signs the copies of a mobile card anew.
+	IssueAgain(context.Context, issuance.AgainRequest) (copies [][]byte, reason lifecycle.Reason, err error)
 
 	Report(context.Context, suspension.ReportRequest) (suspension.Receipt, error)
 	Release(context.Context, suspension.ReleaseRequest) (suspension.Receipt, error)

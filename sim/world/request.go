@@ -226,6 +226,39 @@ func (w *World) ByTap(c *Citizen, key string, challenge []byte, evidence card.Ev
 	}
 }
 
+// renewalNonce stands for the nonce that the issuer's endpoint gives a wallet: a phone
+// attests the keys for fresh copies over it.
+const renewalNonce = "copies signed anew"
+
+// Renew asks for the copies of the mobile card signed anew, for keys that the phone makes
+// now. It has no idempotency key, for it changes nothing in the register.
+func (w *World) Renew(c *Citizen, d *Device) (Request, error) {
+	attestation, err := w.Attest(d, renewalNonce)
+	return Request{
+		Call: oracle.Call{Citizen: c.Name},
+		send: func(ctx context.Context, s Front) (a Answer) {
+			w.N.Verified++ // the attestation
+			proven, err := w.makers.Check(attestation, renewalNonce, w.Clock.Now())
+			if err != nil {
+				return Answer{Err: err}
+			}
+			a.Issued.Copies, a.Reason, a.Err = s.IssueAgain(ctx, issuance.AgainRequest{Person: c.ID, Phone: proven, Format: issuance.Mdoc})
+			return a
+		},
+		note: func(h *oracle.History, call oracle.Call, a Answer) {
+			r := oracle.Renewal{Citizen: call.Citizen, Wallet: d.Wallet(), Begin: call.Begin, End: call.End,
+				Granted: call.Granted, Reason: call.Reason, TurnedAway: call.TurnedAway}
+			if errors.Is(a.Err, issuance.ErrNoCard) {
+				r.Reason, r.TurnedAway = oracle.ReasonNoCard, false
+			}
+			for _, signed := range a.Issued.Copies {
+				r.Copies = append(r.Copies, oracle.Copy{IssuerSigned: signed})
+			}
+			h.Renewals = append(h.Renewals, r)
+		},
+	}, err
+}
+
 func (c *Citizen) application(app oracle.Application, s Shown) func(*oracle.History, oracle.Call, Answer) {
 	app.Municipality, app.Wallet, app.Document, app.FaceScore = c.Home, s.Device.Wallet(), c.Document, s.Score
 	return func(h *oracle.History, call oracle.Call, a Answer) {
