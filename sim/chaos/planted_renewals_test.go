@@ -36,7 +36,13 @@ func renewing(reader func(store.Reader, *renewingNow) store.Reader) func() world
 		return world.Plant{
 			Front: func(f world.Front) world.Front { return watchRenewing{f, now} },
 			Store: func(s store.Store) store.Store {
-				return &lying{Store: s, tx: func(tx store.Tx) store.Tx { return lastCards{tx, now.last} },
+				return &lying{Store: s,
+					tx: func(tx store.Tx) store.Tx {
+						if now.running { // it is judged once more in the commit
+							return shown{tx, reader(tx, now)}
+						}
+						return lastCards{tx, now.last}
+					},
 					reader: func(r store.Reader) store.Reader {
 						if now.running {
 							return reader(r, now)
@@ -58,6 +64,20 @@ func (w watchRenewing) IssueAgain(ctx context.Context, q issuance.AgainRequest) 
 	defer func() { w.now.running = false }()
 	return w.Front.IssueAgain(ctx, q)
 }
+
+// shown is a transaction that reads what another reader shows it.
+type shown struct {
+	store.Tx
+	by store.Reader
+}
+
+func (s shown) Person(id store.PersonID) (store.Person, error) { return s.by.Person(id) }
+
+func (s shown) Credential(id store.CredentialID) (store.Credential, error) {
+	return s.by.Credential(id)
+}
+
+func (s shown) EntriesOf(id store.CredentialID) ([]store.Entry, error) { return s.by.EntriesOf(id) }
 
 // lastCards remembers which card each has had last.
 type lastCards struct {
