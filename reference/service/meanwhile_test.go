@@ -39,6 +39,16 @@ func (s *meanwhile) Update(ctx context.Context, f func(store.Tx) error) error {
 	return s.Store.Update(ctx, f)
 }
 
+// interrupted is a world over such a store.
+func interrupted(t *testing.T) (*world, *meanwhile) {
+	path := filepath.Join(t.TempDir(), "register.db")
+	db, err := sqlite.Open(path, sqlite.Options{})
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	between := &meanwhile{Store: db}
+	return onStore(t, db, between, path, 1<<12), between
+}
+
 // S8: a card is signed outside the transaction that issues it. What changes in
 // between is on the card, or the card is not issued.
 func TestS8WhatChangesWhileACardIsSignedIsOnItOrItIsNotIssued(t *testing.T) {
@@ -67,12 +77,7 @@ func TestS8WhatChangesWhileACardIsSignedIsOnItOrItIsNotIssued(t *testing.T) {
 		{"the holder is removed", func(c *citizen) { c.remove() }, lifecycle.NoLongerResident, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "register.db")
-			db, err := sqlite.Open(path, sqlite.Options{})
-			must(t, err)
-			t.Cleanup(func() { db.Close() })
-			between := &meanwhile{Store: db}
-			w := onStore(t, db, between, path, 1<<12)
+			w, between := interrupted(t)
 			c := w.resident()
 			code := c.offer(sejong).Code
 			before := w.sequence()
@@ -142,12 +147,7 @@ func TestS8WhatChangesWhileCopiesAreSignedAnewIsOnThemOrTheyAreNotGivenOut(t *te
 		{"the holder is removed", func(c *citizen) { c.remove() }, 0, issuance.ErrNoCard, "", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "register.db")
-			db, err := sqlite.Open(path, sqlite.Options{})
-			must(t, err)
-			t.Cleanup(func() { db.Close() })
-			between := &meanwhile{Store: db}
-			w := onStore(t, db, between, path, 1<<12)
+			w, between := interrupted(t)
 			c := w.resident()
 			first := c.tap()
 			w.decided(first.Reason, lifecycle.Granted)
@@ -193,12 +193,7 @@ func TestS8FurtherCopiesAreNotGivenOutAfterAReportThatCameWhileTheyWereSigned(t 
 		{"the holder is removed", func(c *citizen) { c.remove() }, 0, issuance.ErrNoCard},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "register.db")
-			db, err := sqlite.Open(path, sqlite.Options{})
-			must(t, err)
-			t.Cleanup(func() { db.Close() })
-			between := &meanwhile{Store: db}
-			w := onStore(t, db, between, path, 1<<12)
+			w, between := interrupted(t)
 			c := w.resident()
 			v, _ := c.approveTap()
 			first := c.issueApproved(v, sdjwt.Format)
