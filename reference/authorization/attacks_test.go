@@ -92,9 +92,7 @@ func TestEvidenceIsForTheRequestThatItsChallengeWasGivenFor(t *testing.T) {
 // A code is of use to the wallet that asked for it, with the keys that it asked with.
 func TestACodeIsBoundToTheKeysThatItWasAskedForWith(t *testing.T) {
 	w := newWallet(t)
-	w.as(t, "instance", "dpop")
-	uri := w.good(t, push, pushing().Encode(), "request_uri")
-	by := redeeming(t, w.good(t, evidence, marshal(t, proof(w.citizen, uri, w.challenged(t, uri))), "redirect_uri"))
+	by := w.coded(t)
 	w.as(t, "instance", "another dpop")
 	refused(t, "another DPoP key", w.send(token, by.Encode()), 400, "invalid_grant")
 	w.as(t, "another instance", "dpop")

@@ -21,14 +21,20 @@ func renewing(refresh string) url.Values {
 	return url.Values{"client_id": {clientID}, "grant_type": {"refresh_token"}, "refresh_token": {refresh}}
 }
 
+// coded is a good request for a token by the code that a card and a face have got.
+func (w *wallet) coded(t *testing.T) url.Values {
+	t.Helper()
+	w.as(t, "instance", "dpop")
+	uri := w.good(t, push, pushing().Encode(), "request_uri")
+	return redeeming(t, w.good(t, evidence, marshal(t, proof(w.citizen, uri, w.challenged(t, uri))), "redirect_uri"))
+}
+
 // A wallet that was reported lost gets no refresh token after the one that it has, which
 // ends by itself: whoever found it would have its citizen's data for as long as the card
 // lasts. Released, it gets them again; a new plastic card ends them with the mobile card.
 func TestRefreshTokensFollowEachOtherWhileTheWalletHoldsTheCardAndIsNotLost(t *testing.T) {
 	w := newWallet(t)
-	w.as(t, "instance", "dpop")
-	uri := w.good(t, push, pushing().Encode(), "request_uri")
-	by := redeeming(t, w.good(t, evidence, marshal(t, proof(w.citizen, uri, w.challenged(t, uri))), "redirect_uri"))
+	by := w.coded(t)
 	w.as(t, "instance", "dpop")
 	var g authorization.Grant
 	rec := w.send(token, by.Encode())
@@ -94,9 +100,7 @@ func TestRefreshTokensFollowEachOtherWhileTheWalletHoldsTheCardAndIsNotLost(t *t
 // gets a token, by which it is told so, and no error of the server.
 func TestARegisterThatWasRestoredMayNotKnowWhoRefreshes(t *testing.T) {
 	w := newWallet(t)
-	w.as(t, "instance", "dpop")
-	uri := w.good(t, push, pushing().Encode(), "request_uri")
-	by := redeeming(t, w.good(t, evidence, marshal(t, proof(w.citizen, uri, w.challenged(t, uri))), "redirect_uri"))
+	by := w.coded(t)
 	w.as(t, "instance", "dpop")
 	var g authorization.Grant
 	_, err := w.keys.Open("refresh token", w.good(t, token, by.Encode(), "refresh_token"), w.Now(), &g)
