@@ -38,6 +38,10 @@ type Grant struct {
 	ByID     bool               `json:"by_id,omitempty"`   // they are asked for by credential_identifier
 }
 
+// Refreshed says whether the token came by a refresh: it gives no card, and has copies of
+// one signed anew.
+func (g Grant) Refreshed() bool { return g.Approval == nil }
+
 // Identifier is the credential_identifier of a configuration.
 func Identifier(config string) string { return config + "#1" }
 
@@ -285,7 +289,7 @@ func (s *Server) DPoP(r *http.Request, token string) (context.Context, error) {
 		return nil, s.wrongProof(err)
 	}
 	caller := access.Caller{
-		Role: access.Citizen, ID: strconv.FormatUint(g.Person, 10), Person: store.PersonID(g.Person), Wallet: g.Wallet, Fresh: g.Approval != nil,
+		Role: access.Citizen, ID: strconv.FormatUint(g.Person, 10), Person: store.PersonID(g.Person), Wallet: g.Wallet, Fresh: !g.Refreshed(),
 	}
 	return context.WithValue(access.With(ctx, caller), grantKey{}, g), nil
 }

@@ -335,7 +335,7 @@ func (i *Issuer) fill(ctx context.Context, o order) (response, error) {
 	copies, err := i.issue(patient, o)
 	slow := errors.Is(err, issuance.ErrBusy) || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
 	if slow {
-		if o.Grant.Approval == nil && !o.Deferred { // nothing that is written later says that these proofs were used
+		if o.Grant.Refreshed() && !o.Deferred { // nothing that is written later says that these proofs were used
 			if err := i.o.Register.Update(ctx, o.spend); err != nil {
 				return response{}, err
 			}
@@ -357,7 +357,7 @@ func (i *Issuer) fill(ctx context.Context, o order) (response, error) {
 		}
 		out.Credentials = append(out.Credentials, credential{text})
 	}
-	if o.Grant.Approval != nil { // of what was signed anew nothing is kept
+	if !o.Grant.Refreshed() { // of what was signed anew nothing is kept
 		out.Notice, err = i.seal(kindNotify, notifyLife, notice{o.Grant.ID, o.Config})
 	}
 	return out, err
@@ -403,7 +403,7 @@ func (i *Issuer) issue(ctx context.Context, o order) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Grant.Approval == nil {
+	if o.Grant.Refreshed() {
 		return i.again(ctx, o, phone)
 	}
 	before, err := i.kept(ctx, o.Grant.ID)
@@ -583,7 +583,7 @@ func (i *Issuer) Deferred(w http.ResponseWriter, r *http.Request) error {
 	}
 	// A wallet that lost the answer may call again; one that has the card has no use for it.
 	switch before, err := i.kept(r.Context(), o.Grant.ID); {
-	case o.Grant.Approval == nil: // nothing is kept of what is signed anew
+	case o.Grant.Refreshed(): // nothing is kept of what is signed anew
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
 	case before.Notified[o.Config] == accepted || before.Notified[o.Config] == deleted:
